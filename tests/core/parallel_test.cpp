@@ -1,0 +1,80 @@
+#include <catch2/catch.hpp>
+
+#include <atomic>
+#include <thread>
+#include <vector>
+
+#include <bitgrad/core/error.hpp>
+#include <bitgrad/core/parallel.hpp>
+
+using namespace bitgrad;
+
+namespace {
+/// Sets a number of threads for one scope.
+struct Threads {
+  explicit Threads(int n) : before(num_threads()) { set_num_threads(n); }
+  ~Threads() { set_num_threads(before); }
+  int before;
+};
+}  // namespace
+
+TEST_CASE("every chunk runs exactly once, whatever the number of threads") {
+  for (const int threads : {1, 2, 3, 7}) {
+    const Threads scope(threads);
+    for (const Index n : {0, 1, 5, 64, 1000}) {
+      std::vector<std::atomic<int>> visits(static_cast<std::size_t>(n));
+      parallel_for(n, 7, [&](Index begin, Index end) {
+        for (Index i = begin; i < end; ++i) ++visits[static_cast<std::size_t>(i)];
+      });
+      for (const auto& count : visits) CHECK(count == 1);
+    }
+  }
+}
+
+TEST_CASE("chunk bounds depend on the problem alone") {
+  for (const int threads : {1, 2, 3, 7}) {
+    const Threads scope(threads);
+    std::vector<Index> begins(4), ends(4);
+    parallel_chunks(100, 30, [&](Index chunk, Index begin, Index end) {
+      begins[static_cast<std::size_t>(chunk)] = begin;
+      ends[static_cast<std::size_t>(chunk)] = end;
+    });
+    CHECK(begins == std::vector<Index>{0, 30, 60, 90});
+    CHECK(ends == std::vector<Index>{30, 60, 90, 100});
+  }
+}
+
+TEST_CASE("the exception of the lowest failing chunk reaches the caller and the pool lives on") {
+  for (const int threads : {1, 2, 4}) {
+    const Threads scope(threads);
+    for (int repeat = 0; repeat < 50; ++repeat) {
+      CHECK_THROWS_WITH(parallel_for(16, 1, [](Index begin, Index) {
+                          if (begin == 0 || begin == 9) fail<ValueError>("chunk ", begin);
+                        }),
+                        "chunk 0");
+    }
+    std::atomic<int> sum{0};
+    parallel_for(10, 1, [&](Index begin, Index) { sum += static_cast<int>(begin); });
+    CHECK(sum == 45);
+  }
+}
+
+TEST_CASE("a region inside a region runs, and so do regions of two callers at once") {
+  const Threads scope(3);
+  std::atomic<int> count{0};
+  parallel_for(8, 1, [&](Index, Index) { parallel_for(8, 1, [&](Index, Index) { ++count; }); });
+  CHECK(count == 64);
+  std::thread other([&] {
+    for (int i = 0; i < 200; ++i) parallel_for(8, 1, [&](Index, Index) { ++count; });
+  });
+  for (int i = 0; i < 200; ++i) parallel_for(8, 1, [&](Index, Index) { ++count; });
+  other.join();
+  CHECK(count == 64 + 2 * 200 * 8);
+}
+
+TEST_CASE("illegal numbers of threads are refused") {
+  CHECK_THROWS_WITH(set_num_threads(0), Catch::Contains("0 threads, expected 1 to 256"));
+  CHECK_THROWS_AS(set_num_threads(257), ValueError);
+  const Threads scope(2);
+  CHECK_THROWS_WITH(parallel_for(4, 1, [](Index, Index) { set_num_threads(2); }), Catch::Contains("inside a parallel region"));
+}
