@@ -1,0 +1,35 @@
+# Install rules: headers as <bitgrad/...>, the library, and what find_package(bitgrad CONFIG) reads.
+include(CMakePackageConfigHelpers)
+set(bitgrad_config_dir ${CMAKE_INSTALL_LIBDIR}/cmake/bitgrad)
+
+set(bitgrad_installed_targets bitgrad)
+set(bitgrad_installed_rooms ${bitgrad_rooms})
+foreach(target bitgrad_cli bitgrad_program)
+  if(TARGET ${target})
+    list(APPEND bitgrad_installed_targets ${target})
+  endif()
+endforeach()
+if(TARGET bitgrad_cli)
+  list(APPEND bitgrad_installed_rooms cli)
+endif()
+
+install(TARGETS ${bitgrad_installed_targets} EXPORT bitgradTargets
+  RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR}
+  LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR}
+  ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
+foreach(room ${bitgrad_installed_rooms})
+  if(IS_DIRECTORY ${PROJECT_SOURCE_DIR}/${room})
+    install(DIRECTORY ${room} DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/bitgrad FILES_MATCHING PATTERN "*.hpp")
+  endif()
+endforeach()
+install(FILES bitgrad.hpp DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/bitgrad)
+install(FILES LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR})
+
+install(EXPORT bitgradTargets NAMESPACE bitgrad:: DESTINATION ${bitgrad_config_dir})
+get_target_property(bitgrad_library_type bitgrad TYPE)
+configure_package_config_file(cmake/bitgradConfig.cmake.in ${PROJECT_BINARY_DIR}/cmake/bitgradConfig.cmake
+  INSTALL_DESTINATION ${bitgrad_config_dir} NO_SET_AND_CHECK_MACRO)
+# Before 1.0 a minor version may change the interface.
+write_basic_package_version_file(${PROJECT_BINARY_DIR}/cmake/bitgradConfigVersion.cmake COMPATIBILITY SameMinorVersion)
+install(FILES ${PROJECT_BINARY_DIR}/cmake/bitgradConfig.cmake ${PROJECT_BINARY_DIR}/cmake/bitgradConfigVersion.cmake
+  cmake/bitgradOpenBLAS.cmake DESTINATION ${bitgrad_config_dir})
