@@ -1,0 +1,65 @@
+// What a layer says of itself when a model is turned into an inference graph.
+#pragma once
+
+#include <span>
+#include <string>
+#include <string_view>
+
+#include <bitgrad/core/kernels/geometry.hpp>
+#include <bitgrad/core/tensor.hpp>
+
+namespace bitgrad {
+
+/// A tensor of the graph under construction.
+struct GraphValue {
+  int index = -1;
+};
+
+/// A weight of the layer that is being lowered, under the name it has in the layer.
+struct GraphWeight {
+  std::string_view name;
+  Tensor value;  ///< undefined: the layer has no such weight (a Conv2D without bias)
+};
+
+/// Elementwise functions that have no better description than their name.
+enum class ElementwiseFunction { sigmoid, exp, log, sqrt, abs };
+
+/// Receives the operations of a model in execution order. Every layer describes its inference behaviour in these terms,
+/// so that "trains but cannot be exported" cannot happen. Shapes are per sample, without the batch axis; all values are
+/// float32 in meaning. Implementations throw ShapeError for operands that do not fit.
+class GraphBuilder {
+ public:
+  virtual ~GraphBuilder() = default;
+
+  virtual Shape shape(GraphValue value) const = 0;
+
+  /// kernel [kh, kw, in, out], bias [out] or undefined.
+  virtual GraphValue conv2d(GraphValue x, Stride2D stride, const Padding2D& padding, const GraphWeight& kernel,
+                            const GraphWeight& bias) = 0;
+  /// kernel [in, out], bias [out] or undefined; x of rank 1.
+  virtual GraphValue dense(GraphValue x, const GraphWeight& kernel, const GraphWeight& bias) = 0;
+  /// (x - mean) / sqrt(variance + epsilon) * gamma + beta over the last axis; each [channels].
+  virtual GraphValue batch_norm(GraphValue x, const Tensor& gamma, const Tensor& beta, const Tensor& mean,
+                                const Tensor& variance, float epsilon) = 0;
+  /// (x - mean) / deviation over the last axis; each [channels] or [1].
+  virtual GraphValue normalize(GraphValue x, const Tensor& mean, const Tensor& deviation) = 0;
+  virtual GraphValue max_pool2d(GraphValue x, Window2D window, Stride2D stride, const Padding2D& padding) = 0;
+  virtual GraphValue average_pool2d(GraphValue x, Window2D window, Stride2D stride, const Padding2D& padding) = 0;
+  /// [h, w, c] to [c].
+  virtual GraphValue global_average_pool2d(GraphValue x) = 0;
+  /// min(max(x, low), high); infinite bounds are allowed: ReLU is clamp(x, 0, infinity).
+  virtual GraphValue clamp(GraphValue x, float low, float high) = 0;
+  virtual GraphValue elementwise(GraphValue x, ElementwiseFunction function) = 0;
+  /// Over the last axis.
+  virtual GraphValue softmax(GraphValue x) = 0;
+  virtual GraphValue log_softmax(GraphValue x) = 0;
+  /// Operands of one shape.
+  virtual GraphValue add(GraphValue a, GraphValue b) = 0;
+  /// Along an axis of the per-sample shape.
+  virtual GraphValue concat(std::span<const GraphValue> values, int axis) = 0;
+  virtual GraphValue reshape(GraphValue x, const Shape& per_sample_shape) = 0;
+  /// Zeros around height and width of [h, w, c].
+  virtual GraphValue pad2d(GraphValue x, const Padding2D& padding) = 0;
+};
+
+}  // namespace bitgrad

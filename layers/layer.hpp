@@ -1,0 +1,118 @@
+// The contract of a layer.
+#pragma once
+
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <bitgrad/autograd/tape.hpp>
+#include <bitgrad/core/random.hpp>
+#include <bitgrad/layers/graph_builder.hpp>
+#include <bitgrad/layers/weights.hpp>
+
+namespace bitgrad {
+
+/// What a forward pass depends on besides its inputs.
+struct Context {
+  bool training = false;       ///< batch statistics, dropout
+  std::uint64_t seed = 0;      ///< randomness of this step; the trainer changes it every step
+  std::uint64_t stream = 0;    ///< which layer draws; Model sets it
+};
+
+/// A parameter under its full name, "block1/conv2/kernel" in a model, "kernel" in a layer.
+struct NamedParameter {
+  std::string name;
+  ParameterPtr parameter;
+};
+
+/// A tensor that belongs to the state of a layer but is not trained (running statistics). The handle is shared with the
+/// layer: writing its elements changes the layer.
+struct NamedBuffer {
+  std::string name;
+  Tensor value;
+};
+
+/// A layer is pure in its weights: apply() computes with the weights it is given, forward() gives it its own. So others
+/// can compute with changed weights without touching the layer. Shapes passed to build() and output_shape() are per
+/// sample; tensors passed to apply() and forward() have the batch axis in front.
+class Layer {
+ public:
+  virtual ~Layer() = default;
+
+  /// The class name users know: "Conv2D".
+  virtual std::string_view type() const = 0;
+  /// Stem of automatic names: "conv" gives conv1, conv2, ...
+  virtual std::string_view name_stem() const = 0;
+  /// The name asked for in the options; empty for an automatic one.
+  const std::string& name() const { return name_; }
+
+  /// Output shape for these inputs; ShapeError when the layer cannot take them.
+  virtual Shape output_shape(std::span<const Shape> inputs) const = 0;
+  /// Creates the weights for inputs of these shapes and initialises them from `random`; a second call with the same
+  /// shapes does nothing, with others it throws StateError. Returns output_shape(inputs).
+  Shape build(std::span<const Shape> inputs, Random& random);
+  bool built() const { return built_; }
+
+  /// The computation, with the given weights. Recorded when a tape is in scope. Only training mode changes buffers.
+  virtual Variable apply(std::span<const Variable> inputs, const Weights& weights, const Context& context) = 0;
+  /// apply() with the layer's own weights.
+  Variable forward(std::span<const Variable> inputs, const Context& context = {});
+  Variable forward(const Variable& input, const Context& context = {}) { return forward({&input, 1}, context); }
+
+  /// Describes the inference behaviour to a builder; returns the output.
+  virtual GraphValue lower(GraphBuilder& builder, std::span<const GraphValue> inputs) const = 0;
+
+  /// A deep copy: weights and buffers are the copy's own.
+  virtual std::unique_ptr<Layer> clone() const = 0;
+
+  /// Everything trainable, nested layers included, in a stable order.
+  virtual std::vector<NamedParameter> parameters() const { return weights_; }
+  /// Everything else that belongs to the state.
+  virtual std::vector<NamedBuffer> buffers() const { return buffers_; }
+
+  /// The layer's own weights by name, as parameters and as values for apply().
+  const std::vector<NamedParameter>& weights() const { return weights_; }
+  bool has_weight(std::string_view name) const;
+  /// Throws ValueError naming the layer and its weights when there is none of that name.
+  const ParameterPtr& weight(std::string_view name) const;
+  Weights weight_values() const;
+  const Tensor& buffer(std::string_view name) const;
+
+ protected:
+  Layer() = default;
+  explicit Layer(std::string name) : name_(std::move(name)) {}
+  /// Copies are deep.
+  Layer(const Layer& other);
+  Layer& operator=(const Layer&) = delete;
+  Layer(Layer&&) = default;
+
+  /// Creates the weights by add_weight() and add_buffer(); called once by build().
+  virtual void create_weights(std::span<const Shape> inputs, Random& random);
+  void add_weight(std::string_view name, Tensor value);
+  void add_buffer(std::string_view name, Tensor value);
+
+ private:
+  std::string name_;
+  bool built_ = false;
+  std::vector<Shape> built_for_;
+  std::vector<NamedParameter> weights_;
+  std::vector<NamedBuffer> buffers_;
+};
+
+using LayerPtr = std::unique_ptr<Layer>;
+
+/// Gives a layer its clone(): `class Conv2D : public LayerOf<Conv2D>`.
+template <class Derived>
+class LayerOf : public Layer {
+ public:
+  using Layer::Layer;
+  LayerPtr clone() const override { return std::make_unique<Derived>(static_cast<const Derived&>(*this)); }
+};
+
+/// The only shape or value of a layer with one input; ShapeError naming the layer type otherwise.
+const Shape& single_input(std::span<const Shape> inputs, std::string_view layer_type);
+const Variable& single_input(std::span<const Variable> inputs, std::string_view layer_type);
+
+}  // namespace bitgrad

@@ -1,0 +1,140 @@
+// Layers composed into a model: chains, branches, residual blocks.
+#pragma once
+
+#include <concepts>
+#include <initializer_list>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include <bitgrad/core/named_tensors.hpp>
+#include <bitgrad/layers/layer.hpp>
+
+namespace bitgrad {
+
+/// How load_state_dict() treats names that are only on one side.
+enum class LoadMode {
+  complete,  ///< missing or unexpected names throw ValueError that lists them; nothing is loaded
+  partial,   ///< what fits by name is loaded, the rest is reported
+};
+
+struct LoadReport {
+  std::vector<std::string> missing;     ///< in the model, not in the file
+  std::vector<std::string> unexpected;  ///< in the file, not in the model
+};
+
+/// A directed acyclic graph of layers with one input and one output, in order of execution. Layers are added with the
+/// values they read:
+///
+///     Model m;
+///     auto x = m.add(Conv2D({.filters = 16, .kernel = 3}), m.input());
+///     auto y = m.add(ReLU(), x);
+///     m.add(Add(), {x, y});
+///
+/// Models nest by being copied in: their layers get the name of the block in front, "block1/conv1".
+class Model {
+ public:
+  /// Output of a node of this model, or the model's input.
+  struct Value {
+    int node = -1;
+  };
+
+  struct Node {
+    std::string name;
+    LayerPtr layer;
+    std::vector<int> inputs;  ///< node numbers, -1 for the model's input
+  };
+
+  Model() = default;
+  Model(const Model& other);  // deep
+  Model& operator=(const Model& other);
+  Model(Model&&) = default;
+  Model& operator=(Model&&) = default;
+
+  Value input() const { return {-1}; }
+  /// The last node added, unless set_output() chose another.
+  Value output() const { return {output_}; }
+  void set_output(Value value);
+
+  /// Appends a layer that reads `inputs`. An empty name: the layer's own, or an automatic one. Throws ValueError for a name
+  /// that is taken or a value that does not exist.
+  Value add(LayerPtr layer, const std::vector<Value>& inputs, std::string name = "");
+  template <std::derived_from<Layer> L>
+  Value add(L layer, const std::vector<Value>& inputs, std::string name = "") {
+    return add(LayerPtr(std::make_unique<L>(std::move(layer))), inputs, std::move(name));
+  }
+  template <std::derived_from<Layer> L>
+  Value add(L layer, Value input, std::string name = "") {
+    return add(std::move(layer), std::vector<Value>{input}, std::move(name));
+  }
+  /// Copies all layers of a block in, reading `input`; an empty name gives block1, block2, ...
+  Value add(const Model& block, Value input, std::string name = "");
+
+  const std::vector<Node>& nodes() const { return nodes_; }
+  std::vector<Node>& nodes() { return nodes_; }
+  /// Throws ValueError naming the nearest existing name.
+  Layer& layer(std::string_view name) const;
+  template <class L>
+  L& layer_as(std::string_view name) const;
+
+  /// Creates and initialises all weights for samples of this shape (without batch axis), each layer from its own random
+  /// stream of `seed`. ShapeError names the layer that cannot take its input. Returns *this for chaining.
+  Model& build(const Shape& input_shape, std::uint64_t seed = 0);
+  bool built() const { return input_shape_.rank() > 0; }
+  /// Per-sample shapes; StateError before build().
+  const Shape& input_shape() const;
+  Shape output_shape() const;
+
+  /// x [batch, input_shape...]. ShapeError when x does not have the shape the model was built for.
+  Variable forward(const Variable& x, const Context& context = {});
+  GraphValue lower(GraphBuilder& builder, GraphValue input) const;
+
+  std::vector<NamedParameter> parameters() const;
+  std::vector<NamedBuffer> buffers() const;
+  /// Number of trainable elements.
+  Index parameter_count() const;
+  void zero_gradient();
+
+  /// Parameters and buffers by name, copied.
+  NamedTensors state_dict() const;
+  /// Shape mismatches always throw ShapeError, naming every one; nothing is loaded then.
+  LoadReport load_state_dict(const NamedTensors& state, LoadMode mode = LoadMode::complete);
+
+ private:
+  std::string unique_name(const std::string& stem) const;
+  bool has_name(std::string_view name) const;
+
+  std::vector<Node> nodes_;
+  int output_ = -1;
+  Shape input_shape_;
+};
+
+template <class L>
+L& Model::layer_as(std::string_view name) const {
+  auto* result = dynamic_cast<L*>(&layer(name));
+  if (!result) fail<ValueError>("layer \"", name, "\" is a ", layer(name).type(), ", not of the type asked for");
+  return *result;
+}
+
+/// A chain: `Sequential(Conv2D({...}), ReLU(), Flatten(), Dense({.units = 10}))`. Parts are layers or models.
+class Sequential : public Model {
+ public:
+  template <class... Parts>
+  explicit Sequential(Parts... parts) {
+    (append(std::move(parts)), ...);
+  }
+  template <class Part>
+  void append(Part part) {
+    if constexpr (std::derived_from<Part, Model>)
+      add(static_cast<const Model&>(part), output());
+    else
+      add(std::move(part), output());
+  }
+};
+
+/// main(x) + shortcut(x); an empty shortcut is the identity.
+Model residual(const Model& main, const Model& shortcut = {});
+
+}  // namespace bitgrad
