@@ -34,7 +34,7 @@ class GraphBuilder {
   virtual Shape shape(GraphValue value) const = 0;
 
   /// kernel [kh, kw, in, out], bias [out] or undefined.
-  virtual GraphValue conv2d(GraphValue x, Stride2D stride, const Padding2D& padding, const GraphWeight& kernel,
+  virtual GraphValue conv2d(GraphValue x, Stride stride, const Padding& padding, const GraphWeight& kernel,
                             const GraphWeight& bias) = 0;
   /// kernel [in, out], bias [out] or undefined; x of rank 1.
   virtual GraphValue dense(GraphValue x, const GraphWeight& kernel, const GraphWeight& bias) = 0;
@@ -43,8 +43,8 @@ class GraphBuilder {
                                 const Tensor& variance, float epsilon) = 0;
   /// (x - mean) / deviation over the last axis; each [channels] or [1].
   virtual GraphValue normalize(GraphValue x, const Tensor& mean, const Tensor& deviation) = 0;
-  virtual GraphValue max_pool2d(GraphValue x, Window2D window, Stride2D stride, const Padding2D& padding) = 0;
-  virtual GraphValue average_pool2d(GraphValue x, Window2D window, Stride2D stride, const Padding2D& padding) = 0;
+  virtual GraphValue max_pool2d(GraphValue x, PoolWindow window, Stride stride, const Padding& padding) = 0;
+  virtual GraphValue average_pool2d(GraphValue x, PoolWindow window, Stride stride, const Padding& padding) = 0;
   /// [h, w, c] to [c].
   virtual GraphValue global_average_pool2d(GraphValue x) = 0;
   /// min(max(x, low), high); infinite bounds are allowed: ReLU is clamp(x, 0, infinity).
@@ -59,7 +59,7 @@ class GraphBuilder {
   virtual GraphValue concat(std::span<const GraphValue> values, int axis) = 0;
   virtual GraphValue reshape(GraphValue x, const Shape& per_sample_shape) = 0;
   /// Zeros around height and width of [h, w, c].
-  virtual GraphValue pad2d(GraphValue x, const Padding2D& padding) = 0;
+  virtual GraphValue pad2d(GraphValue x, const Padding& padding) = 0;
 };
 
 }  // namespace bitgrad
