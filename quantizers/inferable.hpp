@@ -1,0 +1,45 @@
+// The contract of a frozen quantizer.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include <bitgrad/core/tensor.hpp>
+#include <bitgrad/quantizers/grid.hpp>
+#include <bitgrad/quantizers/mark.hpp>
+
+namespace bitgrad {
+
+/// A small immutable value: floats to floats on the grid, floats to codes, codes to floats. It never changes its input.
+class BaseInferableQuantizer {
+ public:
+  virtual ~BaseInferableQuantizer() = default;
+
+  /// The class name: "WeightsSymmetricInferableQuantizer".
+  virtual std::string_view type() const = 0;
+  virtual const QuantizerMark& marks() const = 0;
+  virtual int bits() const = 0;
+
+  /// Fake quantization of a float32 tensor in the reference's arithmetic (kernel 3.1: multiplication by the float32
+  /// reciprocal); NaN stays NaN. ShapeError when a channel axis or count does not fit.
+  virtual Tensor operator()(const Tensor& x) const = 0;
+  /// int32 codes by the grid (true division); ValueError for NaN.
+  virtual Tensor codes(const Tensor& x) const { return codes_of(x, grid(), type()); }
+  virtual Tensor dequantize(const Tensor& codes) const { return values_of(codes, grid()); }
+  /// The integer grid. Quantizers without one (look-up tables) throw NotImplementedError.
+  virtual Grid grid() const = 0;
+
+  /// One line: class, bits, parameters.
+  virtual std::string describe() const = 0;
+  /// JSON object with "class" and the constructor's parameters; inferable_from_json() reads it back to the same bits.
+  virtual std::string to_json() const = 0;
+  virtual std::unique_ptr<BaseInferableQuantizer> clone() const = 0;
+};
+
+using InferablePtr = std::unique_ptr<BaseInferableQuantizer>;
+
+/// Reads what to_json() wrote; ValueError naming the class and parameter that is wrong.
+InferablePtr inferable_from_json(std::string_view json);
+
+}  // namespace bitgrad

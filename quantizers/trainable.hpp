@@ -1,0 +1,63 @@
+// The contract of a quantizer that learns.
+#pragma once
+
+#include <concepts>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <bitgrad/autograd/tape.hpp>
+#include <bitgrad/quantizers/config.hpp>
+#include <bitgrad/quantizers/inferable.hpp>
+
+namespace bitgrad {
+
+/// Base of all trainable quantizers. Derive from TrainableQuantizer<Mine>, which supplies marks(), type checks and clone().
+/// Variables are float32 parameters of group qparams unless said otherwise; they are copied with the quantizer.
+class BaseTrainableQuantizer {
+ public:
+  virtual ~BaseTrainableQuantizer() = default;
+
+  virtual const QuantizerMark& marks() const = 0;
+  virtual const BaseQuantizerConfig& config() const = 0;
+  std::string_view identifier() const { return marks().identifier; }
+  bool freeze_quant_params() const { return freeze_quant_params_; }
+
+  /// Creates the variables. `shape` is the weight's shape; empty for activations. `name` is the weight's or holder's name
+  /// and becomes part of the variables' full names.
+  virtual void initialize_quantization(const std::optional<Shape>& shape, std::string_view name) = 0;
+  /// Differentiable quantization; output shape and dtype are the input's.
+  virtual Variable operator()(const Variable& x, bool training) = 0;
+  /// A frozen quantizer with the current values. A class without conversion does not exist.
+  virtual InferablePtr convert2inferable() const = 0;
+  virtual std::unique_ptr<BaseTrainableQuantizer> clone() const = 0;
+
+  struct QuantizerVariable {
+    std::string key;  ///< "threshold", "min"
+    ParameterPtr parameter;
+  };
+  /// Stores a variable under a key; an existing key is overwritten, as in the reference.
+  void add_quantizer_variable(std::string_view key, ParameterPtr parameter);
+  /// StateError for an unknown key, also before initialize_quantization().
+  const ParameterPtr& get_quantizer_variable(std::string_view key) const;
+  /// Trainable variables of a group in the order of their creation. StateError when a frozen quantizer has trainable
+  /// ones of group qparams.
+  std::vector<ParameterPtr> get_trainable_variables(ParameterGroup group) const;
+  /// All variables in order: what a state dict holds.
+  const std::vector<QuantizerVariable>& variables() const { return variables_; }
+
+ protected:
+  explicit BaseTrainableQuantizer(bool freeze_quant_params) : freeze_quant_params_(freeze_quant_params) {}
+  BaseTrainableQuantizer(const BaseTrainableQuantizer& other);  // variables are copied, not shared
+  BaseTrainableQuantizer& operator=(const BaseTrainableQuantizer&) = delete;
+
+ private:
+  std::vector<QuantizerVariable> variables_;
+  bool freeze_quant_params_;
+};
+
+using TrainablePtr = std::unique_ptr<BaseTrainableQuantizer>;
+
+}  // namespace bitgrad
