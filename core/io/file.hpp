@@ -1,0 +1,49 @@
+// Whole files in, whole files out.
+#pragma once
+
+#include <cstddef>
+#include <filesystem>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace bitgrad::io {
+
+using Path = std::filesystem::path;
+using Bytes = std::vector<std::byte>;
+
+/// The content of a file. Throws IoError with the path and the system's reason.
+Bytes read_file(const Path& path);
+std::string read_text_file(const Path& path);
+
+/// A file that appears under its name only when it is complete. It is written beside its target under a temporary name;
+/// commit() brings it to the disk (fsync) and renames it. Without commit(), or after any failure, the temporary is removed
+/// and whatever was there before is untouched. A symbolic link is followed; a target that exists and is no regular file
+/// is refused. Every failure is an IoError with the target's path and the system's reason.
+class AtomicFile {
+ public:
+  explicit AtomicFile(const Path& path);
+  ~AtomicFile();
+  AtomicFile(const AtomicFile&) = delete;
+  AtomicFile& operator=(const AtomicFile&) = delete;
+
+  /// Appends. Throws StateError after commit().
+  void write(std::span<const std::byte> bytes);
+  void write(std::string_view text);
+  void commit();
+
+ private:
+  [[noreturn]] void abandon(std::string_view doing, int error);
+  void remove_temporary() noexcept;
+
+  Path path_;
+  Path temporary_;
+  int descriptor_ = -1;
+};
+
+/// AtomicFile in one call.
+void write_file_atomically(const Path& path, std::span<const std::byte> bytes);
+void write_file_atomically(const Path& path, std::string_view text);
+
+}  // namespace bitgrad::io
