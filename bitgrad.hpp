@@ -3,6 +3,7 @@
 
 #include <bitgrad/core/dtype.hpp>
 #include <bitgrad/core/error.hpp>
+#include <bitgrad/core/gemm.hpp>
 #include <bitgrad/core/memory.hpp>
 #include <bitgrad/core/parallel.hpp>
 #include <bitgrad/core/shape.hpp>

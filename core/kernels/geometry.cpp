@@ -1,0 +1,98 @@
+#include <bitgrad/core/kernels/geometry.hpp>
+
+#include <algorithm>
+#include <string_view>
+
+#include <bitgrad/core/error.hpp>
+#include <bitgrad/core/shape.hpp>
+
+namespace bitgrad {
+namespace {
+
+/// One axis of a sliding window.
+struct AxisGeometry {
+  Index before, after, out;
+};
+
+/// `what` is "conv2d" or "pool2d", `axis` "height" or "width"; both only for messages.
+AxisGeometry slide(std::string_view what, std::string_view axis, Index in, Index window, Index stride, Padding::Kind kind,
+                   Index before, Index after) {
+  if (stride < 1) fail<ValueError>(what, ": stride ", stride, " along the ", axis, ", expected at least 1");
+  if (before < 0 || after < 0) fail<ValueError>(what, ": negative padding ", std::min(before, after), " along the ", axis);
+  if (kind == Padding::Kind::same) {
+    const Index out = (in + stride - 1) / stride;
+    const Index total = std::max<Index>((out - 1) * stride + window - in, 0);
+    return {total / 2, total - total / 2, out};
+  }
+  if (kind == Padding::Kind::valid) before = after = 0;
+  const Index padded = in + before + after;
+  if (padded < window)
+    fail<ShapeError>(what, ": a window of ", axis, " ", window, " does not fit an input of ", axis, " ", in,
+                     padded == in ? "" : message(" (", padded, " with padding)"));
+  return {before, after, (padded - window) / stride + 1};
+}
+
+void check_input(std::string_view what, const Shape& input) {
+  if (input.rank() != 4)
+    fail<ShapeError>(what, ": input ", input, " has rank ", input.rank(), ", expected 4 (batch, height, width, channels)");
+  if (input[1] < 1 || input[2] < 1 || input[3] < 1) fail<ShapeError>(what, ": input ", input, " has an empty axis");
+}
+
+void check_pool_padding(std::string_view axis, const AxisGeometry& geometry, Index window) {
+  const Index most = std::max(geometry.before, geometry.after);
+  if (most >= window)
+    fail<ValueError>("pool2d: padding ", most, " along the ", axis, " must be smaller than the window of ", window);
+}
+
+}  // namespace
+
+Padding Padding::valid() { return {}; }
+
+Padding Padding::same() {
+  Padding padding;
+  padding.kind = Kind::same;
+  return padding;
+}
+
+Padding Padding::explicit_(Index top, Index bottom, Index left, Index right) {
+  if (std::min({top, bottom, left, right}) < 0)
+    fail<ValueError>("padding (", top, ", ", bottom, ", ", left, ", ", right, ") has a negative side");
+  return {Kind::explicit_, top, bottom, left, right};
+}
+
+Conv2DGeometry conv2d_geometry(const Shape& input, const Shape& kernel, Stride stride, Padding padding) {
+  check_input("conv2d", input);
+  if (kernel.rank() != 4)
+    fail<ShapeError>("conv2d: kernel ", kernel, " has rank ", kernel.rank(),
+                     ", expected 4 (height, width, input channels, output channels)");
+  if (kernel[0] < 1 || kernel[1] < 1 || kernel[3] < 1) fail<ShapeError>("conv2d: kernel ", kernel, " has an empty axis");
+  if (kernel[2] != input[3])
+    fail<ShapeError>("conv2d: input ", input, " has ", input[3], " channels, kernel ", kernel, " expects ", kernel[2]);
+  const AxisGeometry h =
+      slide("conv2d", "height", input[1], kernel[0], stride.h, padding.kind, padding.top, padding.bottom);
+  const AxisGeometry w = slide("conv2d", "width", input[2], kernel[1], stride.w, padding.kind, padding.left, padding.right);
+  return {.batch = input[0], .in_h = input[1], .in_w = input[2], .in_c = input[3], .k_h = kernel[0], .k_w = kernel[1],
+          .out_c = kernel[3], .stride_h = stride.h, .stride_w = stride.w, .pad_top = h.before, .pad_bottom = h.after,
+          .pad_left = w.before, .pad_right = w.after, .out_h = h.out, .out_w = w.out};
+}
+
+Shape input_shape(const Conv2DGeometry& g) { return {g.batch, g.in_h, g.in_w, g.in_c}; }
+Shape kernel_shape(const Conv2DGeometry& g) { return {g.k_h, g.k_w, g.in_c, g.out_c}; }
+Shape output_shape(const Conv2DGeometry& g) { return {g.batch, g.out_h, g.out_w, g.out_c}; }
+
+Pool2DGeometry pool2d_geometry(const Shape& input, PoolWindow window, Stride stride, Padding padding) {
+  check_input("pool2d", input);
+  if (window.h < 1 || window.w < 1) fail<ValueError>("pool2d: window (", window.h, ", ", window.w, "), expected at least (1, 1)");
+  const AxisGeometry h = slide("pool2d", "height", input[1], window.h, stride.h, padding.kind, padding.top, padding.bottom);
+  const AxisGeometry w = slide("pool2d", "width", input[2], window.w, stride.w, padding.kind, padding.left, padding.right);
+  check_pool_padding("height", h, window.h);
+  check_pool_padding("width", w, window.w);
+  return {.batch = input[0], .in_h = input[1], .in_w = input[2], .channels = input[3], .k_h = window.h, .k_w = window.w,
+          .stride_h = stride.h, .stride_w = stride.w, .pad_top = h.before, .pad_bottom = h.after, .pad_left = w.before,
+          .pad_right = w.after, .out_h = h.out, .out_w = w.out};
+}
+
+Shape input_shape(const Pool2DGeometry& g) { return {g.batch, g.in_h, g.in_w, g.channels}; }
+Shape output_shape(const Pool2DGeometry& g) { return {g.batch, g.out_h, g.out_w, g.channels}; }
+
+}  // namespace bitgrad

@@ -1,0 +1,71 @@
+// Extents of two-dimensional convolutions and poolings, worked out and checked once.
+// Plain data without inline functions: the kernel sources compiled per instruction set include this file.
+#pragma once
+
+#include <cstdint>
+
+namespace bitgrad {
+
+class Shape;
+using Index = std::int64_t;
+
+/// Distance in pixels between neighbouring windows, down and across.
+struct Stride {
+  Index h = 1;
+  Index w = 1;
+};
+
+/// Zeros around the image (for pooling: pixels that do not count).
+struct Padding {
+  enum class Kind { valid, same, explicit_ };
+
+  /// No padding: windows lie inside the image; rows and columns that fill no whole window are dropped.
+  static Padding valid();
+  /// TensorFlow's SAME: out = ceil(in / stride), the padding (out - 1) * stride + kernel - in split in two halves, the odd
+  /// pixel at the bottom or right.
+  static Padding same();
+  /// Pixels added on each side, none of them negative.
+  static Padding explicit_(Index top, Index bottom, Index left, Index right);
+
+  Kind kind = Kind::valid;
+  Index top = 0, bottom = 0, left = 0, right = 0;  ///< used when explicit_
+};
+
+/// Input NHWC (batch, in_h, in_w, in_c), kernel HWIO (k_h, k_w, in_c, out_c), output NHWC (batch, out_h, out_w, out_c).
+struct Conv2DGeometry {
+  Index batch = 0, in_h = 0, in_w = 0, in_c = 0;
+  Index k_h = 0, k_w = 0, out_c = 0;
+  Index stride_h = 1, stride_w = 1;
+  Index pad_top = 0, pad_bottom = 0, pad_left = 0, pad_right = 0;
+  Index out_h = 0, out_w = 0;
+};
+
+/// Input NHWC (batch, in_h, in_w, channels), output NHWC (batch, out_h, out_w, channels).
+struct Pool2DGeometry {
+  Index batch = 0, in_h = 0, in_w = 0, channels = 0;
+  Index k_h = 0, k_w = 0;
+  Index stride_h = 1, stride_w = 1;
+  Index pad_top = 0, pad_bottom = 0, pad_left = 0, pad_right = 0;
+  Index out_h = 0, out_w = 0;
+};
+
+/// Window extents of a pooling, in pixels.
+struct PoolWindow {
+  Index h = 2;
+  Index w = 2;
+};
+
+/// The geometry of a convolution. Throws ShapeError naming the mismatch: ranks other than 4, channels that differ, extents
+/// below 1 (a batch of 0 is fine), a kernel larger than the padded image; ValueError for strides below 1 and negative padding.
+Conv2DGeometry conv2d_geometry(const Shape& input, const Shape& kernel, Stride stride, Padding padding);
+Shape input_shape(const Conv2DGeometry& geometry);
+Shape kernel_shape(const Conv2DGeometry& geometry);
+Shape output_shape(const Conv2DGeometry& geometry);
+
+/// The geometry of a pooling. Throws as conv2d_geometry does, and ValueError for padding as large as the window: every window
+/// must see at least one pixel.
+Pool2DGeometry pool2d_geometry(const Shape& input, PoolWindow window, Stride stride, Padding padding);
+Shape input_shape(const Pool2DGeometry& geometry);
+Shape output_shape(const Pool2DGeometry& geometry);
+
+}  // namespace bitgrad
