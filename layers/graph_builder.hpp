@@ -31,6 +31,9 @@ class GraphBuilder {
  public:
   virtual ~GraphBuilder() = default;
 
+  /// The layer whose operations follow, by its name in the model, for the names in the graph and in messages.
+  virtual void set_layer_name(std::string_view name) = 0;
+
   virtual Shape shape(GraphValue value) const = 0;
 
   /// kernel [kh, kw, in, out], bias [out] or undefined.

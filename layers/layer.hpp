@@ -14,11 +14,14 @@
 
 namespace bitgrad {
 
+class Model;
+
 /// What a forward pass depends on besides its inputs.
 struct Context {
   bool training = false;       ///< batch statistics, dropout
   std::uint64_t seed = 0;      ///< randomness of this step; the trainer changes it every step
   std::uint64_t stream = 0;    ///< which layer draws; Model sets it
+  const Model* model = nullptr;  ///< the model that runs the layer; Model sets it
 };
 
 /// A parameter under its full name, "block1/conv2/kernel" in a model, "kernel" in a layer.

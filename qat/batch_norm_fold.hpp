@@ -1,0 +1,24 @@
+// Batch normalisation as it ships: folded into the weight scales and an integer bias.
+#pragma once
+
+#include <vector>
+
+#include <bitgrad/core/tensor.hpp>
+
+namespace bitgrad {
+
+/// Smallest gain a channel may have; keeps scale * gain and the integer bias in range.
+inline constexpr float minimum_gain = 1e-4F;
+
+/// The affine map x * gain + offset that batch normalisation is in inference.
+struct BatchNormFold {
+  std::vector<float> gain;     ///< g = max(fl32(gamma / sqrt(variance + epsilon)), minimum_gain)
+  std::vector<float> offset;   ///< beta - mean * g, plus bias * g where the layer has a bias
+};
+
+/// All tensors float32 [channels]; `bias` may be undefined. Gains are floored only (negative gammas are negated away when
+/// quantization starts), see architecture.md. The arithmetic: sqrt and quotient in float32, offset in double rounded once.
+BatchNormFold fold_batch_norm(const Tensor& gamma, const Tensor& beta, const Tensor& mean, const Tensor& variance, float epsilon,
+                              const Tensor& bias);
+
+}  // namespace bitgrad

@@ -1,0 +1,82 @@
+// Turns a model into an inference graph.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+
+#include <bitgrad/layers/graph_builder.hpp>
+#include <bitgrad/layers/model.hpp>
+#include <bitgrad/qat/inference/graph.hpp>
+#include <bitgrad/quantizers/inferable.hpp>
+
+namespace bitgrad {
+
+/// Frozen quantizers of a layer's weights by weight name.
+using WeightQuantizers = std::map<std::string, std::shared_ptr<const BaseInferableQuantizer>, std::less<>>;
+
+/// Collects what layers lower to, then freezes it: recognises [conv2d|dense] → batch_norm? → clamp? → quantize and the
+/// other patterns of graph.hpp whose inputs are all quantized, and leaves the rest in float32. Layers that speak only the
+/// language of GraphBuilder know nothing of this class; the quantization wrapper and the activation holder use the two
+/// functions that it adds.
+class InferenceGraphBuilder : public GraphBuilder {
+ public:
+  explicit InferenceGraphBuilder(const Shape& input_shape);
+  ~InferenceGraphBuilder() override;
+
+  GraphValue input() const;
+
+  /// From now on weights named in `quantizers` are quantized by them, until the scope ends: what the wrapper does around
+  /// its layer's lower().
+  class WeightScope {
+   public:
+    WeightScope(InferenceGraphBuilder& builder, const WeightQuantizers& quantizers);
+    ~WeightScope();
+    WeightScope(const WeightScope&) = delete;
+    WeightScope& operator=(const WeightScope&) = delete;
+
+   private:
+    InferenceGraphBuilder& builder_;
+  };
+  /// The value on the grid of an activation quantizer.
+  GraphValue quantize(GraphValue x, const BaseInferableQuantizer& quantizer);
+
+  /// Names the layer whose operations follow; Model::lower() calls it through GraphBuilder::set_layer_name().
+  void set_layer_name(std::string_view name) override;
+
+  Shape shape(GraphValue value) const override;
+  GraphValue conv2d(GraphValue x, Stride stride, const Padding& padding, const GraphWeight& kernel, const GraphWeight& bias) override;
+  GraphValue dense(GraphValue x, const GraphWeight& kernel, const GraphWeight& bias) override;
+  GraphValue batch_norm(GraphValue x, const Tensor& gamma, const Tensor& beta, const Tensor& mean, const Tensor& variance,
+                        float epsilon) override;
+  GraphValue normalize(GraphValue x, const Tensor& mean, const Tensor& deviation) override;
+  GraphValue max_pool2d(GraphValue x, PoolWindow window, Stride stride, const Padding& padding) override;
+  GraphValue average_pool2d(GraphValue x, PoolWindow window, Stride stride, const Padding& padding) override;
+  GraphValue global_average_pool2d(GraphValue x) override;
+  GraphValue clamp(GraphValue x, float low, float high) override;
+  GraphValue elementwise(GraphValue x, ElementwiseFunction function) override;
+  GraphValue softmax(GraphValue x) override;
+  GraphValue log_softmax(GraphValue x) override;
+  GraphValue add(GraphValue a, GraphValue b) override;
+  GraphValue concat(std::span<const GraphValue> values, int axis) override;
+  GraphValue reshape(GraphValue x, const Shape& per_sample_shape) override;
+  GraphValue pad2d(GraphValue x, const Padding& padding) override;
+
+  /// The finished graph. ValueError naming layer and channel for a bias that does not fit int32, a scale that is not
+  /// finite and positive, or an accumulator that could overflow int32.
+  InferenceGraph finish(GraphValue output) const;
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+/// The model as an inference graph: from a float model, from one in quantization-aware training (its quantizers are
+/// converted for the purpose), or from a finalized one: the latter two give the same bytes. StateError for a model that
+/// is not built.
+InferenceGraph convert2inferable(const Model& model);
+
+/// What `evaluate` means everywhere: lower the live model, run the graph. x float32 [batch, input shape].
+Tensor evaluate(const Model& model, const Tensor& x);
+
+}  // namespace bitgrad

@@ -1,0 +1,72 @@
+// Proof that what was trained is what ships.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <bitgrad/layers/model.hpp>
+#include <bitgrad/qat/inference/graph.hpp>
+
+namespace bitgrad {
+
+/// The naive executor: every tensor of the graph for a batch, written from the rules of graph.hpp with plain loops and
+/// int64 accumulators, sharing no kernel with the engine. Operations left in float32 (FloatConv2D, FloatDense and other
+/// Float* ones) are outside the promise and call the engine's kernels; verify names them.
+std::vector<Tensor> run_naive(const InferenceGraph& graph, const Tensor& x);
+
+/// The first place where two executions differ.
+struct CodeDifference {
+  std::string tensor;
+  Index sample = 0;
+  Index element = 0;            ///< flat index inside the sample
+  std::int32_t expected = 0;    ///< naive executor
+  std::int32_t found = 0;
+  std::string executor;         ///< "evaluate", "engine" (reloaded graph), "integer engine"
+};
+
+/// The worst accumulator of an integer layer over its real weights.
+struct LayerCertificate {
+  std::string layer;
+  std::int64_t worst_accumulator = 0;  ///< max over channels of |sum| + |bias| with the inputs that attain it
+  bool int32_safe = false;
+  bool float32_exact = false;          ///< every partial sum below 2^24
+  std::vector<std::int32_t> attaining_input;  ///< codes of one window (conv: [kh, kw, in], dense: [in]) that attain it
+};
+
+/// One layer fed the engine's codes through the model's own training arithmetic.
+struct LayerAgreement {
+  std::string tensor;
+  Index codes = 0;
+  Index differing = 0;          ///< codes that are not the engine's
+  std::int32_t largest_step = 0;
+};
+
+struct VerifyReport {
+  Index samples = 0;
+  Index codes_compared = 0;
+  Index differing_codes = 0;
+  std::optional<CodeDifference> first_difference;
+  std::vector<LayerAgreement> training_forward;
+  std::vector<LayerCertificate> certificates;
+  std::vector<std::string> float_layers;   ///< left in float32, outside the promise
+  bool passed() const { return differing_codes == 0; }
+  /// The table a person reads.
+  std::string describe() const;
+};
+
+struct VerifyOptions {
+  Index batch = 250;
+  bool training_forward = true;  ///< also feed every layer of the model (costs one more pass)
+};
+
+/// Runs the model's evaluation, the graph saved into a scratch directory and reloaded (both engines) and the naive executor
+/// over all images (float32 [n, input shape]) and compares the codes at every quantized tensor.
+VerifyReport verify(Model& model, const InferenceGraph& graph, const Tensor& images, const VerifyOptions& options = {});
+/// Without the model: the reloaded graph's engines against the naive executor.
+VerifyReport verify(const InferenceGraph& graph, const Tensor& images, const VerifyOptions& options = {});
+
+LayerCertificate certify(const InferenceGraph& graph, const GraphNode& node);
+
+}  // namespace bitgrad
