@@ -84,6 +84,11 @@ cannot_install() {
   exit 1
 }
 
+as_root=()
+apt_get() {
+  "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -q -o DPkg::Lock::Timeout=120 -o APT::Install-Recommends=false "$@"
+}
+
 # ensure_packages "NAME|REASON"...: installs those that are missing.
 ensure_packages() {
   [ "$install_packages" = yes ] || {
@@ -106,20 +111,18 @@ ensure_packages() {
   fi
 
   command -v apt-get >/dev/null || cannot_install "there is no apt-get to install with." "${missing[@]}"
-  local as_root=()
   if [ "$(id -u)" -ne 0 ]; then
     command -v sudo >/dev/null || cannot_install "installing needs root, and there is no sudo." "${missing[@]}"
     as_root=(sudo)
     [ -t 0 ] || as_root=(sudo -n) # nobody there to type a password
     "${as_root[@]}" true || cannot_install "installing needs root, and sudo refused." "${missing[@]}"
   fi
-  apt() { "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -q -o DPkg::Lock::Timeout=120 "$@"; }
   say "    installing them with apt-get"
   # The lists of a fresh machine are empty, those of an old one name files that are gone: then they are fetched first.
-  if ! apt install -y --no-install-recommends "${missing[@]}"; then
-    say "    apt-get cannot install with the package lists it has; fetching new ones"
-    apt update || cannot_install "apt-get update failed: no network?" "${missing[@]}"
-    apt install -y --no-install-recommends "${missing[@]}" || cannot_install "apt-get install failed (see above)." "${missing[@]}"
+  if ! apt_get install --simulate "${missing[@]}" >/dev/null 2>&1 || ! apt_get install -y "${missing[@]}"; then
+    say "    the package lists are missing or old; fetching new ones"
+    apt_get update || cannot_install "apt-get update failed (no network?)." "${missing[@]}"
+    apt_get install -y "${missing[@]}" || cannot_install "apt-get install failed (see above)." "${missing[@]}"
   fi
 }
 
