@@ -121,13 +121,14 @@ ensure_packages() {
   # The lists of a fresh machine are empty, those of an old one name files that are gone: then they are fetched first.
   if ! apt_get install --simulate "${missing[@]}" >/dev/null 2>&1 || ! apt_get install -y "${missing[@]}"; then
     say "    the package lists are missing or old; fetching new ones"
-    apt_get update || cannot_install "apt-get update failed (no network?)." "${missing[@]}"
-    apt_get install -y "${missing[@]}" || cannot_install "apt-get install failed (see above)." "${missing[@]}"
+    apt_get update || true # lists that cannot be fetched may be none of ours; the next line tells
+    apt_get install -y "${missing[@]}" || cannot_install "apt-get failed, see above. Is there no network?" "${missing[@]}"
   fi
 }
 
 # configure: Release into build/, with everything switched on. An existing build keeps its generator.
 configure() {
+  command -v cmake >/dev/null || die "there is no cmake, and packages are not to be installed (--no-install)"
   local generator=()
   [ -f "$build_dir/CMakeCache.txt" ] || generator=(-G Ninja)
   cmake -S "$root" -B "$build_dir" "${generator[@]}" -DCMAKE_BUILD_TYPE=Release -DBITGRAD_SANITIZE= \
