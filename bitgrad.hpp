@@ -4,8 +4,13 @@
 #include <bitgrad/core/dtype.hpp>
 #include <bitgrad/core/error.hpp>
 #include <bitgrad/core/gemm.hpp>
+#include <bitgrad/core/io/bytes.hpp>
+#include <bitgrad/core/io/file.hpp>
+#include <bitgrad/core/io/safetensors.hpp>
 #include <bitgrad/core/memory.hpp>
+#include <bitgrad/core/named_tensors.hpp>
 #include <bitgrad/core/parallel.hpp>
+#include <bitgrad/core/random.hpp>
 #include <bitgrad/core/shape.hpp>
 #include <bitgrad/core/suggest.hpp>
 #include <bitgrad/core/tensor.hpp>
@@ -21,3 +26,15 @@
 #include <bitgrad/layers/layer.hpp>
 #include <bitgrad/layers/model.hpp>
 #include <bitgrad/layers/weights.hpp>
+
+#include <bitgrad/quantizers/config.hpp>
+#include <bitgrad/quantizers/grid.hpp>
+#include <bitgrad/quantizers/inferable.hpp>
+#include <bitgrad/quantizers/mark.hpp>
+#include <bitgrad/quantizers/registry.hpp>
+#include <bitgrad/quantizers/trainable.hpp>
+
+#include <bitgrad/qat/batch_norm_fold.hpp>
+#include <bitgrad/qat/inference/builder.hpp>
+#include <bitgrad/qat/inference/graph.hpp>
+#include <bitgrad/qat/inference/verify.hpp>
