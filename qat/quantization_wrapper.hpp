@@ -1,0 +1,70 @@
+// A layer whose weights are quantized before every use.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include <bitgrad/layers/layer.hpp>
+#include <bitgrad/layers/normalization.hpp>
+#include <bitgrad/qat/dispatcher.hpp>
+
+namespace bitgrad {
+
+/// What a wrapper knows beyond its layer and quantizers.
+struct QuantizationWrapperOptions {
+  /// The batch normalisation behind the layer, which ships folded into it (Conv2D and Dense only).
+  std::optional<BatchNorm> batch_norm;
+  /// Name of the activation holder whose grid the layer's input is on; empty when the input is float32. With it the bias is
+  /// quantized in training at the scale of the accumulator, s_x * s_w.
+  std::string input_holder;
+};
+
+/// Wraps a layer and quantizes the weights named by the dispatcher, and its output where the dispatcher says so. The float
+/// weights stay the trained parameters; gradients reach them through the quantizers. The wrapped layer is not changed: it
+/// is applied to quantized values.
+class QuantizationWrapper : public LayerOf<QuantizationWrapper> {
+ public:
+  /// ValueError when there is more than one output quantizer, or a batch norm behind a layer that cannot fold one.
+  QuantizationWrapper(LayerPtr layer, NodeQuantizationDispatcher dispatcher, QuantizationWrapperOptions options = {});
+  template <std::derived_from<Layer> L>
+  QuantizationWrapper(L layer, NodeQuantizationDispatcher dispatcher, QuantizationWrapperOptions options = {})
+      : QuantizationWrapper(LayerPtr(std::make_unique<L>(std::move(layer))), std::move(dispatcher), std::move(options)) {}
+  QuantizationWrapper(const QuantizationWrapper& other);
+
+  std::string_view type() const override { return "QuantizationWrapper"; }
+  std::string_view name_stem() const override { return layer_->name_stem(); }
+  Shape output_shape(std::span<const Shape> inputs) const override;
+  Variable apply(std::span<const Variable> inputs, const Weights& weights, const Context& context) override;
+  GraphValue lower(GraphBuilder& builder, std::span<const GraphValue> inputs) const override;
+  /// The layer's parameters, those of the batch norm ("bn/gamma"), then the quantizers' variables.
+  std::vector<NamedParameter> parameters() const override;
+  std::vector<NamedBuffer> buffers() const override;
+  Weights weight_values() const override;
+
+  const Layer& layer() const { return *layer_; }
+  const NodeQuantizationDispatcher& dispatcher() const { return dispatcher_; }
+  const BatchNorm* batch_norm() const { return batch_norm_ ? &*batch_norm_ : nullptr; }
+  const std::string& input_holder() const { return input_holder_; }
+  /// From now on the forward pass uses the moving statistics, folds the normalisation and quantizes the bias, as in
+  /// evaluation.
+  void freeze_batch_norm(bool frozen) { frozen_ = frozen; }
+
+  /// Every quantizer becomes its inferable form. Idempotent.
+  void convert_to_inferable_quantizers();
+
+ protected:
+  void create_weights(std::span<const Shape> inputs, Random& random) override;
+
+ private:
+  void initialize_quantizers();
+  Variable apply_folded(std::span<const Variable> inputs, Weights used, const Weights& weights, const Context& context);
+  std::optional<Tensor> accumulator_scale(const Context& context) const;
+
+  LayerPtr layer_;
+  NodeQuantizationDispatcher dispatcher_;
+  std::optional<BatchNorm> batch_norm_;
+  std::string input_holder_;
+  bool frozen_ = false;
+};
+
+}  // namespace bitgrad
