@@ -80,7 +80,7 @@ class Layer {
   bool has_weight(std::string_view name) const;
   /// Throws ValueError naming the layer and its weights when there is none of that name.
   const ParameterPtr& weight(std::string_view name) const;
-  Weights weight_values() const;
+  virtual Weights weight_values() const;
   const Tensor& buffer(std::string_view name) const;
 
  protected:

@@ -5,7 +5,7 @@
 #include <string>
 
 #include <bitgrad/layers/layer.hpp>
-#include <bitgrad/layers/normalization.hpp>
+#include <bitgrad/layers/batch_norm.hpp>
 #include <bitgrad/qat/dispatcher.hpp>
 
 namespace bitgrad {
@@ -56,7 +56,6 @@ class QuantizationWrapper : public LayerOf<QuantizationWrapper> {
   void create_weights(std::span<const Shape> inputs, Random& random) override;
 
  private:
-  void initialize_quantizers();
   Variable apply_folded(std::span<const Variable> inputs, Weights used, const Weights& weights, const Context& context);
   std::optional<Tensor> accumulator_scale(const Context& context) const;
 

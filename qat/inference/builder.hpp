@@ -24,6 +24,9 @@ class InferenceGraphBuilder : public GraphBuilder {
   explicit InferenceGraphBuilder(const Shape& input_shape);
   ~InferenceGraphBuilder() override;
 
+  /// The builder as this class; StateError when a model that holds quantizers is lowered to another kind of builder.
+  static InferenceGraphBuilder& of(GraphBuilder& builder);
+
   GraphValue input() const;
 
   /// From now on weights named in `quantizers` are quantized by them, until the scope ends: what the wrapper does around
