@@ -54,7 +54,7 @@ std::string format_header(const NamedTensors& tensors, const std::vector<Range>&
   for (const auto& [name, tensor] : tensors) {
     if (name == metadata_key) fail<ValueError>("safetensors: a tensor cannot be named \"", name, '"');
     const auto* dtype = std::find_if(std::begin(dtype_names), std::end(dtype_names),
-                                     [&](const DTypeName& known) { return known.dtype == tensor.dtype(); });
+                                     [wanted = tensor.dtype()](const DTypeName& known) { return known.dtype == wanted; });
     BITGRAD_ASSERT(dtype != std::end(dtype_names));
     const auto extents = tensor.shape().extents();
     header[name] = {{"dtype", dtype->name},
