@@ -76,7 +76,7 @@ TEST_CASE("convolution gives the same bytes for any number of threads") {
       kernels::conv2d_data_gradient(g, dy.data(), w.data(), dxs.emplace_back(x.size()).data());
       kernels::conv2d_kernel_gradient(g, x.data(), dy.data(), dws.emplace_back(w.size()).data());
     }
-    for (const std::size_t i : {1U, 2U}) {
+    for (const std::size_t i : {std::size_t{1}, std::size_t{2}}) {
       CHECK(same_bits(ys[0], ys[i]));
       CHECK(same_bits(dxs[0], dxs[i]));
       CHECK(same_bits(dws[0], dws[i]));

@@ -6,10 +6,81 @@
 #include <cstdint>
 
 #include <bitgrad/core/kernels/geometry.hpp>
+#include <bitgrad/core/kernels/optimizer_step.hpp>
 
 namespace bitgrad::kernels {
 
+/// Arguments of fake_quantize_gradient: n elements in rows of `width`; scale and offset are rows, offset may be null.
+template <class T>
+struct FakeQuantizeGradient {
+  Index n, width;
+  const T* x;
+  const T* scale;
+  const T* offset;
+  T lo, hi;
+  bool masked;
+  const T* dy;
+  T* dx;                ///< +=
+  double* scale_sums;   ///< a row, +=
+  double* offset_sums;  ///< a row, +=; used when masked with an offset
+};
+
+/// Loops over float or double. "Rows" are flat ranges of n elements against parameter rows of `width` elements that repeat.
+template <class T>
+struct FloatingKernels {
+  using Binary = void (*)(Index n, const T* a, const T* b, T* y);
+  using BinaryRow = void (*)(Index n, Index width, const T* x, const T* row, T* y);
+  using Unary = void (*)(Index n, const T* x, T* y);
+
+  Binary add, subtract, multiply, divide, maximum, minimum;
+  BinaryRow add_row, subtract_row, multiply_row, divide_row;
+  void (*scale)(Index n, T factor, const T* x, T* y);
+  void (*add_scaled)(Index n, T factor, const T* x, T* y);
+  Binary add_product, add_quotient;  // y += a * b, y += a / b
+  BinaryRow add_product_row;         // y += x * row
+
+  Unary relu, absolute, square_root;
+  void (*clip)(Index n, T lo, T hi, const T* x, T* y);
+  // Gradients: a is the forward's x (its y for square_root and sigmoid), b is dy, and y is the dx that is added to.
+  Binary relu_gradient, relu6_gradient, absolute_gradient, square_root_gradient, sigmoid_gradient;
+  void (*clip_gradient)(Index n, T lo, T hi, const T* x, const T* dy, T* dx);
+
+  void (*column_sum)(Index n, Index width, const T* x, double* sums);
+  void (*column_sum_product)(Index n, Index width, const T* a, const T* b, double* sums);
+
+  void (*moment_sums)(Index n, Index width, const T* x, const T* shift, double* sums, double* squares);
+  void (*normalize)(Index n, Index width, const T* x, const T* mean, const T* factor, const T* beta, T* y);
+  void (*normalize_gradient_sums)(Index n, Index width, const T* x, const T* mean, const T* dy, double* sums, double* products);
+  void (*normalize_gradient)(Index n, Index width, const T* x, const T* mean, const T* factor, const T* mean_dy, const T* slope,
+                             const T* dy, T* dx);
+
+  void (*sgd_update)(Index n, const SgdStep*, const T* gradient, T* velocity, T* parameter);
+  void (*adam_update)(Index n, const AdamStep*, const T* gradient, T* first, T* second, T* parameter);
+
+  void (*fake_quantize)(Index n, Index width, const T* x, const T* s, const T* a, T lo, T hi, T* y);
+  void (*fake_quantize_gradient)(const FakeQuantizeGradient<T>*);
+  void (*quantize_to_values)(Index n, Index width, const T* x, const T* inverse, const T* s, const T* lo, const T* hi, T* y);
+};
+
+/// Loops that write or read integer codes of one type.
+template <class Code>
+struct CodeKernels {
+  bool (*quantize)(Index n, Index width, const float* x, const float* s, const float* lo, const float* hi,
+                   const std::int32_t* z, Code* q);
+  void (*to_values)(Index n, Index width, const Code* q, const float* s, const std::int32_t* z, float* y);
+  void (*requantize_int32)(Index n, Index width, const std::int32_t* acc, const float* m, float lo, float hi, std::int32_t z,
+                           Code* q);
+  void (*requantize_float)(Index n, Index width, const float* acc, const float* m, float lo, float hi, std::int32_t z, Code* q);
+  void (*subtract_zero_point)(Index n, const Code* q, std::int32_t z, std::int32_t* y);
+};
+
 struct KernelTable {
+  FloatingKernels<float> float32;
+  FloatingKernels<double> float64;
+  CodeKernels<std::int32_t> int32;
+  CodeKernels<std::uint8_t> uint8;
+  CodeKernels<std::int8_t> int8;
+
   // Pooling: output rows [row_begin, row_end) counted through the batch, row = image * out_h + oh.
   void (*max_pool2d_forward)(const Pool2DGeometry*, Index row_begin, Index row_end, const float* x, float* y,
                              std::int32_t* argmax);

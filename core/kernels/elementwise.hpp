@@ -1,0 +1,93 @@
+// Elementwise operations on n contiguous elements and on rows, for float and double, in the thread pool. Results are the same
+// bits under every instruction set (sums and exp, log, sigmoid: for any number of threads). y may be one of the operands.
+// Functions named *_gradient and add_* ADD to their last argument; all others overwrite it.
+#pragma once
+
+#include <bitgrad/core/shape.hpp>
+
+namespace bitgrad::kernels {
+
+// y = a op b. maximum and minimum return NaN when either operand is NaN.
+template <class T>
+void add(Index n, const T* a, const T* b, T* y);
+template <class T>
+void subtract(Index n, const T* a, const T* b, T* y);
+template <class T>
+void multiply(Index n, const T* a, const T* b, T* y);
+template <class T>
+void divide(Index n, const T* a, const T* b, T* y);
+template <class T>
+void maximum(Index n, const T* a, const T* b, T* y);
+template <class T>
+void minimum(Index n, const T* a, const T* b, T* y);
+
+// y[r, c] = x[r, c] op row[c] for x of [rows, channels] and a row of [channels]: a bias, a scale per channel.
+template <class T>
+void add_row(Index rows, Index channels, const T* x, const T* row, T* y);
+template <class T>
+void subtract_row(Index rows, Index channels, const T* x, const T* row, T* y);
+template <class T>
+void multiply_row(Index rows, Index channels, const T* x, const T* row, T* y);
+template <class T>
+void divide_row(Index rows, Index channels, const T* x, const T* row, T* y);
+
+/// y = factor * x
+template <class T>
+void scale(Index n, T factor, const T* x, T* y);
+/// y += factor * x (factor 1: plain accumulation)
+template <class T>
+void add_scaled(Index n, T factor, const T* x, T* y);
+/// y += a * b
+template <class T>
+void add_product(Index n, const T* a, const T* b, T* y);
+/// y += a / b
+template <class T>
+void add_quotient(Index n, const T* a, const T* b, T* y);
+/// y[r, c] += x[r, c] * row[c]
+template <class T>
+void add_product_row(Index rows, Index channels, const T* x, const T* row, T* y);
+
+/// y = max(x, 0); NaN stays NaN. Gradient: dx += dy where x > 0.
+template <class T>
+void relu(Index n, const T* x, T* y);
+template <class T>
+void relu_gradient(Index n, const T* x, const T* dy, T* dx);
+/// Gradient of clip(x, 0, 6) as a ReLU6: dx += dy where 0 < x < 6, so that it agrees with relu_gradient at 0.
+template <class T>
+void relu6_gradient(Index n, const T* x, const T* dy, T* dx);
+/// y = min(max(x, lo), hi), lo <= hi, either may be infinite; NaN stays NaN. Gradient: dx += dy where lo <= x <= hi.
+template <class T>
+void clip(Index n, T lo, T hi, const T* x, T* y);
+template <class T>
+void clip_gradient(Index n, T lo, T hi, const T* x, const T* dy, T* dx);
+/// y = |x|. Gradient: dx += dy * sign(x), 0 at 0.
+template <class T>
+void absolute(Index n, const T* x, T* y);
+template <class T>
+void absolute_gradient(Index n, const T* x, const T* dy, T* dx);
+/// y = sqrt(x). Gradient from the result: dx += dy / (2 y).
+template <class T>
+void square_root(Index n, const T* x, T* y);
+template <class T>
+void square_root_gradient(Index n, const T* y, const T* dy, T* dx);
+/// y = e^x. Gradient: add_product(n, dy, y, dx).
+template <class T>
+void exponential(Index n, const T* x, T* y);
+/// y = ln x. Gradient: add_quotient(n, dy, x, dx).
+template <class T>
+void logarithm(Index n, const T* x, T* y);
+/// y = 1 / (1 + e^-x). Gradient from the result: dx += dy * y * (1 - y).
+template <class T>
+void sigmoid(Index n, const T* x, T* y);
+template <class T>
+void sigmoid_gradient(Index n, const T* y, const T* dy, T* dx);
+
+/// sums[c] += sum over rows of x[r, c], added in double over fixed chunks in fixed order, rounded once: the gradient of a bias.
+/// With channels = 1 a sum of everything.
+template <class T>
+void add_column_sums(Index rows, Index channels, const T* x, T* sums);
+/// sums[c] += sum over rows of a[r, c] * b[r, c], likewise (each product rounded to T): the gradient of a scale.
+template <class T>
+void add_column_sums_of_product(Index rows, Index channels, const T* a, const T* b, T* sums);
+
+}  // namespace bitgrad::kernels

@@ -1,0 +1,158 @@
+#include <catch2/catch.hpp>
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <type_traits>
+
+#include <bitgrad/core/kernels/elementwise.hpp>
+
+#include "kernels_support.hpp"
+
+using namespace bitgrad;
+using namespace bitgrad::test;
+
+namespace {
+
+template <class T>
+std::vector<T> with_specials(Index size, unsigned seed) {
+  const auto values = reals(size, seed, 8.0f);
+  std::vector<T> result(values.begin(), values.end());
+  const T inf = std::numeric_limits<T>::infinity();
+  const T specials[] = {T{0}, -T{0}, T{6}, inf, -inf, std::numeric_limits<T>::quiet_NaN(), std::numeric_limits<T>::denorm_min()};
+  for (std::size_t i = 0; i < result.size(); i += 5) result[i] = specials[(i / 5 + seed) % std::size(specials)];
+  return result;
+}
+
+constexpr Index sizes[] = {0, 1, 3, 16, 63, 1000, 70001};
+
+/// kernel(n, a, b, y) against y = f(a, b, old y), in place as well.
+template <class T, class Kernel, class F>
+void check_binary(Kernel kernel, F f) {
+  for (const Index n : sizes) {
+    const auto a = with_specials<T>(n, 1), b = with_specials<T>(n, 2), y = with_specials<T>(n, 3);
+    std::vector<T> expected(y), in_place(y);
+    for (std::size_t i = 0; i < y.size(); ++i) expected[i] = f(a[i], b[i], y[i]), in_place[i] = f(a[i], b[i], a[i]);
+    for_each_setting([&] {
+      auto got = y;
+      kernel(n, a.data(), b.data(), got.data());
+      CHECK(same_bits(got, expected));
+      got = a;
+      kernel(n, got.data(), b.data(), got.data());
+      CHECK(same_bits(got, in_place));
+    });
+  }
+}
+
+template <class T, class Kernel, class F>
+void check_unary(Kernel kernel, F f) {
+  check_binary<T>([&](Index n, const T* a, const T*, T* y) { kernel(n, a, y); }, [&](T a, T, T y) { return f(a, y); });
+}
+
+}  // namespace
+
+TEMPLATE_TEST_CASE("arithmetic is exact under every instruction set", "", float, double) {
+  using T = TestType;
+  namespace k = kernels;
+  check_binary<T>(k::add<T>, [](T a, T b, T) { return a + b; });
+  check_binary<T>(k::subtract<T>, [](T a, T b, T) { return a - b; });
+  check_binary<T>(k::multiply<T>, [](T a, T b, T) { return a * b; });
+  check_binary<T>(k::divide<T>, [](T a, T b, T) { return a / b; });
+  check_binary<T>(k::add_product<T>, [](T a, T b, T y) {
+    const volatile T product = a * b;  // rounded, never fused
+    return y + product;
+  });
+  check_binary<T>(k::add_quotient<T>, [](T a, T b, T y) { return y + a / b; });
+  check_binary<T>(k::maximum<T>, [](T a, T b, T) { return std::isnan(a) || std::isnan(b) ? T(NAN) : (a > b ? a : b); });
+  check_binary<T>(k::minimum<T>, [](T a, T b, T) { return std::isnan(a) || std::isnan(b) ? T(NAN) : (a < b ? a : b); });
+  check_unary<T>([](Index n, const T* x, T* y) { k::scale(n, T(0.3), x, y); }, [](T x, T) { return T(0.3) * x; });
+  check_unary<T>([](Index n, const T* x, T* y) { k::add_scaled(n, T(0.3), x, y); }, [](T x, T y) {
+    const volatile T product = T(0.3) * x;
+    return y + product;
+  });
+  check_unary<T>(k::absolute<T>, [](T x, T) { return std::abs(x); });
+  check_unary<T>(k::square_root<T>, [](T x, T) { return std::sqrt(x); });
+}
+
+TEMPLATE_TEST_CASE("activations and their gradients", "", float, double) {
+  using T = TestType;
+  namespace k = kernels;
+  check_unary<T>(k::relu<T>, [](T x, T) { return std::isnan(x) ? x : (x > 0 ? x : T{0}); });
+  check_unary<T>([](Index n, const T* x, T* y) { k::clip(n, T(-1.5), T(6), x, y); },
+                 [](T x, T) { return std::isnan(x) ? x : std::min(std::max(x, T(-1.5)), T(6)); });
+  check_binary<T>(k::relu_gradient<T>, [](T x, T dy, T dx) { return dx + (x > 0 ? dy : T{0}); });
+  check_binary<T>(k::relu6_gradient<T>, [](T x, T dy, T dx) { return dx + (x > 0 && x < 6 ? dy : T{0}); });
+  check_binary<T>([](Index n, const T* x, const T* dy, T* dx) { k::clip_gradient(n, T(0), T(6), x, dy, dx); },
+                  [](T x, T dy, T dx) { return dx + (x >= 0 && x <= 6 ? dy : T{0}); });
+  check_binary<T>(k::absolute_gradient<T>, [](T x, T dy, T dx) { return dx + (x > 0 ? dy : x < 0 ? -dy : T{0}); });
+  check_binary<T>(k::square_root_gradient<T>, [](T y, T dy, T dx) { return dx + dy / (T{2} * y); });
+  check_binary<T>(k::sigmoid_gradient<T>, [](T y, T dy, T dx) {
+    const volatile T slope = y * (T{1} - y);
+    const volatile T product = dy * slope;
+    return dx + product;
+  });
+  check_unary<T>(k::exponential<T>, [](T x, T) { return std::exp(x); });
+  check_unary<T>(k::logarithm<T>, [](T x, T) { return std::log(x); });
+  check_unary<T>(k::sigmoid<T>, [](T x, T) { return T{1} / (T{1} + std::exp(-x)); });
+}
+
+TEST_CASE("operations with a row, for every width") {
+  for (const Index channels : {0, 1, 2, 3, 10, 64, 255, 256, 300, 40000})
+    for (const Index rows : {0, 1, 2, 37}) {
+      const auto x = with_specials<float>(rows * channels, 1), y = with_specials<float>(rows * channels, 3);
+      const auto row = with_specials<float>(channels, 2);
+      const auto check = [&](auto kernel, auto f) {
+        auto expected = y;
+        for (std::size_t i = 0; i < x.size(); ++i)
+          expected[i] = f(x[i], row[i % static_cast<std::size_t>(channels)], y[i]);
+        auto got = y;
+        kernel(rows, channels, x.data(), row.data(), got.data());
+        CAPTURE(rows, channels);
+        CHECK(same_bits(got, expected));
+      };
+      for_each_setting([&] {
+        check(kernels::add_row<float>, [](float a, float b, float) { return a + b; });
+        check(kernels::subtract_row<float>, [](float a, float b, float) { return a - b; });
+        check(kernels::multiply_row<float>, [](float a, float b, float) { return a * b; });
+        check(kernels::divide_row<float>, [](float a, float b, float) { return a / b; });
+        check(kernels::add_product_row<float>, [](float a, float b, float old) {
+          const volatile float product = a * b;
+          return old + product;
+        });
+      });
+    }
+}
+
+TEST_CASE("column sums are exact where they can be, add, and never depend on threads or instruction set") {
+  for (const Index channels : {1, 3, 16, 255, 300})
+    for (const Index rows : {0, 1, 2, 37, 5003}) {
+      const auto a = small_integers(rows * channels, 1), b = small_integers(rows * channels, 2);
+      const auto real_a = reals(rows * channels, 3), real_b = reals(rows * channels, 4);
+      std::vector<float> expected(static_cast<std::size_t>(channels), 5.0f), expected_product(expected), first, first_product;
+      for (std::size_t i = 0; i < a.size(); ++i) {
+        expected[i % expected.size()] += a[i];
+        expected_product[i % expected.size()] += a[i] * b[i];
+      }
+      for_each_setting([&] {
+        CAPTURE(rows, channels);
+        std::vector<float> sums(expected.size(), 5.0f), products(sums), real_sums(sums.size()), real_products(sums.size());
+        kernels::add_column_sums(rows, channels, a.data(), sums.data());
+        kernels::add_column_sums_of_product(rows, channels, a.data(), b.data(), products.data());
+        CHECK(sums == expected);
+        CHECK(products == expected_product);
+        kernels::add_column_sums(rows, channels, real_a.data(), real_sums.data());
+        kernels::add_column_sums_of_product(rows, channels, real_a.data(), real_b.data(), real_products.data());
+        if (first.empty()) first = real_sums, first_product = real_products;
+        CHECK(same_bits(real_sums, first));
+        CHECK(same_bits(real_products, first_product));
+      });
+    }
+}
+
+TEST_CASE("a sum of 2^25 tenths loses no digits") {
+  const Index n = Index{1} << 25;
+  const std::vector<float> x(static_cast<std::size_t>(n), 0.1f);
+  float sum = 0;
+  kernels::add_column_sums(n, 1, x.data(), &sum);
+  CHECK(sum == static_cast<float>(static_cast<double>(0.1f) * static_cast<double>(n)));
+}
