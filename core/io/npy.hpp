@@ -1,0 +1,25 @@
+// NumPy's .npy format, version 1.0.
+// Specification: https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html
+#pragma once
+
+#include <span>
+#include <string_view>
+
+#include <bitgrad/core/io/file.hpp>
+#include <bitgrad/core/tensor.hpp>
+
+namespace bitgrad::io {
+
+/// The bytes of a file: a tensor of any dtype and rank, little-endian, C order, the data aligned to 64 bytes.
+/// Throws ShapeError for an undefined tensor.
+Bytes format_npy(const Tensor& tensor);
+
+/// Strict: magic, version, header, a dtype that Tensor has, C order, at most Shape::max_rank axes, and exactly as many bytes
+/// as the shape needs, all checked before anything is allocated. Throws IoError that starts with `what`, the file's name.
+Tensor parse_npy(std::span<const std::byte> bytes, std::string_view what);
+
+/// Files; IoError names the path. Writing is atomic (see AtomicFile).
+void write_npy(const Path& path, const Tensor& tensor);
+Tensor read_npy(const Path& path);
+
+}  // namespace bitgrad::io
