@@ -1,0 +1,29 @@
+// Labelled images.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <bitgrad/core/tensor.hpp>
+
+namespace bitgrad::data {
+
+struct Dataset {
+  Tensor images;                         ///< uint8 [N, H, W, C], 0 to 255
+  Tensor labels;                         ///< int32 [N], 0 to classes - 1
+  int classes = 0;
+  std::vector<std::string> class_names;  ///< one per class, or empty
+
+  Index size() const { return labels.size(); }
+};
+
+/// Throws ShapeError or ValueError that starts with `what` (the data set's name or files) when dtypes, ranks or counts do
+/// not fit, a label is out of range, or the number of class names is wrong.
+void check_dataset(const Dataset& dataset, std::string_view what);
+
+/// float32 tensor of the same shape with x / 255, correctly rounded, for every element of a uint8 tensor: what networks see.
+/// Throws ShapeError for any other dtype.
+Tensor to_unit_range(const Tensor& images);
+
+}  // namespace bitgrad::data

@@ -1,0 +1,119 @@
+#include <bitgrad/core/data/find.hpp>
+
+#include <algorithm>
+#include <cstdlib>
+#include <vector>
+
+#include <bitgrad/core/data/idx.hpp>
+#include <bitgrad/core/error.hpp>
+#include <bitgrad/core/suggest.hpp>
+
+namespace bitgrad::data {
+namespace {
+
+namespace fs = std::filesystem;
+using io::Path;
+
+struct KnownDataset {
+  std::string name;
+  std::vector<std::string> class_names;
+  std::string how_to_get;
+};
+
+const std::vector<KnownDataset>& known_datasets() {
+  static const std::vector<KnownDataset> known{
+      {"fashion-mnist",
+       {"T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot"},
+       "install Debian's package dataset-fashion-mnist (apt-get install dataset-fashion-mnist), or put its four IDX files"},
+      {"mnist",
+       {"0", "1", "2", "3", "4", "5", "6", "7", "8", "9"},
+       "put the four IDX files of the MNIST database (train-images-idx3-ubyte.gz and so on)"}};
+  return known;
+}
+
+const KnownDataset* find_known(const std::string& name) {
+  const auto found = std::ranges::find(known_datasets(), name, &KnownDataset::name);
+  return found == known_datasets().end() ? nullptr : &*found;
+}
+
+/// The value of an environment variable; empty when it is not set.
+std::string environment(const char* name) {
+  const char* value = std::getenv(name);
+  return value != nullptr ? value : "";
+}
+
+/// A directory to look in, or the reason why there is none.
+struct Place {
+  Path directory;
+  std::string remark;
+};
+
+Place cache_place() {
+  const std::string cache = environment("XDG_CACHE_HOME"), home = environment("HOME");
+  if (Path(cache).is_absolute()) return {Path(cache) / "bitgrad", ""};  // the XDG specification: ignore relative ones
+  if (!home.empty()) return {Path(home) / ".cache" / "bitgrad", ""};
+  return {{}, "~/.cache/bitgrad (HOME is not set)"};
+}
+
+std::vector<Place> places() {
+  const std::string chosen = environment("BITGRAD_DATA_DIR");
+  return {chosen.empty() ? Place{{}, "$BITGRAD_DATA_DIR (not set)"} : Place{chosen, ""}, cache_place(), {"/usr/share/datasets", ""}};
+}
+
+bool directory_exists(const Path& path) {
+  std::error_code ignored;
+  return fs::is_directory(path, ignored);
+}
+
+Path find_known_dataset(const KnownDataset& known) {
+  std::string searched;
+  for (const Place& place : places()) {
+    const Path directory = place.directory / known.name;
+    if (!place.directory.empty() && directory_exists(directory)) return directory;
+    searched += "\n  " + (place.directory.empty() ? place.remark : directory.string());
+  }
+  fail<IoError>("data set \"", known.name, "\" was not found; looked for the directories", searched, "\nTo get it, ", known.how_to_get,
+                " into one of these directories, or give the path of theirs. bitgrad downloads nothing.");
+}
+
+/// The plain file when both are there.
+Path plain_or_gzip(const Path& directory, const std::string& name) {
+  for (const Path& path : {directory / name, directory / (name + ".gz")}) {
+    std::error_code ignored;
+    if (fs::exists(path, ignored)) return path;
+  }
+  fail<IoError>("data set directory ", directory, " has neither ", name, " nor ", name, ".gz");
+}
+
+}  // namespace
+
+std::string_view name_of(Split split) { return split == Split::train ? "train" : "test"; }
+
+Path find_dataset(const std::string& name_or_path) {
+  if (const KnownDataset* known = find_known(name_or_path)) return find_known_dataset(*known);
+  if (directory_exists(name_or_path)) return name_or_path;
+  if (name_or_path.find('/') != std::string::npos)
+    fail<IoError>("data set path ", Path(name_or_path), " is no directory, expected one with IDX files");
+  std::vector<std::string> names;
+  for (const KnownDataset& known : known_datasets()) names.push_back(known.name);
+  throw ValueError(unknown_name("data set", name_or_path, names) + "; nor is there a directory of that name");
+}
+
+Dataset load_dataset(const std::string& name_or_path, Split split) {
+  const Path directory = find_dataset(name_or_path);
+  const KnownDataset* known = find_known(name_or_path);
+  const std::string prefix = split == Split::train ? "train" : "t10k";
+  const auto labels = [&](const std::string& of) { return plain_or_gzip(directory, of + "-labels-idx1-ubyte"); };
+  int classes = known != nullptr ? static_cast<int>(known->class_names.size()) : 0;
+  if (known == nullptr && split == Split::test) {
+    // The test labels alone may lack a class; the number must be that of the training split.
+    const Tensor training = read_idx(labels("train"));
+    const auto values = training.span<std::uint8_t>();
+    classes = values.empty() ? 1 : *std::ranges::max_element(values) + 1;
+  }
+  Dataset dataset = read_idx_dataset(plain_or_gzip(directory, prefix + "-images-idx3-ubyte"), labels(prefix), classes);
+  if (known != nullptr) dataset.class_names = known->class_names;
+  return dataset;
+}
+
+}  // namespace bitgrad::data
