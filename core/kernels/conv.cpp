@@ -3,43 +3,11 @@
 #include <algorithm>
 
 #include <bitgrad/core/gemm.hpp>
-#include <bitgrad/core/kernels/buffer.hpp>
-#include <bitgrad/core/kernels/im2col.hpp>
+#include <bitgrad/core/kernels/conv_blocks.hpp>
 #include <bitgrad/core/kernels/isa/table.hpp>
-#include <bitgrad/core/parallel.hpp>
 
 namespace bitgrad::kernels {
 namespace {
-
-constexpr Index matrix_elements = Index{1} << 17;  // an im2col matrix of 512 KiB stays in a core's second-level cache
-constexpr Index chunk_work = Index{1} << 20;       // multiply-adds that are worth a chunk of their own
-
-/// Output rows of one image per matrix product. Depends on the image's extents, never on the batch.
-Index rows_per_block(const Conv2DGeometry& g) {
-  const Index row = g.out_w * window_size(g);
-  const Index most = std::clamp<Index>(matrix_elements / row, 1, g.out_h);
-  return chunk_count(g.out_h, chunk_count(g.out_h, most));
-}
-
-Index row_work(const Conv2DGeometry& g) { return g.out_w * window_size(g) * g.out_c; }
-
-/// A block of output rows, counted through the whole batch.
-struct Block {
-  const Conv2DGeometry& g;
-  Index begin, end;
-
-  Index pixels() const { return (end - begin) * g.out_w; }
-  Index first_pixel() const { return begin * g.out_w; }
-};
-
-/// The windows of a block as a matrix of pixels() x window_size: the input itself where it serves, else `scratch`.
-const float* windows(const Block& block, const float* x, float* scratch) {
-  if (is_pointwise(block.g)) return x + block.first_pixel() * block.g.in_c;
-  im2col(block.g, x, block.begin, block.end, scratch);
-  return scratch;
-}
-
-Index scratch_size(const Conv2DGeometry& g, Index rows) { return is_pointwise(g) ? 1 : rows * g.out_w * window_size(g); }
 
 void forward_block(const Block& block, const float* x, const float* kernel, float* y, float* scratch) {
   const Conv2DGeometry& g = block.g;
@@ -67,17 +35,7 @@ void kernel_gradient_block(const Block& block, const float* x, const float* dy, 
 }  // namespace
 
 void conv2d_forward(const Conv2DGeometry& g, const float* x, const float* kernel, float* y) {
-  const Index rows = rows_per_block(g);
-  const Index blocks = chunk_count(g.out_h, rows);  // per image
-  const Index grain = std::max<Index>(chunk_work / (rows * row_work(g)), 1);
-  parallel_for(g.batch * blocks, grain, [&](Index begin, Index end) {
-    const Scratch<float> scratch(scratch_size(g, rows));
-    for (Index i = begin; i < end; ++i) {
-      const Index image_row = i / blocks * g.out_h;
-      const Index row = i % blocks * rows;
-      forward_block({g, image_row + row, image_row + std::min(row + rows, g.out_h)}, x, kernel, y, scratch.data());
-    }
-  });
+  parallel_blocks<float>(g, [&](const Block& block, float* scratch) { forward_block(block, x, kernel, y, scratch); });
 }
 
 void conv2d_data_gradient(const Conv2DGeometry& g, const float* dy, const float* kernel, float* dx) {

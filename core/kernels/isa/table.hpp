@@ -20,7 +20,7 @@ struct FakeQuantizeGradient {
   T lo, hi;
   bool masked;
   const T* dy;
-  T* dx;                ///< +=
+  T* dx;                ///< +=, or null
   double* scale_sums;   ///< a row, +=
   double* offset_sums;  ///< a row, +=; used when masked with an offset
 };
@@ -59,7 +59,6 @@ struct FloatingKernels {
 
   void (*fake_quantize)(Index n, Index width, const T* x, const T* s, const T* a, T lo, T hi, T* y);
   void (*fake_quantize_gradient)(const FakeQuantizeGradient<T>*);
-  void (*quantize_to_values)(Index n, Index width, const T* x, const T* inverse, const T* s, const T* lo, const T* hi, T* y);
 };
 
 /// Loops that write or read integer codes of one type.
@@ -80,6 +79,8 @@ struct KernelTable {
   CodeKernels<std::int32_t> int32;
   CodeKernels<std::uint8_t> uint8;
   CodeKernels<std::int8_t> int8;
+  void (*quantize_to_values)(Index n, Index width, const float* x, const float* inverse, const float* s, const float* lo,
+                             const float* hi, float* y);
 
   // Pooling: output rows [row_begin, row_end) counted through the batch, row = image * out_h + oh.
   void (*max_pool2d_forward)(const Pool2DGeometry*, Index row_begin, Index row_end, const float* x, float* y,

@@ -1,0 +1,38 @@
+// Exact integer arithmetic on codes: the products and sums of the integer engine.
+#pragma once
+
+#include <cstdint>
+
+#include <bitgrad/core/kernels/geometry.hpp>
+
+namespace bitgrad::kernels {
+
+/// y = int32(q) - zero_point. Code is int32, uint8 or int8.
+template <class Code>
+void subtract_zero_point(Index n, const Code* q, std::int32_t zero_point, std::int32_t* y);
+
+/// acc = bias + x convolved with the HWIO kernel, all int32. x holds codes with the zero point taken off, so that padding is
+/// zero; bias, [out_c], may be null. Exact as long as no sum leaves int32 (proving that is the caller's part: the certificate
+/// of a layer); beyond that sums wrap around modulo 2^32.
+void conv2d_codes_int32(const Conv2DGeometry& geometry, const std::int32_t* x, const std::int32_t* kernel,
+                        const std::int32_t* bias, std::int32_t* acc);
+
+/// acc[row, :] = bias + x[row, :] * weights for weights (in, out), likewise.
+void dense_codes_int32(Index rows, Index in, Index out, const std::int32_t* x, const std::int32_t* weights,
+                       const std::int32_t* bias, std::int32_t* acc);
+
+/// How accumulators become codes: clamp(half_even(float(acc) * multiplier[c]) + zero_point, lo, hi), the conversion and the
+/// product each rounded to float32: the rule of ONNX Runtime's fused QLinearConv.
+struct Requantization {
+  const float* multiplier;  ///< one per channel
+  std::int32_t zero_point = 0;
+  std::int32_t lo = 0;
+  std::int32_t hi = 255;
+};
+
+/// Accumulators of [rows, channels], int32 or whole numbers carried in float32, to codes of int32, uint8 or int8. Throws
+/// ValueError when lo or hi does not fit Code, or bounds or zero point exceed 2^20.
+template <class Accumulator, class Code>
+void requantize(Index rows, Index channels, const Accumulator* acc, const Requantization& rule, Code* q);
+
+}  // namespace bitgrad::kernels
