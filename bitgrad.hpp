@@ -17,8 +17,19 @@
 
 #include <bitgrad/autograd/accumulate.hpp>
 #include <bitgrad/autograd/custom_op.hpp>
+#include <bitgrad/autograd/gradcheck.hpp>
+#include <bitgrad/autograd/operations.hpp>
+#include <bitgrad/autograd/operations/activations.hpp>
+#include <bitgrad/autograd/operations/arithmetic.hpp>
+#include <bitgrad/autograd/operations/convolution.hpp>
+#include <bitgrad/autograd/operations/losses.hpp>
+#include <bitgrad/autograd/operations/matmul.hpp>
+#include <bitgrad/autograd/operations/normalization.hpp>
+#include <bitgrad/autograd/operations/pooling.hpp>
+#include <bitgrad/autograd/operations/shape.hpp>
 #include <bitgrad/autograd/parameter.hpp>
 #include <bitgrad/autograd/replay.hpp>
+#include <bitgrad/autograd/ste.hpp>
 #include <bitgrad/autograd/tape.hpp>
 #include <bitgrad/autograd/variable.hpp>
 

@@ -65,9 +65,9 @@ headers_are_guarded() {
 }
 
 all_headers_in_bitgrad_hpp() {
-  # core/xt.hpp needs xtensor, core/kernels is internal, cli is a library of its own.
+  # core/xt.hpp needs xtensor, core/kernels and detail folders are internal, cli is a library of its own.
   local header forgotten=""
-  for header in $(find $(existing_rooms) -name '*.hpp' | grep -vE '^core/(xt\.hpp|kernels/)|^cli/' | sort); do
+  for header in $(find $(existing_rooms) -name '*.hpp' | grep -vE '^core/(xt\.hpp|kernels/)|/detail/|^cli/' | sort); do
     grep -qxF "#include <bitgrad/$header>" bitgrad.hpp || forgotten+="$header"$'\n'
   done
   report "bitgrad.hpp does not include" "$forgotten"

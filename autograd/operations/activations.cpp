@@ -1,0 +1,117 @@
+#include <bitgrad/autograd/operations/activations.hpp>
+
+#include <cmath>
+
+#include <bitgrad/autograd/operations/detail/broadcast.hpp>
+#include <bitgrad/core/random.hpp>
+
+namespace bitgrad {
+
+using detail::map;
+using detail::piecewise;
+
+Variable relu(const Variable& x) {
+  return piecewise(
+      "relu", x, [](auto v) { return v <= 0 ? 0 : 1; },  // NaN is not <= 0: it stays
+      [](int piece, auto v) { return piece == 0 ? decltype(v){0} : v; },
+      [](int piece, auto g) { return piece == 0 ? decltype(g){0} : g; });
+}
+
+Variable relu6(const Variable& x) {
+  return piecewise(
+      "relu6", x, [](auto v) { return v <= 0 ? 0 : v >= 6 ? 2 : 1; },
+      [](int piece, auto v) { return piece == 0 ? decltype(v){0} : piece == 2 ? decltype(v){6} : v; },
+      [](int piece, auto g) { return piece == 1 ? g : decltype(g){0}; });
+}
+
+Variable clip(const Variable& x, double lo, double hi) {
+  if (!(lo <= hi)) fail<ValueError>("clip: the range is [", lo, ", ", hi, "], expected lo <= hi");
+  return piecewise(
+      "clip", x, [=](auto v) { return v < static_cast<decltype(v)>(lo) ? 0 : v > static_cast<decltype(v)>(hi) ? 2 : 1; },
+      [=](int piece, auto v) { return piece == 0 ? static_cast<decltype(v)>(lo) : piece == 2 ? static_cast<decltype(v)>(hi) : v; },
+      [](int piece, auto g) { return piece == 1 ? g : decltype(g){0}; });
+}
+
+Variable abs(const Variable& x) {
+  return piecewise(
+      "abs", x, [](auto v) { return v < 0 ? 0 : v == 0 ? 1 : 2; },
+      [](int piece, auto v) { return piece == 0 ? -v : piece == 1 ? decltype(v){0} : v; },
+      [](int piece, auto g) { return piece == 0 ? -g : piece == 1 ? decltype(g){0} : g; });
+}
+
+Variable sigmoid(const Variable& x) {
+  Tensor y = map("sigmoid", x.value(), [](auto v) { return 1 / (1 + std::exp(-v)); });
+  return record_operation("sigmoid", y, {x}, [=](const Tensor& g, GradSink& sink) {
+    sink.add(0, map("sigmoid", y, g, [](auto s, auto u) { return u * s * (1 - s); }));
+  });
+}
+
+Variable exp(const Variable& x) {
+  Tensor y = map("exp", x.value(), [](auto v) { return std::exp(v); });
+  return record_operation("exp", y, {x}, [=](const Tensor& g, GradSink& sink) {
+    sink.add(0, map("exp", y, g, [](auto e, auto u) { return u * e; }));
+  });
+}
+
+Variable log(const Variable& x) {
+  Tensor y = map("log", x.value(), [](auto v) { return std::log(v); });
+  return record_operation("log", std::move(y), {x}, [x = x.value()](const Tensor& g, GradSink& sink) {
+    sink.add(0, map("log", x, g, [](auto v, auto u) { return u / v; }));
+  });
+}
+
+Variable sqrt(const Variable& x) {
+  Tensor y = map("sqrt", x.value(), [](auto v) { return std::sqrt(v); });
+  return record_operation("sqrt", y, {x}, [=](const Tensor& g, GradSink& sink) {
+    sink.add(0, map("sqrt", y, g, [](auto root, auto u) { return u / (2 * root); }));
+  });
+}
+
+Variable maximum(const Variable& a, const Variable& b) {
+  // Pieces: 0 is a, 1 is b, 2 is a tie, which is the mean of both (or NaN when one of them is).
+  Tensor pieces = detail::broadcast_map("maximum", a.value(), b.value(), [](auto p, auto q) {
+    return static_cast<decltype(p)>(p > q ? 0 : q > p ? 1 : 2);
+  });
+  if (replay::mode() != replay::Mode::off) {
+    Tensor branches = pieces.to(DType::int32);
+    replay::branch(branches);
+    pieces = branches.to(pieces.dtype());
+  }
+  const auto weighted = [&](const Tensor& x, int mine) {
+    return detail::broadcast_map("maximum", x, pieces, [=](auto v, auto piece) {
+      return piece == static_cast<decltype(v)>(mine) ? v : piece == 2 ? v / 2 : decltype(v){0};
+    });
+  };
+  Tensor y = map("maximum", weighted(a.value(), 0), weighted(b.value(), 1), [](auto p, auto q) { return p + q; });
+  return record_operation("maximum", std::move(y), {a, b}, [=, a = a.shape(), b = b.shape()](const Tensor& g, GradSink& sink) {
+    const auto share = [&](int mine) {
+      return map("maximum", g, pieces, [=](auto u, auto piece) {
+        return piece == static_cast<decltype(u)>(mine) ? u : piece == 2 ? u / 2 : decltype(u){0};
+      });
+    };
+    if (sink.wants(0)) sink.add(0, detail::sum_to(share(0), a));
+    if (sink.wants(1)) sink.add(1, detail::sum_to(share(1), b));
+  });
+}
+
+Variable dropout(const Variable& x, double rate, std::uint64_t seed, std::uint64_t stream) {
+  if (!(rate >= 0 && rate < 1)) fail<ValueError>("dropout: rate is ", rate, ", expected 0 <= rate < 1");
+  detail::require_floating("dropout", x.value());
+  Tensor factor(x.shape(), x.dtype());  // 0 or 1 / (1 - rate)
+  dispatch_floating("dropout", x.dtype(), [&](auto zero) {
+    using T = decltype(zero);
+    T* to = factor.data<T>();
+    parallel_for(x.value().size(), detail::elementwise_grain, [&](Index begin, Index end) {
+      std::vector<float> uniform(static_cast<std::size_t>(end - begin));
+      Random::uniforms_at(seed, stream, static_cast<std::uint64_t>(begin), uniform);
+      for (Index i = begin; i < end; ++i)
+        to[i] = static_cast<double>(uniform[static_cast<std::size_t>(i - begin)]) < rate ? T{0} : static_cast<T>(1 / (1 - rate));
+    });
+  });
+  const auto product = [](auto v, auto f) { return v * f; };
+  return record_operation("dropout", map("dropout", x.value(), factor, product), {x}, [=](const Tensor& g, GradSink& sink) {
+    sink.add(0, map("dropout", g, factor, product));
+  });
+}
+
+}  // namespace bitgrad

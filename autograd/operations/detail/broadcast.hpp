@@ -1,0 +1,110 @@
+// NumPy's broadcasting for loops over two tensors, and its gradient, a sum. Internal.
+#pragma once
+
+#include <array>
+#include <vector>
+
+#include <bitgrad/autograd/operations/detail/elementwise.hpp>
+
+namespace bitgrad::detail {
+
+/// How two operands are walked: neighbouring axes in which both do the same are merged, innermost first. A stride is 0
+/// where an operand is repeated.
+struct BroadcastPlan {
+  struct Axis {
+    Index extent, a_stride, b_stride;
+  };
+  BroadcastPlan(const Shape& a, const Shape& b, const Shape& out);
+
+  std::array<Axis, Shape::max_rank> axes{};  // axes[0] is the innermost
+  int rank = 0;                            // at least 1
+  Index rows = 1;                          // product of the extents of axes[1...]
+};
+
+/// Walks the rows of a plan: offsets of row `r` in both operands.
+class RowOffsets {
+ public:
+  RowOffsets(const BroadcastPlan& plan, Index row);
+  void next();
+  Index a = 0, b = 0;
+
+ private:
+  const BroadcastPlan& plan_;
+  std::array<Index, Shape::max_rank> position_{};
+};
+
+template <bool vary_a, bool vary_b, class T, class F>
+inline void broadcast_row(const T* a, const T* b, T* __restrict out, Index n, F f) {
+  for (Index i = 0; i < n; ++i) out[i] = f(a[vary_a ? i : 0], b[vary_b ? i : 0]);
+}
+
+template <class T, class F>
+inline void broadcast_row(const BroadcastPlan::Axis& axis, const T* a, const T* b, T* out, Index n, F f) {
+  if (axis.a_stride && axis.b_stride) return broadcast_row<true, true>(a, b, out, n, f);
+  if (axis.a_stride) return broadcast_row<true, false>(a, b, out, n, f);
+  if (axis.b_stride) return broadcast_row<false, true>(a, b, out, n, f);
+  broadcast_row<false, false>(a, b, out, n, f);
+}
+
+/// A short row that is added to many rows (a bias): repeated to a longer one, so that the inner loop is worth vectorising.
+template <class T, class F>
+void broadcast_short_row(const BroadcastPlan& plan, const T* a, const T* b, T* out, F f) {
+  const Index width = plan.axes[0].extent;
+  const Index repeats = 256 / width;
+  std::vector<T> tile;
+  for (Index i = 0; i < repeats; ++i) tile.insert(tile.end(), b, b + width);
+  const Index grain = std::max<Index>(1, elementwise_grain / (width * repeats)) * repeats;
+  parallel_for(plan.rows, grain, [&](Index begin, Index end) {
+    for (Index row = begin; row < end; row += repeats)
+      broadcast_row<true, true>(a + row * width, tile.data(), out + row * width, std::min(repeats, end - row) * width, f);
+  });
+}
+
+template <class T, class F>
+void broadcast_loop(const BroadcastPlan& plan, const T* a, const T* b, T* out, F f) {
+  const BroadcastPlan::Axis& inner = plan.axes[0];
+  const BroadcastPlan::Axis& outer = plan.axes[1];
+  const bool b_is_row = plan.rank == 2 && inner.a_stride && inner.b_stride && outer.a_stride && !outer.b_stride;
+  if (plan.rank == 1) {
+    parallel_for(inner.extent, elementwise_grain, [&](Index begin, Index end) {
+      broadcast_row(inner, a + begin * inner.a_stride, b + begin * inner.b_stride, out + begin, end - begin, f);
+    });
+  } else if (b_is_row && inner.extent <= 128) {
+    broadcast_short_row(plan, a, b, out, f);
+  } else {
+    parallel_for(plan.rows, std::max<Index>(1, elementwise_grain / inner.extent), [&](Index begin, Index end) {
+      RowOffsets offsets(plan, begin);
+      for (Index row = begin; row < end; ++row, offsets.next())
+        broadcast_row(inner, a + offsets.a, b + offsets.b, out + row * inner.extent, inner.extent, f);
+    });
+  }
+}
+
+/// out = f(a, b) with broadcasting; throws ShapeError naming the operation.
+template <class F>
+Tensor broadcast_map(std::string_view name, const Tensor& a, const Tensor& b, F f) {
+  require_same_dtype(name, a, b);
+  Tensor out(broadcast_shapes(a.shape(), b.shape(), name), a.dtype());
+  if (out.size() == 0) return out;
+  const BroadcastPlan plan(a.shape(), b.shape(), out.shape());
+  dispatch_floating(name, a.dtype(), [&](auto zero) {
+    using T = decltype(zero);
+    broadcast_loop(plan, a.data<T>(), b.data<T>(), out.data<T>(), f);
+  });
+  return out;
+}
+
+/// x repeated along its axes of extent 1 (and in front) to `shape`.
+Tensor broadcast_to(const Tensor& x, const Shape& shape);
+
+/// The gradient of broadcasting: x summed down to `shape`, which broadcasts to x's. x itself when the shapes are equal.
+Tensor sum_to(Tensor x, const Shape& shape);
+
+/// Which axes a reduction sums over.
+using AxisMask = std::array<bool, Shape::max_rank>;
+
+/// Sums over the marked axes, kept with extent 1, divided by `divisor`. Sums are formed in double, over chunks that depend
+/// on the shape alone, so that the result has the same bytes for any number of threads.
+Tensor sum_axes(const Tensor& x, const AxisMask& summed, double divisor = 1.0);
+
+}  // namespace bitgrad::detail

@@ -1,0 +1,73 @@
+// Loops over elements that the operations share. Internal: users include autograd/operations.hpp.
+#pragma once
+
+#include <array>
+#include <string_view>
+#include <utility>
+
+#include <bitgrad/autograd/replay.hpp>
+#include <bitgrad/autograd/tape.hpp>
+#include <bitgrad/core/parallel.hpp>
+
+namespace bitgrad::detail {
+
+/// Elements per chunk of an elementwise loop: a few microseconds of work.
+inline constexpr Index elementwise_grain = 1 << 14;
+
+/// Throws ShapeError naming the operation unless x is a defined float32 or float64 tensor.
+void require_floating(std::string_view name, const Tensor& x);
+/// Throws ShapeError naming the operation unless both are defined and of one floating dtype.
+void require_same_dtype(std::string_view name, const Tensor& a, const Tensor& b);
+
+/// y[i] = f(x[i]); `f` takes and returns the element type.
+template <class F>
+Tensor map(std::string_view name, const Tensor& x, F f) {
+  require_floating(name, x);
+  Tensor y(x.shape(), x.dtype());
+  dispatch_floating(name, x.dtype(), [&](auto zero) {
+    using T = decltype(zero);
+    const T* from = x.data<T>();
+    T* __restrict to = y.data<T>();
+    parallel_for(x.size(), elementwise_grain, [=](Index begin, Index end) {
+      for (Index i = begin; i < end; ++i) to[i] = f(from[i]);
+    });
+  });
+  return y;
+}
+
+/// z[i] = f(x[i], y[i]) for two tensors of one shape and dtype, which the caller guarantees.
+template <class F>
+Tensor map(std::string_view name, const Tensor& x, const Tensor& y, F f) {
+  BITGRAD_ASSERT(x.shape() == y.shape());
+  Tensor z(x.shape(), x.dtype());
+  dispatch_floating(name, x.dtype(), [&](auto zero) {
+    using T = decltype(zero);
+    const T* first = x.data<T>();
+    const T* second = y.data<T>();
+    T* __restrict to = z.data<T>();
+    parallel_for(x.size(), elementwise_grain, [=](Index begin, Index end) {
+      for (Index i = begin; i < end; ++i) to[i] = f(first[i], second[i]);
+    });
+  });
+  return z;
+}
+
+/// An elementwise operation made of pieces: `piece(x)` says which one (a small integer), `value(piece, x)` is the result,
+/// `gradient(piece, g)` what flows back. A gradient check replays the pieces, so that its differences never straddle a kink.
+/// `name` is a literal.
+template <class Piece, class Value, class Gradient>
+Variable piecewise(std::string_view name, const Variable& x, Piece piece, Value value, Gradient gradient) {
+  Tensor y;
+  if (replay::mode() == replay::Mode::off) {
+    y = map(name, x.value(), [=](auto v) { return value(piece(v), v); });
+  } else {
+    Tensor pieces = map(name, x.value(), [=](auto v) { return static_cast<decltype(v)>(piece(v)); }).to(DType::int32);
+    replay::branch(pieces);
+    y = map(name, x.value(), pieces.to(x.dtype()), [=](auto v, auto p) { return value(static_cast<int>(p), v); });
+  }
+  return record_operation(name, std::move(y), {x}, [=, saved = x.value()](const Tensor& g, GradSink& sink) {
+    sink.add(0, map(name, saved, g, [=](auto v, auto u) { return gradient(piece(v), u); }));
+  });
+}
+
+}  // namespace bitgrad::detail

@@ -1,0 +1,86 @@
+#include <autograd/support.hpp>
+
+#include <bitgrad/autograd/operations.hpp>
+
+using namespace bitgrad;
+using namespace bitgrad::testing;
+
+namespace {
+
+struct Case {
+  Shape x, kernel;
+  Stride stride;
+  Padding padding;
+};
+
+const Case cases[] = {
+    {{1, 1, 1, 1}, {1, 1, 1, 1}, {1, 1}, Padding::valid()},
+    {{2, 5, 4, 3}, {3, 3, 3, 2}, {1, 1}, Padding::valid()},
+    {{2, 5, 7, 2}, {3, 3, 2, 3}, {1, 1}, Padding::same()},
+    {{1, 7, 6, 2}, {3, 2, 2, 2}, {2, 2}, Padding::same()},
+    {{1, 8, 7, 1}, {2, 3, 1, 4}, {3, 2}, Padding::valid()},
+    {{1, 2, 2, 2}, {5, 5, 2, 3}, {1, 1}, Padding::explicit_(2, 2, 2, 2)},  // a kernel larger than the image
+    {{2, 3, 3, 1}, {4, 4, 1, 2}, {3, 3}, Padding::explicit_(1, 0, 0, 3)},
+    {{1, 5, 5, 4}, {1, 1, 4, 3}, {2, 2}, Padding::valid()},
+};
+
+/// The definition: correlation of the padded image.
+Tensor convolve(const Tensor& x, const Tensor& kernel, const Conv2DGeometry& g) {
+  Tensor y = Tensor::zeros({g.batch, g.out_h, g.out_w, g.out_c}, DType::float64);
+  for (Index n = 0; n < g.batch; ++n)
+    for (Index h = 0; h < g.out_h; ++h)
+      for (Index w = 0; w < g.out_w; ++w)
+        for (Index kh = 0; kh < g.k_h; ++kh)
+          for (Index kw = 0; kw < g.k_w; ++kw) {
+            const Index ih = h * g.stride_h + kh - g.pad_top, iw = w * g.stride_w + kw - g.pad_left;
+            if (ih < 0 || iw < 0 || ih >= g.in_h || iw >= g.in_w) continue;
+            for (Index i = 0; i < g.in_c; ++i)
+              for (Index o = 0; o < g.out_c; ++o)
+                y.at<double>({n, h, w, o}) += x.at<double>({n, ih, iw, i}) * kernel.at<double>({kh, kw, i, o});
+          }
+  return y;
+}
+
+}  // namespace
+
+TEST_CASE("conv2d: values and gradients") {
+  for (const Case& c : cases) {
+    INFO(c.x << " " << c.kernel);
+    const auto f = [&](const std::vector<Variable>& v) { return conv2d(v[0], v[1], {.stride = c.stride, .padding = c.padding}); };
+    const std::vector<Tensor> inputs{uniform(c.x, 1), uniform(c.kernel, 2)};
+    const Tensor expected = convolve(inputs[0], inputs[1], conv2d_geometry(c.x, c.kernel, c.stride, c.padding));
+    CHECK(distance(f({inputs[0], inputs[1]}).value(), expected) < 1e-14);
+    check_gradient(f, inputs);
+    check_float32(f, inputs, 2e-6);
+  }
+}
+
+TEST_CASE("conv2d of a larger batch in float32") {
+  const auto f = [](const std::vector<Variable>& v) { return conv2d(v[0], v[1], {.padding = Padding::same()}) + v[2]; };
+  check_float32(f, {uniform({9, 14, 13, 8}, 1), uniform({3, 3, 8, 20}, 2), uniform({20}, 3)}, 2e-5);
+}
+
+TEST_CASE("matmul and dense: values and gradients") {
+  const Tensor a = Tensor::from({2, 3}, {1, 2, 3, 4, 5, 6}), b = Tensor::from({3, 2}, {1, 0, 0, 1, 2, -1});
+  CHECK(identical(matmul(a, b).value(), Tensor::from({2, 2}, {7, -1, 16, -1})));
+  CHECK(identical(dense(a, b, Tensor::from({2}, {10, 20})).value(), Tensor::from({2, 2}, {17, 19, 26, 19})));
+  for (const auto& [m, k, n] : std::vector<std::array<Index, 3>>{{1, 1, 1}, {3, 4, 2}, {1, 7, 5}, {6, 1, 3}, {5, 3, 1}}) {
+    const auto f = [](const std::vector<Variable>& v) { return dense(v[0], v[1], v[2]); };
+    check_gradient(f, {uniform({m, k}, 1), uniform({k, n}, 2), uniform({n}, 3)});
+  }
+  check_gradient([](const std::vector<Variable>& v) { return matmul(v[0], v[0]); }, {uniform({3, 3}, 4)});
+  check_float32([](const std::vector<Variable>& v) { return matmul(v[0], v[1]); }, {uniform({70, 65}, 1), uniform({65, 33}, 2)}, 1e-5);
+}
+
+TEST_CASE("misfits of products and convolutions") {
+  const auto zeros = [](const Shape& shape) { return Variable(Tensor::zeros(shape)); };
+  CHECK_THAT(error_of<ShapeError>([&] { matmul(zeros({2, 3}), zeros({2, 3})); }), Catch::Contains("matmul: shapes are (2, 3) and (2, 3)"));
+  CHECK_THAT(error_of<ShapeError>([&] { matmul(zeros({3}), zeros({3, 2})); }), Catch::Contains("matmul"));
+  CHECK_THAT(error_of<ShapeError>([&] { dense(zeros({2, 3}), zeros({3, 4}), zeros({1, 4})); }), Catch::Contains("dense: bias is (1, 4), expected (4)"));
+  CHECK_THROWS_AS(conv2d(zeros({1, 4, 4, 2}), zeros({3, 3, 3, 2})), ShapeError);
+  CHECK_THROWS_AS(conv2d(zeros({4, 4, 2}), zeros({3, 3, 2, 2})), ShapeError);
+  CHECK_THROWS_AS(conv2d(zeros({1, 2, 2, 2}), zeros({3, 3, 2, 2})), ShapeError);
+  CHECK_THROWS_AS(conv2d(zeros({1, 4, 4, 2}), zeros({3, 3, 2, 2}), {.stride = {0, 1}}), ValueError);
+  CHECK_THAT(error_of<ShapeError>([&] { conv2d(zeros({1, 4, 4, 2}), Tensor::zeros({3, 3, 2, 2}, DType::float64)); }),
+             Catch::Contains("conv2d") && Catch::Contains("float64"));
+}

@@ -1,0 +1,79 @@
+#include <autograd/support.hpp>
+
+#include <bitgrad/autograd/operations.hpp>
+
+using namespace bitgrad;
+using namespace bitgrad::testing;
+
+namespace {
+Variable zeros(const Shape& shape, DType dtype = DType::float32) { return Tensor::zeros(shape, dtype); }
+}  // namespace
+
+TEST_CASE("reshape and flatten") {
+  const Tensor x = uniform({2, 3, 4}, 1);
+  CHECK(identical(reshape(x, {4, 6}).value(), x.reshape({4, 6})));
+  CHECK(flatten(x).shape() == Shape{2, 12});
+  CHECK(flatten(uniform({5}, 1)).shape() == Shape{5, 1});
+  CHECK(flatten(zeros({0, 3, 2})).shape() == Shape{0, 6});
+  check_gradient([](const std::vector<Variable>& v) { return reshape(v[0], {4, 6}) * flatten(reshape(v[0], {4, 3, 2})); }, {x});
+  CHECK_THAT(error_of<ShapeError>([&] { reshape(x, {5, 5}); }), Catch::Contains("(2, 3, 4)") && Catch::Contains("(5, 5)"));
+  CHECK_THROWS_AS(flatten(Tensor::scalar(1)), ShapeError);
+}
+
+TEST_CASE("concat") {
+  const Tensor a = Tensor::from({2, 1}, {1, 2}), b = Tensor::from({2, 2}, {3, 4, 5, 6});
+  CHECK(identical(concat({a, b}).value(), Tensor::from({2, 3}, {1, 3, 4, 2, 5, 6})));
+  CHECK(identical(concat({b, b}, 0).value(), Tensor::from({4, 2}, {3, 4, 5, 6, 3, 4, 5, 6})));
+  for (const int axis : {0, 1, 2, -1}) {
+    std::vector<Tensor> inputs;
+    for (const Index extent : {2, 1, 3}) inputs.push_back(uniform(Shape{2, 2, 2}.with(axis, extent), static_cast<std::uint64_t>(extent)));
+    const auto f = [axis](const std::vector<Variable>& v) { return concat({v[0], v[1], v[2], v[0]}, axis); };
+    check_gradient(f, inputs);
+    check_float32(f, inputs, 1e-7);  // the first operand is used twice
+  }
+  CHECK_THROWS_AS(concat({}), ShapeError);
+  CHECK_THROWS_AS(concat({a, b}, 2), ShapeError);
+  CHECK_THAT(error_of<ShapeError>([&] { concat({a, b}, 0); }), Catch::Contains("(2, 1)") && Catch::Contains("(2, 2)"));
+  CHECK_THROWS_AS(concat({a, zeros({2, 1}, DType::float64)}), ShapeError);
+  CHECK_THROWS_AS(concat({a, zeros({2})}), ShapeError);
+}
+
+TEST_CASE("pad") {
+  const Tensor x = Tensor::from({1, 2}, {1, 2});
+  CHECK(identical(pad(x, {{1, 0}, {0, 2}}).value(), Tensor::from({2, 4}, {0, 0, 0, 0, 1, 2, 0, 0})));
+  CHECK(identical(pad(x, {{}, {}}).value(), x));
+  const auto f = [](const std::vector<Variable>& v) { return pad(v[0], {{0, 0}, {1, 2}, {3, 0}, {0, 1}}); };
+  check_gradient(f, {uniform({2, 3, 2, 2}, 1)});
+  check_float32(f, {uniform({2, 3, 2, 2}, 1)}, 0);
+  CHECK_THAT(error_of<ShapeError>([&] { pad(x, {{1, 1}}); }), Catch::Contains("pad: 1 amounts for shape (1, 2)"));
+  CHECK_THROWS_AS(pad(x, {{-1, 1}, {}}), ValueError);
+}
+
+TEST_CASE("sum and mean") {
+  const Tensor x = Tensor::from({2, 3}, {1, 2, 3, 4, 5, 7});
+  CHECK(identical(sum(x).value(), Tensor::scalar(22)));
+  CHECK(identical(sum(x, {.axes = {0}}).value(), Tensor::from({3}, {5, 7, 10})));
+  CHECK(identical(sum(x, {.axes = {-1}, .keepdims = true}).value(), Tensor::from({2, 1}, {6, 16})));
+  CHECK(identical(mean(x, {.axes = {1}}).value(), Tensor::from({2}, {2, 16.0f / 3})));
+  CHECK(identical(mean(x, {.keepdims = true}).value(), Tensor::from({1, 1}, {22.0f / 6})));
+  CHECK(identical(sum(Tensor::scalar(3)).value(), Tensor::scalar(3)));
+  CHECK(identical(sum(zeros({0, 2}), {.axes = {0}}).value(), Tensor::zeros({2})));
+  for (const auto reduce : {sum, mean})
+    for (const bool keepdims : {false, true})
+      for (const std::vector<int>& axes : std::vector<std::vector<int>>{{}, {0}, {1}, {-1}, {0, 2}, {1, 2}, {2, 0, 1}}) {
+        const auto f = [&](const std::vector<Variable>& v) { return reduce(v[0], {.axes = axes, .keepdims = keepdims}); };
+        check_gradient(f, {uniform({2, 3, 4}, 1)});
+        check_float32(f, {uniform({3, 1, 4}, 1)}, 1e-7);
+      }
+  CHECK_THAT(error_of<ShapeError>([&] { sum(x, {.axes = {0, -2}}); }), Catch::Contains("named twice"));
+  CHECK_THROWS_AS(mean(x, {.axes = {2}}), ShapeError);
+  CHECK_THAT(error_of<ShapeError>([&] { mean(zeros({0, 2})); }), Catch::Contains("no elements") && Catch::Contains("(0, 2)"));
+}
+
+TEST_CASE("a result does not share its buffer with the input's gradient") {
+  // sum over an axis of extent 1 is a copy: changing it must not change the input.
+  const Tensor x = uniform({1, 3}, 1);
+  Tensor y = sum(x, {.axes = {0}}).value();
+  y.fill(9);
+  CHECK(identical(x, uniform({1, 3}, 1)));
+}
