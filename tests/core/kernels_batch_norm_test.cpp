@@ -42,7 +42,8 @@ void naive_statistics(const Problem& p, Index c, long double& mean, long double&
 }  // namespace
 
 TEST_CASE("batch statistics agree with two passes in long double") {
-  for (const auto& [rows, channels] : {std::pair<Index, Index>{1, 1}, {2, 3}, {100, 16}, {4099, 5}, {33, 700}}) {
+  for (const auto& extents : {std::pair<Index, Index>{1, 1}, {2, 3}, {100, 16}, {4099, 5}, {33, 700}}) {
+    const Index rows = extents.first, channels = extents.second;
     const Problem p(rows, channels);
     for (Index c = 0; c < channels; ++c) {
       long double mean, variance;
@@ -69,7 +70,8 @@ TEST_CASE("batch statistics keep their digits under a large mean, and are exact 
 }
 
 TEST_CASE("batch norm's forward is the formula, to the bit") {
-  for (const auto& [rows, channels] : {std::pair<Index, Index>{1, 1}, {7, 3}, {3000, 16}, {2, 700}}) {
+  for (const auto& extents : {std::pair<Index, Index>{1, 1}, {7, 3}, {3000, 16}, {2, 700}}) {
+    const Index rows = extents.first, channels = extents.second;
     const Problem p(rows, channels);
     std::vector<float> expected(p.x.size());
     for (std::size_t i = 0; i < p.x.size(); ++i) {
@@ -125,7 +127,8 @@ TEST_CASE("batch norm's gradients agree with central differences in double") {
 }
 
 TEST_CASE("batch norm's float gradients follow the double ones and are the same bits in every setting") {
-  for (const auto& [rows, channels] : {std::pair<Index, Index>{5, 3}, {3001, 16}, {70, 300}}) {
+  for (const auto& extents : {std::pair<Index, Index>{5, 3}, {3001, 16}, {70, 300}}) {
+    const Index rows = extents.first, channels = extents.second;
     const Problem p(rows, channels);
     const auto to_double = [](const std::vector<float>& v) { return std::vector<double>(v.begin(), v.end()); };
     const auto x = to_double(p.x), mean = to_double(p.mean), variance = to_double(p.variance), gamma = to_double(p.gamma);

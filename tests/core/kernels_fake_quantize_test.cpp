@@ -81,7 +81,8 @@ TEMPLATE_TEST_CASE("fake_quantize is the formula to the bit, ties to even, in ev
   using T = TestType;
   for (const ChannelLayout& layout : layouts())
     for (const bool offset : {false, true})
-      for (const auto& [lo, hi] : {std::pair<T, T>{-8, 7}, {0, 255}, {0, 0}, {-32768, 32767}}) {
+      for (const auto& bounds : {std::pair<T, T>{-8, 7}, {0, 255}, {0, 0}, {-32768, 32767}}) {
+        const T lo = bounds.first, hi = bounds.second;
         const auto s = scales<T>(layout), a = offsets<T>(layout), x = awkward(layout, s, 1);
         std::vector<T> expected(x.size());
         for (std::size_t i = 0; i < x.size(); ++i) {
