@@ -5,7 +5,7 @@
 
 namespace bitgrad {
 
-Variable conv2d(const Variable& x, const Variable& kernel, const Conv2DOptions& options) {
+Variable conv2d(const Variable& x, const Variable& kernel, const Conv2DArguments& options) {
   detail::require_same_dtype("conv2d", x.value(), kernel.value());
   const Conv2DGeometry geometry = conv2d_geometry(x.shape(), kernel.shape(), options.stride, options.padding);
   return dispatch_floating("conv2d", x.dtype(), [&](auto zero) {

@@ -6,7 +6,7 @@
 namespace bitgrad {
 namespace {
 
-Pool2DGeometry geometry_of(std::string_view name, const Variable& x, const Pool2DOptions& options) {
+Pool2DGeometry geometry_of(std::string_view name, const Variable& x, const Pool2DArguments& options) {
   detail::require_floating(name, x.value());
   const Stride beside{options.window.h, options.window.w};
   return pool2d_geometry(x.shape(), options.window, options.stride.value_or(beside), options.padding);
@@ -26,7 +26,7 @@ void gather(const Pool2DGeometry& g, const T* x, const std::int32_t* argmax, T* 
 
 }  // namespace
 
-Variable max_pool2d(const Variable& x, const Pool2DOptions& options) {
+Variable max_pool2d(const Variable& x, const Pool2DArguments& options) {
   const Pool2DGeometry geometry = geometry_of("max_pool2d", x, options);
   return dispatch_floating("max_pool2d", x.dtype(), [&](auto zero) {
     using T = decltype(zero);
@@ -41,7 +41,7 @@ Variable max_pool2d(const Variable& x, const Pool2DOptions& options) {
   });
 }
 
-Variable average_pool2d(const Variable& x, const Pool2DOptions& options) {
+Variable average_pool2d(const Variable& x, const Pool2DArguments& options) {
   const Pool2DGeometry geometry = geometry_of("average_pool2d", x, options);
   return dispatch_floating("average_pool2d", x.dtype(), [&](auto zero) {
     using T = decltype(zero);

@@ -9,7 +9,7 @@ namespace {
 
 struct Case {
   Shape x;
-  Pool2DOptions options;
+  Pool2DArguments options;
 };
 
 const Case cases[] = {
@@ -29,7 +29,7 @@ TEST_CASE("pooling by hand") {
   CHECK(identical(average_pool2d(x).value(), Tensor::from({1, 1, 2, 1}, {2, 3.5f})));
   CHECK(identical(global_average_pool2d(x).value(), Tensor::from({1, 1}, {2.75f})));
   // Padding neither wins nor counts.
-  const Pool2DOptions padded{.window = {2, 2}, .stride = Stride{2, 2}, .padding = Padding::explicit_(1, 1, 0, 0)};
+  const Pool2DArguments padded{.window = {2, 2}, .stride = Stride{2, 2}, .padding = Padding::explicit_(1, 1, 0, 0)};
   CHECK(identical(max_pool2d(-Variable(x), padded).value(), Tensor::from({1, 2, 2, 1}, {-1, -0.0f, 1, -4})));
   CHECK(identical(average_pool2d(x, padded).value(), Tensor::from({1, 2, 2, 1}, {3, 1, 1, 6})));
 }
