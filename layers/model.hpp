@@ -85,7 +85,9 @@ class Model {
   bool built() const { return input_shape_.rank() > 0; }
   /// Per-sample shapes; StateError before build().
   const Shape& input_shape() const;
-  Shape output_shape() const;
+  Shape output_shape() const { return output_shape(input_shape()); }
+  /// The output for samples of any shape, before build() as well. ShapeError names the layer that cannot take its input.
+  Shape output_shape(const Shape& input_shape) const;
 
   /// x [batch, input_shape...]. ShapeError when x does not have the shape the model was built for.
   Variable forward(const Variable& x, const Context& context = {});
@@ -104,7 +106,10 @@ class Model {
 
  private:
   std::string unique_name(const std::string& stem) const;
-  bool has_name(std::string_view name) const;
+  bool has_name(std::string_view name) const;  // of a layer, or in front of a block's layers
+  void require_value(Value value, std::string_view what) const;
+  void require_built(std::string_view what) const;
+  std::vector<std::size_t> reader_counts() const;
 
   std::vector<Node> nodes_;
   int output_ = -1;

@@ -1,0 +1,66 @@
+// Elementwise functions, softmax and log-softmax: inputs of any shape, outputs of the same.
+#pragma once
+
+#include <bitgrad/layers/layer.hpp>
+
+namespace bitgrad {
+
+/// What all of them share: one input, no weights.
+template <class Derived>
+class Activation : public LayerOf<Derived> {
+ public:
+  explicit Activation(std::string name = {}) : LayerOf<Derived>(std::move(name)) {}
+  Shape output_shape(std::span<const Shape> inputs) const override { return single_input(inputs, this->type()); }
+};
+
+/// max(x, 0)
+class ReLU : public Activation<ReLU> {
+ public:
+  using Activation::Activation;
+  std::string_view type() const override { return "ReLU"; }
+  std::string_view name_stem() const override { return "relu"; }
+  Variable apply(std::span<const Variable> inputs, const Weights& weights, const Context& context) override;
+  GraphValue lower(GraphBuilder& builder, std::span<const GraphValue> inputs) const override;
+};
+
+/// min(max(x, 0), 6)
+class ReLU6 : public Activation<ReLU6> {
+ public:
+  using Activation::Activation;
+  std::string_view type() const override { return "ReLU6"; }
+  std::string_view name_stem() const override { return "relu"; }
+  Variable apply(std::span<const Variable> inputs, const Weights& weights, const Context& context) override;
+  GraphValue lower(GraphBuilder& builder, std::span<const GraphValue> inputs) const override;
+};
+
+/// 1 / (1 + exp(-x))
+class Sigmoid : public Activation<Sigmoid> {
+ public:
+  using Activation::Activation;
+  std::string_view type() const override { return "Sigmoid"; }
+  std::string_view name_stem() const override { return "sigmoid"; }
+  Variable apply(std::span<const Variable> inputs, const Weights& weights, const Context& context) override;
+  GraphValue lower(GraphBuilder& builder, std::span<const GraphValue> inputs) const override;
+};
+
+/// exp(x) / sum(exp(x)) over the last axis. Losses take logits: a classifier is trained without it.
+class Softmax : public Activation<Softmax> {
+ public:
+  using Activation::Activation;
+  std::string_view type() const override { return "Softmax"; }
+  std::string_view name_stem() const override { return "softmax"; }
+  Variable apply(std::span<const Variable> inputs, const Weights& weights, const Context& context) override;
+  GraphValue lower(GraphBuilder& builder, std::span<const GraphValue> inputs) const override;
+};
+
+/// x - log(sum(exp(x))) over the last axis.
+class LogSoftmax : public Activation<LogSoftmax> {
+ public:
+  using Activation::Activation;
+  std::string_view type() const override { return "LogSoftmax"; }
+  std::string_view name_stem() const override { return "log_softmax"; }
+  Variable apply(std::span<const Variable> inputs, const Weights& weights, const Context& context) override;
+  GraphValue lower(GraphBuilder& builder, std::span<const GraphValue> inputs) const override;
+};
+
+}  // namespace bitgrad

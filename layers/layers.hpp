@@ -1,0 +1,13 @@
+// Every layer, and the models made of them.
+#pragma once
+
+#include <bitgrad/layers/activations.hpp>
+#include <bitgrad/layers/batch_norm.hpp>
+#include <bitgrad/layers/conv2d.hpp>
+#include <bitgrad/layers/dense.hpp>
+#include <bitgrad/layers/dropout.hpp>
+#include <bitgrad/layers/merge.hpp>
+#include <bitgrad/layers/model.hpp>
+#include <bitgrad/layers/normalize.hpp>
+#include <bitgrad/layers/pooling.hpp>
+#include <bitgrad/layers/reshaping.hpp>

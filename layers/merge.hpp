@@ -1,0 +1,40 @@
+// Layers that join several values into one.
+#pragma once
+
+#include <bitgrad/layers/layer.hpp>
+
+namespace bitgrad {
+
+/// The sum of two values of one shape.
+class Add : public LayerOf<Add> {
+ public:
+  explicit Add(std::string name = {}) : LayerOf(std::move(name)) {}
+  std::string_view type() const override { return "Add"; }
+  std::string_view name_stem() const override { return "add"; }
+  Shape output_shape(std::span<const Shape> inputs) const override;
+  Variable apply(std::span<const Variable> inputs, const Weights& weights, const Context& context) override;
+  GraphValue lower(GraphBuilder& builder, std::span<const GraphValue> inputs) const override;
+};
+
+struct ConcatOptions {
+  int axis = -1;  ///< of the per-sample shape: -1 are the channels, 0 is the height of an image
+  std::string name = {};
+};
+
+/// Values one after the other along an axis; their other extents must agree.
+class Concat : public LayerOf<Concat> {
+ public:
+  explicit Concat(ConcatOptions options = {});
+  std::string_view type() const override { return "Concat"; }
+  std::string_view name_stem() const override { return "concat"; }
+  Shape output_shape(std::span<const Shape> inputs) const override;
+  Variable apply(std::span<const Variable> inputs, const Weights& weights, const Context& context) override;
+  GraphValue lower(GraphBuilder& builder, std::span<const GraphValue> inputs) const override;
+
+  int axis() const { return axis_; }
+
+ private:
+  int axis_;
+};
+
+}  // namespace bitgrad
