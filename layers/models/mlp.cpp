@@ -1,0 +1,15 @@
+#include <bitgrad/layers/layers.hpp>
+#include <bitgrad/layers/models/models.hpp>
+
+namespace bitgrad::models {
+
+Model mlp(const Shape& input_shape, Index classes) {
+  Sequential model(Flatten(),                                                           //
+                   Dense({.units = 128, .initializer = initializers::he_normal()}), ReLU(),  //
+                   Dense({.units = 64, .initializer = initializers::he_normal()}), ReLU(),   //
+                   Dense({.units = classes}));
+  model.output_shape(input_shape);
+  return model;
+}
+
+}  // namespace bitgrad::models
