@@ -33,9 +33,23 @@
 #include <bitgrad/autograd/tape.hpp>
 #include <bitgrad/autograd/variable.hpp>
 
+#include <bitgrad/layers/activations.hpp>
+#include <bitgrad/layers/batch_norm.hpp>
+#include <bitgrad/layers/conv2d.hpp>
+#include <bitgrad/layers/dense.hpp>
+#include <bitgrad/layers/dropout.hpp>
+#include <bitgrad/layers/extent.hpp>
 #include <bitgrad/layers/graph_builder.hpp>
+#include <bitgrad/layers/initializers.hpp>
 #include <bitgrad/layers/layer.hpp>
+#include <bitgrad/layers/layers.hpp>
+#include <bitgrad/layers/merge.hpp>
+#include <bitgrad/layers/metrics.hpp>
 #include <bitgrad/layers/model.hpp>
+#include <bitgrad/layers/models/models.hpp>
+#include <bitgrad/layers/normalize.hpp>
+#include <bitgrad/layers/pooling.hpp>
+#include <bitgrad/layers/reshaping.hpp>
 #include <bitgrad/layers/weights.hpp>
 
 #include <bitgrad/quantizers/config.hpp>

@@ -1,0 +1,213 @@
+// Every kind of layer: what it computes in inference against the naive executor, its gradient, what it refuses.
+#include <catch2/catch.hpp>
+
+#include <bitgrad/autograd/gradcheck.hpp>
+#include <bitgrad/layers/layers.hpp>
+
+#include "naive_executor.hpp"
+
+using namespace bitgrad;
+using namespace support;
+using Catch::Contains;
+
+namespace {
+
+struct Case {
+  std::string name;
+  LayerPtr layer;
+  std::vector<Shape> inputs;  // per sample
+};
+
+template <class L>
+LayerPtr make(L layer) {
+  return std::make_unique<L>(std::move(layer));
+}
+
+std::vector<Case> cases() {
+  std::vector<Case> result;
+  const auto add = [&](std::string name, auto layer, std::vector<Shape> inputs) {
+    result.push_back({std::move(name), make(std::move(layer)), std::move(inputs)});
+  };
+  add("conv 3x3 same", Conv2D({.filters = 4, .kernel = 3}), {{5, 6, 3}});
+  add("conv stride 2 same, even image", Conv2D({.filters = 3, .kernel = 3, .stride = 2}), {{6, 4, 2}});
+  add("conv {2, 3}, stride {1, 2}, valid, no bias",
+      Conv2D({.filters = 2, .kernel = {2, 3}, .stride = {1, 2}, .padding = Padding::valid(), .bias = false}), {{4, 7, 3}});
+  add("conv explicit padding", Conv2D({.filters = 2, .kernel = 3, .padding = Padding::explicit_(0, 2, 1, 0)}), {{4, 4, 1}});
+  add("conv 1x1 on one pixel", Conv2D({.filters = 5, .kernel = 1}), {{1, 1, 2}});
+  add("dense", Dense({.units = 4}), {{7}});
+  add("dense 1 to 1 without bias", Dense({.units = 1, .bias = false}), {{1}});
+  add("batch norm of images", BatchNorm(), {{3, 2, 4}});
+  add("batch norm of vectors", BatchNorm({.epsilon = 0.1F}), {{5}});
+  add("max pool", MaxPool2D(), {{5, 6, 2}});
+  add("max pool 3, stride 2, same", MaxPool2D({.window = 3, .stride = 2, .padding = Padding::same()}), {{6, 5, 2}});
+  add("average pool", AveragePool2D(), {{4, 6, 3}});
+  add("average pool {1, 3} same", AveragePool2D({.window = {1, 3}, .stride = {1, 2}, .padding = Padding::same()}), {{3, 6, 2}});
+  add("global average pool", GlobalAveragePool2D(), {{3, 5, 2}});
+  add("relu", ReLU(), {{3, 4}});
+  add("sigmoid", Sigmoid(), {{3, 4}});
+  add("softmax", Softmax(), {{5}});
+  add("log softmax of rows", LogSoftmax(), {{2, 3}});
+  add("flatten", Flatten(), {{2, 3, 2}});
+  add("reshape", Reshape({.shape = {4, 3, 1}}), {{2, 6}});
+  add("add", Add(), {{2, 3}, {2, 3}});
+  add("concat channels", Concat(), {{2, 3, 1}, {2, 3, 4}, {2, 3, 2}});
+  add("concat heights", Concat({.axis = 0}), {{2, 3}, {1, 3}});
+  add("zero padding", ZeroPadding2D({.padding = Padding::explicit_(1, 0, 2, 3)}), {{2, 2, 2}});
+  add("dropout", Dropout(), {{3, 4}});
+  add("normalize", Normalize({.mean = {0.5F}, .deviation = {0.25F}}), {{2, 2, 3}});
+  add("normalize channels", Normalize({.mean = {0.1F, 0.2F, 0.3F}, .deviation = {1, 2, 4}}), {{2, 2, 3}});
+  return result;
+}
+
+/// A model that cuts a flat input into the layer's inputs cannot be written; inputs beyond the first are made by Dense and
+/// Reshape layers, so that the layer sits in a model.
+Model model_around(const Case& test) {
+  Model model;
+  std::vector<Model::Value> values{model.input()};
+  for (std::size_t i = 1; i < test.inputs.size(); ++i) {
+    auto x = model.add(Flatten(), model.input());
+    x = model.add(Dense({.units = test.inputs[i].size()}), x);
+    values.push_back(model.add(Reshape({.shape = test.inputs[i]}), x));
+  }
+  model.add(test.layer->clone(), values, "layer");
+  model.build(test.inputs.front(), 3);
+  return model;
+}
+
+}  // namespace
+
+TEST_CASE("inference of every layer is what its lowered form computes") {
+  for (const Case& test : cases()) {
+    INFO(test.name);
+    Model model = model_around(test);
+    scramble(model, 5);
+    const Tensor x = random_tensor(test.inputs.front().prepended(3), 7, -3, 3);
+    const Variable y = model.forward(x);
+    CHECK(y.shape() == model.output_shape().prepended(3));
+    CHECK(relative_difference(y.value(), run_naively(model, x)) < 1e-5);
+  }
+}
+
+TEST_CASE("relu6 keeps numbers between 0 and 6") {
+  Sequential model{ReLU6()};
+  model.build({5});
+  const Tensor x = Tensor::from({1, 5}, {-1, 0, 3, 6, 9});
+  CHECK(identical(model.forward(x).value(), Tensor::from({1, 5}, {0, 0, 3, 6, 6})));
+  CHECK(relative_difference(model.forward(x).value(), run_naively(model, x)) == 0);
+}
+
+TEST_CASE("gradients of every layer, in inference and in training") {
+  for (const bool training : {false, true})
+    for (const Case& test : cases()) {
+      INFO(test.name << (training ? ", training" : ", inference"));
+      Model model = model_around(test);
+      scramble(model, 5);
+      std::vector<ParameterPtr> parameters;
+      for (auto& [name, parameter] : model.parameters()) {
+        parameter->convert(DType::float64);
+        parameters.push_back(parameter);
+      }
+      const Context context{.training = training, .seed = 11};
+      const auto report = check_gradients([&](const std::vector<Variable>& x) { return model.forward(x.front(), context); },
+                                          {random_tensor(test.inputs.front().prepended(3), 8, -2, 2)}, parameters);
+      INFO(report);
+      CHECK(report.passed);
+    }
+}
+
+TEST_CASE("a layer computes with the weights it is given") {
+  Dense dense({.units = 2});
+  Random random(1);
+  const Shape input{3};
+  dense.build({&input, 1}, random);
+  Weights weights = dense.weight_values();
+  weights.set("kernel", Tensor::from({3, 2}, {1, 0, 0, 1, 1, 1}));
+  weights.set("bias", Tensor::from({2}, {10, 20}));
+  const Variable x(Tensor::from({1, 3}, {1, 2, 3}));
+  CHECK(identical(dense.apply({&x, 1}, weights, {}).value(), Tensor::from({1, 2}, {14, 25})));
+  CHECK_THROWS_WITH(dense.apply({&x, 1}, Weights(), {}), Contains("is missing; there is none (is the layer built?)"));
+}
+
+TEST_CASE("layers refuse options out of range") {
+  CHECK_THROWS_WITH(Conv2D({.kernel = 3}), "Conv2D: filters is 0, expected at least 1");
+  CHECK_THROWS_WITH(Conv2D({.filters = 3}), "Conv2D: kernel is (0, 0), expected at least 1");
+  CHECK_THROWS_WITH(Conv2D({.filters = 3, .kernel = 3, .stride = {1, 0}}), "Conv2D: stride is (1, 0), expected at least 1");
+  CHECK_THROWS_WITH(Conv2D({.filters = 3, .kernel = 3, .initializer = nullptr}), "Conv2D: the initializer is empty");
+  CHECK_THROWS_WITH(Dense({.units = -1}), "Dense: units is -1, expected at least 1");
+  CHECK_THROWS_WITH(Dropout({.rate = 1}), "Dropout: rate is 1, expected 0 <= rate < 1");
+  CHECK_THROWS_WITH(Dropout({.rate = std::nanf("")}), Contains("rate is nan"));
+  CHECK_THROWS_WITH(BatchNorm({.momentum = 1.5F}), Contains("momentum is 1.5"));
+  CHECK_THROWS_WITH(BatchNorm({.epsilon = 0}), Contains("epsilon is 0"));
+  CHECK_THROWS_WITH(MaxPool2D({.window = 0}), "MaxPool2D: window is (0, 0), expected at least 1");
+  CHECK_THROWS_WITH(AveragePool2D({.stride = -1}), "AveragePool2D: stride is (-1, -1), expected at least 1");
+  CHECK_THROWS_WITH(ZeroPadding2D({.padding = Padding::same()}), Contains("must be Padding::explicit_"));
+  CHECK_THROWS_WITH(Normalize({.deviation = {1, 0}}), Contains("deviation is 0"));
+  CHECK_THROWS_WITH(Normalize({.mean = {}}), Contains("at least one number"));
+  CHECK_THROWS_WITH(Reshape({}), Contains("no axis"));
+}
+
+TEST_CASE("layers refuse inputs that do not fit, naming shapes") {
+  const auto shape_of = [](const Layer& layer, const std::vector<Shape>& inputs) { return layer.output_shape(inputs); };
+  CHECK_THROWS_WITH(shape_of(Conv2D({.filters = 2, .kernel = 3}), {{784}}),
+                    "Conv2D: input of shape (784) per sample, expected (height, width, channels)");
+  CHECK_THROWS_AS(shape_of(Conv2D({.filters = 2, .kernel = 5, .padding = Padding::valid()}), {{4, 9, 1}}), ShapeError);
+  CHECK_THROWS_WITH(shape_of(Conv2D({.filters = 2, .kernel = 3}), {{4, 4, 1}, {4, 4, 1}}), "Conv2D: takes one input, got 2");
+  CHECK_THROWS_WITH(shape_of(Dense({.units = 2}), {{4, 4}}), Contains("put a Flatten in front"));
+  CHECK_THROWS_WITH(shape_of(MaxPool2D(), {{1, 1, 8}}), Contains("window of height 2 does not fit"));
+  CHECK_THROWS_WITH(shape_of(Add(), {{4, 4}, {4, 1}}), "Add: inputs of shapes (4, 4) and (4, 1), expected one shape");
+  CHECK_THROWS_WITH(shape_of(Add(), {{4}}), "Add: takes two inputs, got 1");
+  CHECK_THROWS_WITH(shape_of(Concat(), {{4, 4}, {3, 4}}), Contains("(4, 4) and (3, 4) differ outside axis 1"));
+  CHECK_THROWS_AS(shape_of(Concat({.axis = 2}), {{4, 4}}), ShapeError);
+  CHECK_THROWS_WITH(shape_of(Concat(), {}), Contains("at least one input"));
+  CHECK_THROWS_WITH(shape_of(Reshape({.shape = {5}}), {{2, 3}}), Contains("(2, 3) per sample has 6 elements, (5) has 5"));
+  CHECK_THROWS_WITH(shape_of(Normalize({.mean = {1, 2}}), {{4, 4, 3}}), Contains("2 numbers in mean for input of shape (4, 4, 3)"));
+
+  Add add;
+  Random random(1);
+  const std::vector<Shape> shapes{{2, 2}, {2, 2}};
+  add.build(shapes, random);
+  const std::vector<Variable> different{Tensor::zeros({1, 2, 2}), Tensor::zeros({1, 2, 1})};
+  CHECK_THROWS_WITH(add.forward(different), Contains("(1, 2, 2) and (1, 2, 1)"));
+}
+
+TEST_CASE("a layer is built once") {
+  Conv2D conv({.filters = 2, .kernel = 3, .name = "first"});
+  const Shape shape{4, 4, 1}, other{4, 4, 3};
+  const Variable x(Tensor::zeros({1, 4, 4, 1}));
+  CHECK_THROWS_WITH(conv.forward(x), "first (Conv2D): forward() of a layer that is not built; call build() first");
+  CHECK_THROWS_WITH(conv.weight("kernel"), Contains("none before it is built"));
+  Random random(1);
+  CHECK(conv.build({&shape, 1}, random) == Shape{4, 4, 2});
+  const Tensor kernel = conv.weight("kernel")->value().clone();
+  CHECK(conv.build({&shape, 1}, random) == Shape{4, 4, 2});
+  CHECK(identical(kernel, conv.weight("kernel")->value()));
+  CHECK_THROWS_AS(conv.build({&other, 1}, random), StateError);
+  CHECK_THROWS_WITH(conv.build({&other, 1}, random), Contains("already built for inputs of shape (4, 4, 1), now asked to build for (4, 4, 3)"));
+  CHECK_THROWS_WITH(conv.weight("gamma"), "first (Conv2D): no weight \"gamma\"; it has kernel, bias");
+  CHECK_THROWS_WITH(conv.buffer("x"), "first (Conv2D): no buffer \"x\"; it has none");
+}
+
+TEST_CASE("dropout depends on seed and stream, keeps the mean, and sleeps in inference") {
+  Sequential model(Dropout({.rate = 0.25F}), Dropout({.rate = 0.25F}));
+  model.set_output({0});
+  model.build({10000});
+  const Tensor x = Tensor::full({1, 10000}, 3);
+  CHECK(identical(model.forward(x).value(), x));
+  const auto first = [&](std::uint64_t seed) { return model.forward(x, {.training = true, .seed = seed}).value(); };
+  const Tensor once = first(1);
+  CHECK(identical(once, first(1)));
+  CHECK_FALSE(identical(once, first(2)));
+  Index zeros = 0;
+  for (const float e : once.span<float>()) {
+    zeros += e == 0 ? 1 : 0;
+    CHECK((e == 0 || e == Approx(4)));
+  }
+  CHECK(std::abs(static_cast<double>(zeros) - 2500) < 5 * std::sqrt(10000 * 0.25 * 0.75));
+  // The second layer draws from another stream: it does not drop the same elements again.
+  Model both = model;
+  both.set_output({1});
+  Index kept = 0;
+  const Tensor twice = both.forward(x, {.training = true, .seed = 1}).value();
+  for (const float e : twice.span<float>()) kept += e != 0 ? 1 : 0;
+  CHECK(std::abs(static_cast<double>(kept) - 5625) < 300);
+}

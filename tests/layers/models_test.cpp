@@ -1,0 +1,78 @@
+#include <catch2/catch.hpp>
+
+#include <bitgrad/autograd/operations.hpp>
+#include <bitgrad/layers/layers.hpp>
+#include <bitgrad/layers/metrics.hpp>
+#include <bitgrad/layers/models/models.hpp>
+
+#include "naive_executor.hpp"
+#include "training.hpp"
+
+using namespace bitgrad;
+using namespace support;
+using Catch::Contains;
+
+TEST_CASE("reference models have the sizes they promise") {
+  const auto count = [](std::string_view name, const Shape& shape, Index classes) {
+    return models::make(name, shape, classes).build(shape).parameter_count();
+  };
+  CHECK(count("mlp", {28, 28, 1}, 10) == 784 * 128 + 128 + 128 * 64 + 64 + 64 * 10 + 10);
+  CHECK(count("lenet5", {28, 28, 1}, 10) == 61706);
+  CHECK(count("resnet8", {32, 32, 3}, 10) == 78186);  // Keras' count of trainable parameters of the reference
+  CHECK(count("fashion_cnn", {28, 28, 1}, 10) < 100000);
+
+  Index folded = 0;  // without batch normalisation: the reference once it is folded
+  const Model resnet = models::resnet8({32, 32, 3}, 10).build({32, 32, 3});
+  for (const auto& [name, parameter] : resnet.parameters())
+    if (!name.ends_with("gamma") && !name.ends_with("beta")) folded += parameter->value().size();
+  CHECK(folded == 77706);
+}
+
+TEST_CASE("reference models take other images and classes") {
+  CHECK(models::names() == std::vector<std::string>{"fashion_cnn", "lenet5", "mlp", "resnet8"});
+  for (const std::string& name : models::names())
+    for (const Shape& shape : {Shape{28, 28, 1}, Shape{32, 32, 3}, Shape{17, 30, 2}}) {
+      INFO(name << ' ' << shape);
+      Model model = models::make(name, shape, 7);
+      CHECK_FALSE(model.built());
+      model.build(shape, 1);
+      CHECK(model.forward(random_tensor(shape.prepended(2), 3)).shape() == Shape{2, 7});
+    }
+}
+
+TEST_CASE("reference models lower to what they compute") {
+  for (const std::string& name : models::names()) {
+    INFO(name);
+    const Shape shape{16, 16, 2};
+    Model model = models::make(name, shape, 4).build(shape, 1);
+    for (auto& [buffer, value] : model.buffers()) Random(3).fill_uniform(value, 0.2, 0.4);
+    const Tensor x = random_tensor(shape.prepended(2), 5);
+    CHECK(relative_difference(model.forward(x).value(), run_naively(model, x)) < 1e-5);
+  }
+}
+
+TEST_CASE("a step along the gradient reduces the loss of every reference model") {
+  const Shape shape{16, 16, 1};
+  const Tensor x = random_tensor(shape.prepended(8), 5, 0, 1);
+  const Tensor labels = Tensor::from({8}, std::vector<std::int32_t>{0, 1, 2, 3, 0, 1, 2, 3});
+  for (const std::string& name : models::names()) {
+    INFO(name);
+    Model model = models::make(name, shape, 4).build(shape, 1);
+    const double first = step(model, x, labels, 0.01, 0);
+    const double second = step(model, x, labels, 0.01, 0);  // the same dropout
+    CHECK(second < first);
+    for (const auto& [parameter_name, parameter] : model.parameters()) {
+      INFO(parameter_name);
+      CHECK(parameter->has_gradient());
+    }
+  }
+}
+
+TEST_CASE("unknown models and impossible images") {
+  CHECK_THROWS_AS(models::make("resnet", {32, 32, 3}, 10), ValueError);
+  CHECK_THROWS_WITH(models::make("resnet", {32, 32, 3}, 10), Contains("unknown model \"resnet\" (did you mean \"resnet8\"?"));
+  CHECK_THROWS_WITH(models::make("mlp", {28, 28, 1}, 1), "model mlp: 1 classes, expected at least 2");
+  CHECK_THROWS_WITH(models::make("lenet5", {8, 8, 1}, 10), Contains("layer \"conv2\" (Conv2D)") && Contains("(8, 8, 1)"));
+  CHECK_THROWS_WITH(models::make("fashion_cnn", {4, 4, 1}, 10), Contains("layer \"pool3\" (MaxPool2D)") && Contains("(4, 4, 1)"));
+  CHECK_THROWS_WITH(models::make("resnet8", {784}, 10), Contains("layer \"conv1\" (Conv2D)") && Contains("(784)"));
+}
