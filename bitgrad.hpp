@@ -1,12 +1,21 @@
 // All public headers of bitgrad but one: <bitgrad/core/xt.hpp>, which needs xtensor, is for those who ask for it.
 #pragma once
 
+#include <bitgrad/core/data/dataset.hpp>
+#include <bitgrad/core/data/find.hpp>
+#include <bitgrad/core/data/idx.hpp>
+#include <bitgrad/core/data/loader.hpp>
+#include <bitgrad/core/data/unit_range.hpp>
 #include <bitgrad/core/dtype.hpp>
 #include <bitgrad/core/error.hpp>
 #include <bitgrad/core/gemm.hpp>
 #include <bitgrad/core/io/bytes.hpp>
 #include <bitgrad/core/io/file.hpp>
+#include <bitgrad/core/io/gzip.hpp>
+#include <bitgrad/core/io/npy.hpp>
+#include <bitgrad/core/io/npz.hpp>
 #include <bitgrad/core/io/safetensors.hpp>
+#include <bitgrad/core/io/zip.hpp>
 #include <bitgrad/core/memory.hpp>
 #include <bitgrad/core/named_tensors.hpp>
 #include <bitgrad/core/parallel.hpp>

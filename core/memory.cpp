@@ -34,18 +34,20 @@ class BufferPool {
   std::byte* take(std::size_t bytes) {
     {
       const std::lock_guard lock(mutex_);
-      ++statistics_.requests;
-      statistics_.live += bytes;
-      statistics_.peak = std::max(statistics_.peak, statistics_.live);
       if (auto& free_list = free_[bytes]; !free_list.empty()) {
         std::byte* buffer = free_list.back();
         free_list.pop_back();
         statistics_.cached -= bytes;
+        count(bytes);
         return buffer;
       }
-      ++statistics_.fresh;
     }
-    return static_cast<std::byte*>(::operator new(bytes, std::align_val_t{buffer_alignment}));
+    // Counted only when there is one: this throws when memory is exhausted.
+    auto* buffer = static_cast<std::byte*>(::operator new(bytes, std::align_val_t{buffer_alignment}));
+    const std::lock_guard lock(mutex_);
+    ++statistics_.fresh;
+    count(bytes);
+    return buffer;
   }
 
   void give_back(std::byte* buffer, std::size_t bytes) noexcept {
@@ -82,6 +84,12 @@ class BufferPool {
   }
 
  private:
+  void count(std::size_t bytes) {
+    ++statistics_.requests;
+    statistics_.live += bytes;
+    statistics_.peak = std::max(statistics_.peak, statistics_.live);
+  }
+
   std::mutex mutex_;
   std::map<std::size_t, std::vector<std::byte*>> free_;
   MemoryStatistics statistics_;

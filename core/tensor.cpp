@@ -1,15 +1,40 @@
 #include <bitgrad/core/tensor.hpp>
 
 #include <algorithm>
+#include <cmath>
 #include <cstring>
+#include <limits>
 #include <ostream>
+#include <type_traits>
 
 #include <bitgrad/core/memory.hpp>
 
 namespace bitgrad {
 
+namespace {
+
+std::size_t bytes_needed(const Shape& shape, DType dtype) {
+  std::int64_t bytes = 0;
+  if (__builtin_mul_overflow(shape.size(), size_of(dtype), &bytes))
+    fail<ShapeError>("Tensor: ", dtype, ' ', shape, " needs more bytes than 63 bits can count");
+  return static_cast<std::size_t>(bytes);
+}
+
+template <class To, class From>
+To convert(From value, std::string_view what) {
+  if constexpr (std::is_integral_v<To>) {
+    // All values of all dtypes are exact in double.
+    const double cut = std::trunc(static_cast<double>(value));
+    if (!(cut >= std::numeric_limits<To>::min() && cut <= std::numeric_limits<To>::max()))
+      fail<ValueError>(what, ": ", dtype_of<To>, " cannot hold ", +value);
+  }
+  return static_cast<To>(value);
+}
+
+}  // namespace
+
 Tensor::Tensor(const Shape& shape, DType dtype)
-    : buffer_(allocate_buffer(static_cast<std::size_t>(shape.size()) * size_of(dtype))), shape_(shape), dtype_(dtype) {}
+    : buffer_(allocate_buffer(bytes_needed(shape, dtype))), shape_(shape), dtype_(dtype) {}
 
 Tensor Tensor::zeros(const Shape& shape, DType dtype) {
   Tensor result(shape, dtype);
@@ -44,13 +69,14 @@ Tensor Tensor::to(DType dtype) const {
     dispatch_any(dtype, [&](auto into) {
       const auto source = span<decltype(from)>();
       std::transform(source.begin(), source.end(), result.data<decltype(into)>(),
-                     [](auto value) { return static_cast<decltype(into)>(value); });
+                     [](auto value) { return convert<decltype(into)>(value, "Tensor::to"); });
     });
   });
   return result;
 }
 
 Tensor Tensor::reshape(const Shape& shape) const {
+  if (!defined()) fail<ShapeError>("reshape: the tensor is undefined");
   if (shape.size() != size()) fail<ShapeError>("reshape: ", shape_, " has ", size(), " elements, ", shape, " has ", shape.size());
   Tensor result = *this;
   result.shape_ = shape;
@@ -89,11 +115,13 @@ void Tensor::fill(double value) {
   dispatch_any(dtype_, [&](auto zero) {
     using T = decltype(zero);
     const auto elements = span<T>();
-    std::fill(elements.begin(), elements.end(), static_cast<T>(value));
+    std::fill(elements.begin(), elements.end(), convert<T>(value, "Tensor::fill"));
   });
 }
 
 void Tensor::copy_from(const Tensor& source) {
+  if (!defined() || !source.defined())
+    fail<ShapeError>("Tensor::copy_from: the ", defined() ? "source" : "target", " is undefined");
   if (source.shape_ != shape_ || source.dtype_ != dtype_)
     fail<ShapeError>("Tensor::copy_from: source is ", source.dtype_, " ", source.shape_, ", expected ", dtype_, " ", shape_);
   std::memmove(bytes(), source.bytes(), byte_size());

@@ -19,7 +19,7 @@ namespace bitgrad {
 class Tensor {
  public:
   Tensor() = default;
-  /// Uninitialised elements in a 64-byte aligned buffer of the pool.
+  /// Uninitialised elements in a 64-byte aligned buffer of the pool. Throws ShapeError when their bytes do not fit 63 bits.
   explicit Tensor(const Shape& shape, DType dtype = DType::float32);
 
   static Tensor zeros(const Shape& shape, DType dtype = DType::float32);
@@ -82,7 +82,8 @@ class Tensor {
   double item() const;
 
   Tensor clone() const;
-  /// A copy converted element by element (C++ conversion); the tensor itself when dtype is already right.
+  /// A copy converted element by element (C++ conversion: fractions are cut off); the tensor itself when dtype is already
+  /// right. Throws ValueError for a value that an integer dtype cannot hold, NaN included.
   Tensor to(DType dtype) const;
   /// The same elements under another shape of the same size.
   Tensor reshape(const Shape& shape) const;
@@ -90,6 +91,7 @@ class Tensor {
   Tensor rows(Index begin, Index end) const;
   /// A copy of [begin, end) along any axis.
   Tensor slice(int axis, Index begin, Index end) const;
+  /// Every element `value`, converted as by to().
   void fill(double value);
   /// Copies the elements of a tensor of the same shape and dtype into this one.
   void copy_from(const Tensor& source);
