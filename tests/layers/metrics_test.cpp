@@ -24,8 +24,8 @@ TEST_CASE("accuracy and confusion") {
   CHECK(correct_count(logits, labels_of({1, 1, 2, 0})) == 2);
   CHECK(accuracy(logits, labels_of({1, 1, 2, 0})) == 0.5);
   CHECK(accuracy(logits, labels_of({1, 0, 2, 1})) == 1);
-  const std::vector<std::int32_t> expected{0, 1, 0, 1, 1, 0, 0, 0, 1};
-  CHECK(identical(confusion_matrix(logits, labels_of({1, 1, 2, 0})), Tensor::from({3, 3}, expected)));
+  const std::vector<std::int32_t> expected{0, 1, 1, 0, 1, 0, 1, 0, 0};  // of class 2, one was taken for class 0
+  CHECK(identical(confusion_matrix(logits, labels_of({1, 2, 0, 0})), Tensor::from({3, 3}, expected)));
   CHECK(correct_count(Tensor({0, 3}), Tensor({0}, DType::int32)) == 0);
 }
 

@@ -84,8 +84,9 @@ TEST_CASE("a block's output need not be its last layer") {
   block.add(Dense({.units = 5}), first);
   block.set_output(first);
   Model model;
-  const auto out = model.add(block, model.input());
-  model.add(ReLU(), out);
+  model.add(block, model.input());
+  CHECK(model.output().node == 0);
+  model.add(ReLU(), model.output());
   model.build({3});
   CHECK(model.output_shape() == Shape{2});
 }
@@ -147,7 +148,7 @@ TEST_CASE("what needs a built model says so") {
   model.build({3});
   model.forward(x);
   model.add(ReLU(), model.output());
-  CHECK_THROWS_WITH(model.forward(x), Contains("not built"));
+  CHECK_THROWS_WITH(model.forward(x), Contains("Model::forward: the model is not built"));
 }
 
 TEST_CASE("forward refuses another shape") {
