@@ -68,7 +68,13 @@
 #include <bitgrad/quantizers/registry.hpp>
 #include <bitgrad/quantizers/trainable.hpp>
 
+#include <bitgrad/qat/activation_holder.hpp>
 #include <bitgrad/qat/batch_norm_fold.hpp>
+#include <bitgrad/qat/dispatcher.hpp>
 #include <bitgrad/qat/inference/builder.hpp>
 #include <bitgrad/qat/inference/graph.hpp>
 #include <bitgrad/qat/inference/verify.hpp>
+#include <bitgrad/qat/plan.hpp>
+#include <bitgrad/qat/quantization_aware_training.hpp>
+#include <bitgrad/qat/quantization_wrapper.hpp>
+#include <bitgrad/qat/quantizer_slot.hpp>
