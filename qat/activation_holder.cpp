@@ -1,0 +1,30 @@
+#include <bitgrad/qat/activation_holder.hpp>
+
+#include <bitgrad/qat/inference/builder.hpp>
+
+namespace bitgrad {
+
+ActivationQuantizationHolder::ActivationQuantizationHolder(QuantizerSlot quantizer) : quantizer_(std::move(quantizer)) {
+  if (quantizer_.marks().target != QuantizationTarget::Activation)
+    fail<ValueError>("ActivationQuantizationHolder: the quantizer is marked for ", name_of(quantizer_.marks().target),
+                     ", expected one for Activation");
+  quantizer_.initialize(std::nullopt, "activation");
+}
+
+Shape ActivationQuantizationHolder::output_shape(std::span<const Shape> inputs) const { return single_input(inputs, type()); }
+
+Variable ActivationQuantizationHolder::apply(std::span<const Variable> inputs, const Weights&, const Context& context) {
+  return quantizer_(single_input(inputs, type()), context.training);
+}
+
+GraphValue ActivationQuantizationHolder::lower(GraphBuilder& builder, std::span<const GraphValue> inputs) const {
+  return InferenceGraphBuilder::of(builder).quantize(inputs.front(), *quantizer_.inferable());
+}
+
+std::vector<NamedParameter> ActivationQuantizationHolder::parameters() const {
+  std::vector<NamedParameter> result;
+  for (const ParameterPtr& parameter : quantizer_.parameters()) result.push_back({parameter->name(), parameter});
+  return result;
+}
+
+}  // namespace bitgrad

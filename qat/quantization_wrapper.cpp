@@ -1,0 +1,169 @@
+#include <bitgrad/qat/quantization_wrapper.hpp>
+
+#include <cmath>
+
+#include <bitgrad/autograd/operations.hpp>
+#include <bitgrad/autograd/ste.hpp>
+#include <bitgrad/layers/conv2d.hpp>
+#include <bitgrad/layers/dense.hpp>
+#include <bitgrad/qat/activation_holder.hpp>
+#include <bitgrad/qat/batch_norm_fold.hpp>
+#include <bitgrad/qat/inference/builder.hpp>
+
+namespace bitgrad {
+namespace {
+
+constexpr std::string_view batch_norm_prefix = "bn/";
+
+/// sqrt(variance + epsilon) in the arithmetic of fold_batch_norm().
+Tensor deviation(const BatchNorm& batch_norm) {
+  Tensor result = batch_norm.buffer("moving_variance").clone();
+  for (float& value : result.span<float>()) value = std::sqrt(value + batch_norm.epsilon());
+  return result;
+}
+
+/// gain * deviation: the smallest gamma whose gain is not below the floor.
+Tensor smallest_gamma(const BatchNorm& batch_norm) {
+  Tensor result = deviation(batch_norm);
+  for (float& value : result.span<float>()) value *= minimum_gain;
+  return result;
+}
+
+/// A bias that is a whole number of accumulator steps; gradient 1.
+Variable quantize_bias(const Variable& bias, const Variable& scale) { return ste_round(bias / scale) * scale; }
+
+}  // namespace
+
+QuantizationWrapper::QuantizationWrapper(LayerPtr layer, NodeQuantizationDispatcher dispatcher, QuantizationWrapperOptions options)
+    : layer_(std::move(layer)),
+      dispatcher_(std::move(dispatcher)),
+      batch_norm_(std::move(options.batch_norm)),
+      input_holder_(std::move(options.input_holder)) {
+  if (!layer_) fail<ValueError>("QuantizationWrapper: the layer is null");
+  if (dispatcher_.num_activation_quantizers() > 1)
+    fail<ValueError>("QuantizationWrapper: ", dispatcher_.num_activation_quantizers(), " activation quantizers, but ", layer_->type(),
+                     " has one output");
+  if (batch_norm_ && !dynamic_cast<const Conv2D*>(layer_.get()) && !dynamic_cast<const Dense*>(layer_.get()))
+    fail<ValueError>("QuantizationWrapper: a batch normalisation cannot be folded into a ", layer_->type(),
+                     ", only into a Conv2D or Dense");
+}
+
+QuantizationWrapper::QuantizationWrapper(const QuantizationWrapper& other)
+    : LayerOf<QuantizationWrapper>(other),
+      layer_(other.layer_->clone()),
+      dispatcher_(other.dispatcher_),
+      batch_norm_(other.batch_norm_),
+      input_holder_(other.input_holder_),
+      frozen_(other.frozen_) {}
+
+Shape QuantizationWrapper::output_shape(std::span<const Shape> inputs) const { return layer_->output_shape(inputs); }
+
+void QuantizationWrapper::create_weights(std::span<const Shape> inputs, Random& random) {
+  const Shape output = layer_->build(inputs, random);
+  if (batch_norm_) batch_norm_->build({&output, 1}, random);
+  for (auto& [weight, quantizer] : dispatcher_.weight_quantizers())
+    quantizer.initialize(layer_->weight(weight)->value().shape(), weight);
+  for (auto& quantizer : dispatcher_.activation_quantizers()) quantizer.initialize(std::nullopt, "output");
+}
+
+Weights QuantizationWrapper::weight_values() const {
+  Weights values = layer_->weight_values();
+  if (batch_norm_)
+    for (const auto& [name, value] : batch_norm_->weight_values().items()) values.set(message(batch_norm_prefix, name), value);
+  return values;
+}
+
+Variable QuantizationWrapper::apply(std::span<const Variable> inputs, const Weights& weights, const Context& context) {
+  Weights used;
+  for (const auto& [name, parameter] : layer_->weights()) used.set(name, weights[name]);
+  for (const auto& [name, quantizer] : dispatcher_.weight_quantizers())
+    used.set(name, quantizer(weights[name], context.training));
+
+  Variable y;
+  if (batch_norm_ && context.training && !frozen_) {
+    Weights normalization;
+    normalization.set("gamma", maximum(weights["bn/gamma"], smallest_gamma(*batch_norm_)));
+    normalization.set("beta", weights["bn/beta"]);
+    const Variable before = layer_->apply(inputs, used, context);
+    y = batch_norm_->apply({&before, 1}, normalization, context);
+  } else if (batch_norm_) {
+    y = apply_folded(inputs, std::move(used), weights, context);
+  } else {
+    if (const auto scale = accumulator_scale(context); scale && layer_->has_weight("bias"))
+      used.set("bias", quantize_bias(weights["bias"], *scale));
+    y = layer_->apply(inputs, used, context);
+  }
+  for (const auto& quantizer : dispatcher_.activation_quantizers()) y = quantizer(y, context.training);
+  return y;
+}
+
+/// The layer with its batch normalisation in kernel and bias, as it ships: gain = max(gamma / deviation, floor),
+/// kernel * gain, offset = beta + (bias - mean) * gain on the accumulator's grid.
+Variable QuantizationWrapper::apply_folded(std::span<const Variable> inputs, Weights used, const Weights& weights,
+                                           const Context& context) {
+  const Variable gain = maximum(weights["bn/gamma"] / deviation(*batch_norm_), Tensor::scalar(minimum_gain));
+  Variable offset = weights["bn/beta"] - Variable(batch_norm_->buffer("moving_mean")) * gain;
+  if (layer_->has_weight("bias")) offset = offset + weights["bias"] * gain;
+  if (const auto scale = accumulator_scale(context)) offset = quantize_bias(offset, *scale * gain.detach());
+  used.set("kernel", used["kernel"] * gain);
+  if (layer_->has_weight("bias")) {
+    used.set("bias", offset);
+    return layer_->apply(inputs, used, context);
+  }
+  return layer_->apply(inputs, used, context) + offset;
+}
+
+/// s_x * s_w per output channel, or nothing when the input or the kernel is not quantized.
+std::optional<Tensor> QuantizationWrapper::accumulator_scale(const Context& context) const {
+  const QuantizerSlot* kernel = dispatcher_.weight_quantizer("kernel");
+  if (input_holder_.empty() || !kernel) return std::nullopt;
+  if (!context.model)
+    fail<StateError>("QuantizationWrapper: the input's grid is that of \"", input_holder_,
+                     "\", so this layer must run as part of its model");
+  const float input_scale =
+      context.model->layer_as<ActivationQuantizationHolder>(input_holder_).quantizer().inferable()->grid().scale.front();
+  const Grid grid = kernel->inferable()->grid();
+  Tensor scale = Tensor::from({static_cast<Index>(grid.scale.size())}, grid.scale);
+  for (float& value : scale.span<float>()) value *= input_scale;
+  return scale;
+}
+
+GraphValue QuantizationWrapper::lower(GraphBuilder& builder, std::span<const GraphValue> inputs) const {
+  InferenceGraphBuilder& graph = InferenceGraphBuilder::of(builder);
+  WeightQuantizers quantizers;
+  for (const auto& [weight, quantizer] : dispatcher_.weight_quantizers()) quantizers.emplace(weight, quantizer.inferable());
+  GraphValue y;
+  {
+    const InferenceGraphBuilder::WeightScope scope(graph, quantizers);
+    y = layer_->lower(builder, inputs);
+  }
+  if (batch_norm_) y = batch_norm_->lower(builder, {&y, 1});
+  for (const auto& quantizer : dispatcher_.activation_quantizers()) y = graph.quantize(y, *quantizer.inferable());
+  return y;
+}
+
+std::vector<NamedParameter> QuantizationWrapper::parameters() const {
+  std::vector<NamedParameter> result = layer_->parameters();
+  if (batch_norm_)
+    for (const auto& [name, parameter] : batch_norm_->parameters()) result.push_back({message(batch_norm_prefix, name), parameter});
+  const auto append = [&](const QuantizerSlot& quantizer) {
+    for (const ParameterPtr& parameter : quantizer.parameters()) result.push_back({parameter->name(), parameter});
+  };
+  for (const auto& [weight, quantizer] : dispatcher_.weight_quantizers()) append(quantizer);
+  for (const auto& quantizer : dispatcher_.activation_quantizers()) append(quantizer);
+  return result;
+}
+
+std::vector<NamedBuffer> QuantizationWrapper::buffers() const {
+  std::vector<NamedBuffer> result = layer_->buffers();
+  if (batch_norm_)
+    for (const auto& [name, value] : batch_norm_->buffers()) result.push_back({message(batch_norm_prefix, name), value});
+  return result;
+}
+
+void QuantizationWrapper::convert_to_inferable_quantizers() {
+  for (auto& [weight, quantizer] : dispatcher_.weight_quantizers()) quantizer.convert();
+  for (auto& quantizer : dispatcher_.activation_quantizers()) quantizer.convert();
+}
+
+}  // namespace bitgrad

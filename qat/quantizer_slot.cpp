@@ -1,0 +1,68 @@
+#include <bitgrad/qat/quantizer_slot.hpp>
+
+#include <bitgrad/core/error.hpp>
+
+namespace bitgrad {
+namespace {
+
+template <class Pointer>
+Pointer not_null(Pointer quantizer) {
+  if (!quantizer) fail<ValueError>("QuantizerSlot: the quantizer is null");
+  return quantizer;
+}
+
+}  // namespace
+
+QuantizerSlot::QuantizerSlot(TrainablePtr quantizer) : quantizer_(not_null(std::move(quantizer))) {}
+QuantizerSlot::QuantizerSlot(InferablePtr quantizer)
+    : quantizer_(std::shared_ptr<const BaseInferableQuantizer>(not_null(std::move(quantizer)))) {}
+QuantizerSlot::QuantizerSlot(std::shared_ptr<const BaseInferableQuantizer> quantizer)
+    : quantizer_(not_null(std::move(quantizer))) {}
+
+QuantizerSlot::QuantizerSlot(const QuantizerSlot& other) { *this = other; }
+
+QuantizerSlot& QuantizerSlot::operator=(const QuantizerSlot& other) {
+  if (const BaseTrainableQuantizer* trainable = other.trainable())
+    quantizer_ = trainable->clone();
+  else
+    quantizer_ = std::get<1>(other.quantizer_);
+  return *this;
+}
+
+const QuantizerMark& QuantizerSlot::marks() const {
+  if (const BaseTrainableQuantizer* learning = trainable()) return learning->marks();
+  return std::get<1>(quantizer_)->marks();
+}
+
+BaseTrainableQuantizer* QuantizerSlot::trainable() const {
+  const auto* held = std::get_if<TrainablePtr>(&quantizer_);
+  return held ? held->get() : nullptr;
+}
+
+void QuantizerSlot::initialize(const std::optional<Shape>& shape, std::string_view name) {
+  if (BaseTrainableQuantizer* learning = trainable(); learning && learning->variables().empty())
+    learning->initialize_quantization(shape, name);
+}
+
+Variable QuantizerSlot::operator()(const Variable& x, bool training) const {
+  if (BaseTrainableQuantizer* learning = trainable()) return (*learning)(x, training);
+  return Variable((*std::get<1>(quantizer_))(x.value()));
+}
+
+std::shared_ptr<const BaseInferableQuantizer> QuantizerSlot::inferable() const {
+  if (const BaseTrainableQuantizer* learning = trainable()) return learning->convert2inferable();
+  return std::get<1>(quantizer_);
+}
+
+void QuantizerSlot::convert() {
+  if (is_trainable()) quantizer_ = inferable();
+}
+
+std::vector<ParameterPtr> QuantizerSlot::parameters() const {
+  std::vector<ParameterPtr> result;
+  if (const BaseTrainableQuantizer* learning = trainable())
+    for (const auto& variable : learning->variables()) result.push_back(variable.parameter);
+  return result;
+}
+
+}  // namespace bitgrad
