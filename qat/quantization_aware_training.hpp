@@ -7,23 +7,9 @@
 
 #include <bitgrad/layers/model.hpp>
 #include <bitgrad/qat/plan.hpp>
+#include <bitgrad/qat/quantizer_spec.hpp>
 
 namespace bitgrad {
-
-/// How one kind of tensor is quantized.
-struct QuantizerSpec {
-  std::string quantizer = "lsq";                              ///< identifier of a registered trainable quantizer
-  int bits = 8;                                               ///< 1 to 16
-  QuantizationMethod method = QuantizationMethod::SYMMETRIC;
-  bool per_channel = true;                                    ///< weights: one grid per output channel
-
-  bool operator==(const QuantizerSpec&) const = default;
-};
-
-/// `NAME:BITS[:pot|symmetric|uniform][:per-tensor]`, or `none` for no quantizer; ValueError names the part that is wrong
-/// and the nearest known name.
-std::optional<QuantizerSpec> parse_quantizer_spec(std::string_view text);
-std::string to_string(const std::optional<QuantizerSpec>& spec);
 
 /// Exceptions from the rules for the layers whose name matches a pattern ("block*/conv1", `*` matches anything). Later
 /// overrides win.

@@ -1,0 +1,22 @@
+// Starting values of quantizers from data.
+#pragma once
+
+#include <bitgrad/core/tensor.hpp>
+#include <bitgrad/qat/quantizer_spec.hpp>
+#include <bitgrad/quantizers/config.hpp>
+
+namespace bitgrad {
+
+/// Parameters that minimise the mean squared error of quantizing `weight` (float32, output channels last): threshold, or
+/// range_min and range_max, shaped [1, ..., channels] per channel and [1] per tensor. The search goes over fractions of the
+/// largest magnitude (or of the range); for POWER_OF_TWO over powers of two. A channel of zeros gets threshold 1.
+QuantizationParams calibrate_weights(const Tensor& weight, const QuantizerSpec& spec);
+
+/// The same for a sample of activation values. `nonnegative`: the operation that produces them cannot give values below zero,
+/// so that the grid is unsigned ("is_signed" is 0).
+QuantizationParams calibrate_activations(const Tensor& sample, const QuantizerSpec& spec, bool nonnegative);
+
+/// The whole observed range on the grid, its end on the last code: for the model's input, which shall lose nothing.
+QuantizationParams full_range(const Tensor& sample, const QuantizerSpec& spec, bool nonnegative);
+
+}  // namespace bitgrad

@@ -1,0 +1,27 @@
+// How one kind of tensor is quantized, as options and as text.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include <bitgrad/quantizers/mark.hpp>
+
+namespace bitgrad {
+
+struct QuantizerSpec {
+  std::string quantizer = "lsq";                              ///< identifier of a registered trainable quantizer
+  int bits = 8;                                               ///< 1 to 16
+  QuantizationMethod method = QuantizationMethod::SYMMETRIC;
+  bool per_channel = true;                                    ///< weights: one grid per output channel
+
+  bool operator==(const QuantizerSpec&) const = default;
+};
+
+/// `NAME:BITS[:pot|symmetric|uniform][:per-tensor]`, or `none` for no quantizer; ValueError names the part that is wrong
+/// and the nearest known name.
+std::optional<QuantizerSpec> parse_quantizer_spec(std::string_view text);
+/// What parse_quantizer_spec() reads back.
+std::string to_string(const std::optional<QuantizerSpec>& spec);
+
+}  // namespace bitgrad
