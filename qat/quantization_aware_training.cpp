@@ -1,0 +1,29 @@
+#include <bitgrad/qat/quantization_aware_training.hpp>
+
+#include <bitgrad/layers/batch_norm.hpp>
+#include <bitgrad/qat/activation_holder.hpp>
+#include <bitgrad/qat/quantization_wrapper.hpp>
+
+namespace bitgrad {
+
+Model quantization_aware_training_init(const Model& model, const Tensor& representative, const QuantizationConfig& config) {
+  return attach_quantizers(model, plan_quantization(model, representative, config));
+}
+
+Model quantization_aware_training_finalize(const Model& model) {
+  Model result = model;
+  for (Model::Node& node : result.nodes()) {
+    if (auto* holder = dynamic_cast<ActivationQuantizationHolder*>(node.layer.get())) holder->convert_to_inferable_quantizers();
+    if (auto* wrapper = dynamic_cast<QuantizationWrapper*>(node.layer.get())) wrapper->convert_to_inferable_quantizers();
+  }
+  return result;
+}
+
+void freeze_batch_norm(Model& model, bool frozen) {
+  for (Model::Node& node : model.nodes()) {
+    if (auto* batch_norm = dynamic_cast<BatchNorm*>(node.layer.get())) batch_norm->set_frozen(frozen);
+    if (auto* wrapper = dynamic_cast<QuantizationWrapper*>(node.layer.get())) wrapper->freeze_batch_norm(frozen);
+  }
+}
+
+}  // namespace bitgrad
