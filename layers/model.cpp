@@ -147,12 +147,15 @@ const Shape& Model::input_shape() const {
 }
 
 Shape Model::output_shape(const Shape& input_shape) const {
+  return pick(output_, input_shape, node_shapes(input_shape));
+}
+
+std::vector<Shape> Model::node_shapes(const Shape& input_shape) const {
   if (input_shape.rank() == 0 || input_shape.size() == 0)
     fail<ShapeError>("the model's input shape is ", input_shape, ", expected at least one axis and no empty one");
-  const auto shapes = propagate(nodes_, input_shape, [&](std::size_t i, const std::vector<Shape>& inputs) {
+  return propagate(nodes_, input_shape, [&](std::size_t i, const std::vector<Shape>& inputs) {
     return nodes_[i].layer->output_shape(inputs);
   });
-  return pick(output_, input_shape, shapes);
 }
 
 void Model::require_built(std::string_view what) const {

@@ -88,6 +88,8 @@ class Model {
   Shape output_shape() const { return output_shape(input_shape()); }
   /// The output for samples of any shape, before build() as well. ShapeError names the layer that cannot take its input.
   Shape output_shape(const Shape& input_shape) const;
+  /// Per-sample output shape of every node, for samples of that shape.
+  std::vector<Shape> node_shapes(const Shape& input_shape) const;
 
   /// x [batch, input_shape...]. ShapeError when x does not have the shape the model was built for.
   Variable forward(const Variable& x, const Context& context = {});

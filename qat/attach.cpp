@@ -89,7 +89,7 @@ class Attacher {
       dispatcher.add_weight_quantizer(entry->weight, make_trainable(entry->identifier, entry->config));
     QuantizationWrapperOptions options;
     if (const auto found = batch_norm_of_.find(number); found != batch_norm_of_.end())
-      options.batch_norm = dynamic_cast<const BatchNorm&>(*node(found->second).layer);
+      options.batch_norm.emplace(dynamic_cast<const BatchNorm&>(*node(found->second).layer));
     if (from.inputs.size() == 1) options.input_holder = holder_of(from.inputs.front());
     return QuantizationWrapper(from.layer->clone(), std::move(dispatcher), std::move(options));
   }

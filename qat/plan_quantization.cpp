@@ -130,7 +130,7 @@ class Sampler {
  public:
   Sampler(Model& model, const std::vector<int>& points, const Tensor& images) {
     const Index rows = images.dim(0);
-    std::vector<Shape> shapes = model.node_shapes();
+    std::vector<Shape> shapes = model.node_shapes(model.input_shape());
     for (const int point : points) {
       const Index size = rows * (point < 0 ? model.input_shape() : shapes[static_cast<std::size_t>(point)]).size();
       points_.emplace(point, Point{std::max<Index>(1, (size + calibration_values - 1) / calibration_values), 0, {}});

@@ -80,7 +80,7 @@ Model prepare_for_quantization(const Model& model, const std::function<bool(std:
     negate_negative_gammas(*at(pair.layer).layer, *at(pair.batch_norm).layer);
     if (!fold(at(pair.layer).name)) continue;
     const int source = at(pair.layer).inputs.front();
-    const Shape input = source < 0 ? prepared.input_shape() : prepared.node_shapes()[static_cast<std::size_t>(source)];
+    const Shape input = source < 0 ? prepared.input_shape() : prepared.node_shapes(prepared.input_shape())[static_cast<std::size_t>(source)];
     at(pair.layer).layer = folded(*at(pair.layer).layer, *at(pair.batch_norm).layer, input);
     dropped[static_cast<std::size_t>(pair.batch_norm)] = true;
   }
