@@ -55,6 +55,9 @@ consteval QuantizerMark mark_quantizer(QuantizationTarget target, std::initializ
   return mark;
 }
 
+/// `Weights POWER_OF_TWO/SYMMETRIC "lsq"`, for messages.
+std::string describe(const QuantizerMark& mark);
+
 /// A class that carries its mark.
 template <class Q>
 concept MarkedQuantizer = requires {

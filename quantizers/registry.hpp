@@ -1,5 +1,5 @@
 // Which quantizer serves a target, method and training method. Registration is explicit: built-ins register in one
-// function, users call register_quantizer<Mine>().
+// function (builtin.cpp), which the first look-up calls; users call register_quantizer<Mine>() (register.hpp).
 #pragma once
 
 #include <string>
@@ -25,7 +25,14 @@ struct TrainableEntry {
 /// there is none or more than one.
 const TrainableEntry& get_trainable_quantizer_class(QuantizationTarget target, std::string_view identifier,
                                                     QuantizationMethod method);
-/// Class name of the inferable quantizer for (target, method); ValueError when there is none.
+/// A registered inferable class: its mark and how to read what its to_json() wrote.
+struct InferableEntry {
+  std::string class_name;
+  QuantizerMark mark;
+  InferablePtr (*from_json)(std::string_view json) = nullptr;
+};
+
+/// Class name of the inferable quantizer for (target, method); ValueError when there is none or more than one.
 std::string_view get_inferable_quantizer_class(QuantizationTarget target, QuantizationMethod method);
 
 /// Identifiers of all registered trainable quantizers, sorted, each once: "lsq", "mct-lsq", "mct-ste", ...
@@ -36,6 +43,12 @@ TrainablePtr make_trainable(std::string_view identifier, const TrainableQuantize
 TrainablePtr make_trainable(std::string_view identifier, const TrainableQuantizerActivationConfig& config,
                             bool freeze_quant_params = false);
 
+/// What register_quantizer<Q>() ends in. ValueError naming both classes when one of that name is already registered.
 void register_entry(TrainableEntry entry);
+void register_entry(InferableEntry entry);
+
+/// All registered trainable classes, in the order of registration.
+std::vector<TrainableEntry> trainable_quantizers();
+std::vector<InferableEntry> inferable_quantizers();
 
 }  // namespace bitgrad

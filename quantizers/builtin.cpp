@@ -1,0 +1,30 @@
+#include <bitgrad/quantizers/builtin.hpp>
+
+#include <bitgrad/quantizers/inferable/pot.hpp>
+#include <bitgrad/quantizers/inferable/symmetric.hpp>
+#include <bitgrad/quantizers/inferable/uniform.hpp>
+#include <bitgrad/quantizers/register.hpp>
+#include <bitgrad/quantizers/trainable/mct_lsq.hpp>
+#include <bitgrad/quantizers/trainable/mct_ste.hpp>
+
+namespace bitgrad {
+
+void register_builtin_quantizers() {
+  register_quantizer<WeightsPOTInferableQuantizer>();
+  register_quantizer<WeightsSymmetricInferableQuantizer>();
+  register_quantizer<WeightsUniformInferableQuantizer>();
+  register_quantizer<ActivationPOTInferableQuantizer>();
+  register_quantizer<ActivationSymmetricInferableQuantizer>();
+  register_quantizer<ActivationUniformInferableQuantizer>();
+
+  register_quantizer<STEWeightQATQuantizer>();
+  register_quantizer<STEUniformWeightQATQuantizer>();
+  register_quantizer<STESymmetricActivationTrainableQuantizer>();
+  register_quantizer<STEUniformActivationTrainableQuantizer>();
+  register_quantizer<LSQWeightQATQuantizer>();
+  register_quantizer<LSQUniformWeightQATQuantizer>();
+  register_quantizer<LSQSymmetricActivationTrainableQuantizer>();
+  register_quantizer<LSQUniformActivationTrainableQuantizer>();
+}
+
+}  // namespace bitgrad

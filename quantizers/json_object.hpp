@@ -1,0 +1,56 @@
+// Flat JSON objects: how quantizers write their parameters and read them back, strictly.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace bitgrad {
+
+/// Builds `{"class": ..., ...}` in the order of the calls. Numbers read back to the same bits.
+class JsonWriter {
+ public:
+  JsonWriter();
+  ~JsonWriter();
+  JsonWriter& add(std::string_view key, int value);
+  JsonWriter& add(std::string_view key, bool value);
+  JsonWriter& add(std::string_view key, std::string_view value);
+  JsonWriter& add(std::string_view key, const char* value) { return add(key, std::string_view(value)); }
+  JsonWriter& add(std::string_view key, const std::vector<double>& values);
+  /// null when empty.
+  JsonWriter& add(std::string_view key, const std::optional<int>& value);
+  std::string text() const;
+
+ private:
+  struct Members;
+  std::unique_ptr<Members> members_;
+};
+
+/// Reads the members of one object. Every failure is a ValueError naming the object and the member.
+class JsonReader {
+ public:
+  /// Throws ValueError when the text is not a JSON object, naming `what`.
+  JsonReader(std::string_view json, std::string_view what);
+  ~JsonReader();
+
+  bool has(std::string_view key) const;
+  /// Without a fallback the member must be there.
+  int integer(std::string_view key);
+  bool boolean(std::string_view key);
+  bool boolean(std::string_view key, bool fallback);
+  std::string string(std::string_view key);
+  std::string string(std::string_view key, std::string_view fallback);
+  std::vector<double> numbers(std::string_view key);
+  /// Absent or null: empty.
+  std::optional<int> optional_integer(std::string_view key);
+  /// Throws for a member that nobody asked for.
+  void finish() const;
+
+ private:
+  struct Members;
+  std::unique_ptr<Members> members_;
+};
+
+}  // namespace bitgrad

@@ -1,0 +1,74 @@
+// Registration of quantizer classes: one call each, checked at compile time.
+#pragma once
+
+#include <type_traits>
+
+#include <bitgrad/quantizers/registry.hpp>
+#include <bitgrad/quantizers/trainable/trainable_quantizer.hpp>
+#include <bitgrad/quantizers/type_name.hpp>
+
+namespace bitgrad {
+namespace detail {
+
+template <class Q, class Config>
+concept FreezableQuantizer = std::constructible_from<Q, const Config&, bool>;
+
+/// Builds Q; refuses freeze_quant_params for a class that has no such option.
+template <class Q, class Config>
+TrainablePtr make_quantizer(const Config& config, bool freeze_quant_params) {
+  if constexpr (FreezableQuantizer<Q, Config>) {
+    return std::make_unique<Q>(config, freeze_quant_params);
+  } else {
+    if (freeze_quant_params) fail<ValueError>(type_name<Q>(), " has no option freeze_quant_params");
+    return std::make_unique<Q>(config);
+  }
+}
+
+template <class Q>
+TrainableEntry trainable_entry() {
+  using Weights = TrainableQuantizerWeightsConfig;
+  using Activation = TrainableQuantizerActivationConfig;
+  if constexpr (Q::mark.target == QuantizationTarget::Weights)
+    return {type_name<Q>(), Q::mark, &make_quantizer<Q, Weights>, nullptr};
+  else
+    return {type_name<Q>(), Q::mark, nullptr, &make_quantizer<Q, Activation>};
+}
+
+template <class Q>
+using ConfigOfTarget = std::conditional_t<Q::mark.target == QuantizationTarget::Weights, TrainableQuantizerWeightsConfig,
+                                          TrainableQuantizerActivationConfig>;
+
+template <class Q>
+concept ReadsJson = requires(std::string_view json) {
+  { Q::from_json(json) } -> std::same_as<InferablePtr>;
+};
+
+}  // namespace detail
+
+/// Makes a quantizer class known to look-ups, configuration by name and, if it is inferable, to inferable_from_json().
+/// A trainable class needs its mark, a constructor from the config of its target (and, if it can be frozen, a bool behind
+/// it) and convert2inferable(); an inferable one its mark and `static InferablePtr from_json(std::string_view)`. What is missing
+/// is said at compile time. Throws ValueError when a class of that name is already registered.
+template <class Q>
+void register_quantizer() {
+  if constexpr (!MarkedQuantizer<Q>) {
+    static_cast<void>(sizeof(detail::RequireMark<Q>));
+  } else if constexpr (std::derived_from<Q, BaseTrainableQuantizer>) {
+    static_assert(!std::is_abstract_v<Q>, "register_quantizer<Q>(): Q must override initialize_quantization(), operator() and "
+                                          "convert2inferable()");
+    if constexpr (!std::is_abstract_v<Q>) {
+      constexpr bool constructible = std::constructible_from<Q, const detail::ConfigOfTarget<Q>&>;
+      static_assert(constructible, "register_quantizer<Q>(): Q needs a constructor that takes const "
+                                   "TrainableQuantizerWeightsConfig& (target Weights) or const "
+                                   "TrainableQuantizerActivationConfig& (target Activation) alone");
+      if constexpr (constructible) register_entry(detail::trainable_entry<Q>());
+    }
+  } else {
+    constexpr bool inferable = std::derived_from<Q, BaseInferableQuantizer> && detail::ReadsJson<Q>;
+    static_assert(inferable, "register_quantizer<Q>(): Q must derive from BaseTrainableQuantizer, or from "
+                             "BaseInferableQuantizer and have static InferablePtr from_json(std::string_view)");
+    if constexpr (inferable) register_entry(InferableEntry{type_name<Q>(), Q::mark, &Q::from_json});
+  }
+}
+
+}  // namespace bitgrad

@@ -1,0 +1,62 @@
+// The base to derive a trainable quantizer from.
+#pragma once
+
+#include <concepts>
+
+#include <bitgrad/core/error.hpp>
+#include <bitgrad/quantizers/trainable.hpp>
+#include <bitgrad/quantizers/type_name.hpp>
+
+namespace bitgrad {
+namespace detail {
+
+/// One message per class, however many places ask.
+template <class Q>
+struct RequireMark {
+  static_assert(MarkedQuantizer<Q>,
+                "this quantizer class has no mark; give it a public member `static constexpr bitgrad::QuantizerMark mark = "
+                "bitgrad::mark_quantizer(target, {methods}, \"identifier\");`");
+};
+
+/// Throws ValueError unless the mark serves the config's method and 1 <= n_bits <= 16.
+void check_config(const BaseQuantizerConfig& config, const QuantizerMark& mark, std::string_view class_name);
+
+}  // namespace detail
+
+/// `class Mine : public TrainableQuantizer<Mine, TrainableQuantizerWeightsConfig>` supplies marks(), config(), clone() and the
+/// checks of the configuration. Mine declares its mark publicly and has a copy constructor (the implicit one will do).
+template <class Derived, std::derived_from<BaseQuantizerConfig> Config>
+class TrainableQuantizer : public BaseTrainableQuantizer {
+ public:
+  const QuantizerMark& marks() const override {
+    if constexpr (MarkedQuantizer<Derived>) {
+      return Derived::mark;
+    } else {
+      static constexpr QuantizerMark none{};  // never reached: the next line does not compile
+      static_cast<void>(sizeof(detail::RequireMark<Derived>));
+      return none;
+    }
+  }
+  const Config& config() const override { return config_; }
+  std::unique_ptr<BaseTrainableQuantizer> clone() const override {
+    return std::make_unique<Derived>(static_cast<const Derived&>(*this));
+  }
+
+ protected:
+  /// Throws ValueError naming the class for a method that its mark does not list, or bits outside of 1..16.
+  explicit TrainableQuantizer(const Config& config, bool freeze_quant_params = false)
+      : BaseTrainableQuantizer(freeze_quant_params), config_(config) {
+    if constexpr (MarkedQuantizer<Derived>) {
+      static_assert(std::same_as<Config, TrainableQuantizerWeightsConfig> ==
+                        (Derived::mark.target == QuantizationTarget::Weights),
+                    "the mark's target and the config type contradict each other: TrainableQuantizerWeightsConfig goes with "
+                    "QuantizationTarget::Weights, TrainableQuantizerActivationConfig with QuantizationTarget::Activation");
+      detail::check_config(config_, Derived::mark, type_name<Derived>());
+    }
+  }
+
+ private:
+  Config config_;
+};
+
+}  // namespace bitgrad
