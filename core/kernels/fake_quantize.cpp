@@ -1,6 +1,7 @@
 #include <bitgrad/core/kernels/fake_quantize.hpp>
 
 #include <atomic>
+#include <cmath>
 
 #include <bitgrad/core/kernels/code_table.hpp>
 #include <bitgrad/core/kernels/rows.hpp>
@@ -57,6 +58,24 @@ void parallel_layout(const ChannelLayout& layout, F&& f) {
                 [&](Index begin, Index count, Index column) { f(begin, count, width, column); });
 }
 
+/// The bounds of a LevelGrid, the zero point taken off.
+template <class T>
+struct LevelBounds {
+  LevelBounds(const ChannelLayout& layout, const LevelGrid<T>& grid)
+      : lo(shifted(layout, grid, grid.lo)), hi(shifted(layout, grid, grid.hi)), lo_row(layout, lo.data()), hi_row(layout, hi.data()) {}
+  static std::vector<T> shifted(const ChannelLayout& layout, const LevelGrid<T>& grid, T bound) {
+    check_levels("fake_quantize", grid.lo, grid.hi);
+    return each_channel<T>(layout, [&](Index c) {
+      if (grid.zero_point == nullptr) return bound;
+      if (!(std::abs(grid.zero_point[c]) <= static_cast<T>(largest_level)))  // NaN as well
+        fail<ValueError>("fake_quantize: zero point ", grid.zero_point[c], ", expected at most 2^20 in magnitude");
+      return bound - grid.zero_point[c];
+    });
+  }
+  std::vector<T> lo, hi;
+  ParameterRow<T> lo_row, hi_row;
+};
+
 /// A CodeGrid whose bounds have the zero point taken off, as the loops want it.
 struct CenteredGrid {
   CenteredGrid(std::string_view what, const ChannelLayout& layout, const CodeGrid& grid) {
@@ -87,25 +106,29 @@ ChannelLayout per_channel(const Shape& shape, int axis) {
 
 template <class T>
 void fake_quantize(const ChannelLayout& layout, const T* x, const LevelGrid<T>& grid, T* y) {
-  check_levels("fake_quantize", grid.lo, grid.hi);
+  const LevelBounds<T> bounds(layout, grid);
   const ParameterRow<T> scale(layout, grid.scale), offset(layout, grid.offset != nullptr ? grid.offset : grid.scale);
   parallel_layout(layout, [&](Index begin, Index count, Index width, Index column) {
     const T* a = grid.offset != nullptr ? offset.data() + column : nullptr;
-    floating_table<T>().fake_quantize(count, width, x + begin, scale.data() + column, a, grid.lo, grid.hi, y + begin);
+    floating_table<T>().fake_quantize(count, width, x + begin, scale.data() + column, a, bounds.lo_row.data() + column,
+                                      bounds.hi_row.data() + column, y + begin);
   });
 }
 
 template <class T>
 FakeQuantizeSums fake_quantize_gradient(const ChannelLayout& layout, const T* x, const LevelGrid<T>& grid, StraightThrough mode,
                                         const T* dy, T* dx) {
-  check_levels("fake_quantize", grid.lo, grid.hi);
+  const LevelBounds<T> bounds(layout, grid);
   const ParameterRow<T> scale(layout, grid.scale), offset(layout, grid.offset != nullptr ? grid.offset : grid.scale);
+  const bool outside_sums = mode != StraightThrough::unmasked && (grid.offset != nullptr || grid.zero_point != nullptr);
   const auto sums = sum_rows<2>(layout.outer, columns(layout), [&](Index begin, Index count, Index width, double* partial) {
     const FakeQuantizeGradient<T> piece{.n = count, .width = width, .x = x + begin, .scale = scale.data(),
-                                        .offset = grid.offset != nullptr ? offset.data() : nullptr, .lo = grid.lo,
-                                        .hi = grid.hi, .masked = mode == StraightThrough::masked, .dy = dy + begin,
+                                        .offset = grid.offset != nullptr ? offset.data() : nullptr,
+                                        .lo = bounds.lo_row.data(), .hi = bounds.hi_row.data(),
+                                        .masked = mode != StraightThrough::unmasked,
+                                        .by_value = mode == StraightThrough::value_masked, .dy = dy + begin,
                                         .dx = dx != nullptr ? dx + begin : nullptr, .scale_sums = partial,
-                                        .offset_sums = partial + width};
+                                        .offset_sums = outside_sums ? partial + width : nullptr};
     floating_table<T>().fake_quantize_gradient(&piece);
   });
   return {fold_inner(layout, sums[0]), fold_inner(layout, sums[1])};

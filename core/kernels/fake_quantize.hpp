@@ -33,27 +33,29 @@ struct LevelGrid {
   const T* offset = nullptr;   ///< one per channel, or null for none
   T lo;                        ///< lowest level, a whole number
   T hi;                        ///< highest level
+  const T* zero_point = nullptr;  ///< one per channel, taken off lo and hi; whole numbers; null for zeros
 };
 
-/// y = s * clamp(half_even(x / s), lo, hi), or with an offset a: y = s * clamp(half_even((x - a) / s), lo, hi) + a.
+/// y = s * clamp(half_even(x / s), lo - z, hi - z), or with an offset a: y = s * clamp(half_even((x - a) / s), lo - z, hi - z) + a.
 /// Infinities saturate, NaN stays NaN, level 0 is +0 for positive scales. y may be x.
 template <class T>
 void fake_quantize(const ChannelLayout& layout, const T* x, const LevelGrid<T>& grid, T* y);
 
 /// How the gradient passes the rounding and the clamp.
 enum class StraightThrough {
-  masked,   ///< as if rounding were the identity: elements whose rounded level lies outside of the bounds pass nothing (LSQ)
-  unmasked  ///< as if the clamp were the identity, too: every element passes everything (the reference's STE)
+  masked,         ///< as if rounding were the identity: elements whose rounded level lies outside of the bounds pass nothing
+  value_masked,   ///< the same, but elements whose unrounded level lies outside of the bounds pass nothing (LSQ as published)
+  unmasked        ///< as if the clamp were the identity, too: every element passes everything (the reference's STE)
 };
 
 /// Per channel, in double.
 struct FakeQuantizeSums {
   std::vector<double> scale;   ///< dL/ds
-  std::vector<double> offset;  ///< dL/da; all zero without an offset, and when unmasked
+  std::vector<double> offset;  ///< dL/da, also -dL/dz / s; all zero with neither offset nor zero point, and when unmasked
 };
 
-/// Straight-through gradients of fake_quantize. With u = (x - a) / s, r = half_even(u), c = clamp(r, lo, hi) and the mask m = 1
-/// where lo <= r <= hi (everywhere when unmasked):
+/// Straight-through gradients of fake_quantize. With u = (x - a) / s, r = half_even(u), c = clamp(r, lo - z, hi - z) and the mask
+/// m = 1 where lo - z <= r <= hi - z (the same of u when value_masked, everywhere when unmasked):
 ///   dx += m * dy,   dL/ds = sum of dy * (c - m * u),   dL/da = sum of dy * (1 - m).
 /// Esser et al. 2020 (LSQ), equations 2 and 3, before the gradient scale. dx may be null.
 template <class T>

@@ -56,6 +56,14 @@ std::vector<T> offsets(const ChannelLayout& layout) {
   return result;
 }
 
+/// Whole numbers, or zeros.
+template <class T>
+std::vector<T> zero_points(const ChannelLayout& layout, bool some) {
+  std::vector<T> result(at(layout.channels));
+  for (std::size_t c = 0; c < result.size(); ++c) result[c] = some ? static_cast<T>(c % 5) * 3 - 2 : T{0};
+  return result;
+}
+
 /// clamp(half_even(u), lo, hi) as the specification says it: rounded first. NaN stays NaN, zero is +0.
 template <class T>
 T level(T u, T lo, T hi) {
@@ -114,30 +122,35 @@ TEST_CASE("fake_quantize by hand") {
 TEMPLATE_TEST_CASE("fake_quantize's gradients are the formulas, in every setting", "", float, double) {
   using T = TestType;
   for (const ChannelLayout& layout : layouts())
-    for (const bool offset : {false, true})
-      for (const StraightThrough mode : {StraightThrough::masked, StraightThrough::unmasked}) {
-        const T lo = -8, hi = 7;
+    for (const auto& [offset, zero_point] : {std::pair{false, false}, {true, false}, {false, true}})
+      for (const StraightThrough mode : {StraightThrough::masked, StraightThrough::value_masked, StraightThrough::unmasked}) {
+        const auto z = zero_points<T>(layout, zero_point);
         const auto s = scales<T>(layout), a = offsets<T>(layout);
         auto x = awkward(layout, s, 1, false);
         for (T& value : x) value = std::abs(value) > T(1e6) ? T(12.5) : value;  // sums must stay comparable
         const auto dy = small_integers<T>(layout.size(), 2), start = small_integers<T>(layout.size(), 3);
         auto dx_expected = start;
+        const bool with_zero_point = zero_point;  // a structured binding cannot be captured
+        const T* offsets_or_none = offset ? a.data() : nullptr;
+        const T* zeros_or_none = zero_point ? z.data() : nullptr;
         std::vector<double> ds(at(layout.channels)), da(ds);
         for (std::size_t i = 0; i < x.size(); ++i) {
           const std::size_t c = channel_of(layout, i);
-          const T u = (offset ? x[i] - a[c] : x[i]) / s[c], r = std::nearbyint(u), q = std::min(std::max(r, lo), hi);
-          const bool mask = mode == StraightThrough::unmasked || (r >= lo && r <= hi);
+          const T u = (offset ? x[i] - a[c] : x[i]) / s[c], r = std::nearbyint(u);
+          const T lo = -8 - z[c], hi = 7 - z[c], q = std::min(std::max(r, lo), hi);
+          const T seen = mode == StraightThrough::masked ? r : u;
+          const bool mask = mode == StraightThrough::unmasked || (seen >= lo && seen <= hi);
           dx_expected[i] += mask ? dy[i] : T{0};
           ds[c] += static_cast<double>(dy[i] * (mask ? q - u : q));
           da[c] += static_cast<double>(mask ? T{0} : dy[i]);
         }
-        if (!offset) std::fill(da.begin(), da.end(), 0.0);
+        if (!offset && !zero_point) std::fill(da.begin(), da.end(), 0.0);
         std::vector<double> first;
         for_each_setting([&] {
           auto dx = start;
-          const kernels::LevelGrid<T> grid{s.data(), offset ? a.data() : nullptr, lo, hi};
+          const kernels::LevelGrid<T> grid{s.data(), offsets_or_none, -8, 7, zeros_or_none};
           const auto sums = kernels::fake_quantize_gradient(layout, x.data(), grid, mode, dy.data(), dx.data());
-          CAPTURE(layout.outer, layout.channels, layout.inner, offset);
+          CAPTURE(layout.outer, layout.channels, layout.inner, mode, with_zero_point);
           CHECK(same_bits(dx, dx_expected));
           CHECK(sums.offset == da);
           REQUIRE(sums.scale.size() == ds.size());
@@ -148,6 +161,27 @@ TEMPLATE_TEST_CASE("fake_quantize's gradients are the formulas, in every setting
           CHECK(same_bits(without_input.scale, first));
         });
       }
+}
+
+TEMPLATE_TEST_CASE("fake_quantize with a zero point is the grid of codes", "", float, double) {
+  using T = TestType;
+  for (const ChannelLayout& layout : layouts()) {
+    const auto s = scales<T>(layout), x = awkward(layout, s, 1), z = zero_points<T>(layout, true);
+    std::vector<T> expected(x.size());
+    for (std::size_t i = 0; i < x.size(); ++i) {
+      const std::size_t c = channel_of(layout, i);
+      const T code = std::nearbyint(x[i] / s[c]) + z[c];
+      expected[i] = std::isnan(x[i]) ? x[i] : (std::min(std::max(code, T{0}), T{15}) - z[c]) * s[c];
+    }
+    for_each_setting([&] {
+      std::vector<T> y(x.size());
+      kernels::fake_quantize(layout, x.data(), {s.data(), nullptr, 0, 15, z.data()}, y.data());
+      CHECK(same_bits(y, expected));
+    });
+  }
+  const T s = 1, z = std::numeric_limits<T>::quiet_NaN();
+  T x = 1;
+  CHECK_THROWS_AS(kernels::fake_quantize<T>(kernels::per_tensor(1), &x, {&s, nullptr, 0, 15, &z}, &x), ValueError);
 }
 
 TEST_CASE("the mask looks at the rounded value, bounds included, and NaN passes nothing but poisons the scale") {

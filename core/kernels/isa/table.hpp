@@ -10,19 +10,21 @@
 
 namespace bitgrad::kernels {
 
-/// Arguments of fake_quantize_gradient: n elements in rows of `width`; scale and offset are rows, offset may be null.
+/// Arguments of fake_quantize_gradient: n elements in rows of `width`; scale, offset and bounds are rows, offset may be null.
 template <class T>
 struct FakeQuantizeGradient {
   Index n, width;
   const T* x;
   const T* scale;
   const T* offset;
-  T lo, hi;
+  const T* lo;
+  const T* hi;
   bool masked;
+  bool by_value;        ///< the mask looks at the unrounded level
   const T* dy;
   T* dx;                ///< +=, or null
   double* scale_sums;   ///< a row, +=
-  double* offset_sums;  ///< a row, +=; used when masked with an offset
+  double* offset_sums;  ///< a row, +=, or null; not null only when masked
 };
 
 /// Loops over float or double. "Rows" are flat ranges of n elements against parameter rows of `width` elements that repeat.
@@ -57,7 +59,7 @@ struct FloatingKernels {
   void (*sgd_update)(Index n, const SgdStep*, const T* gradient, T* velocity, T* parameter);
   void (*adam_update)(Index n, const AdamStep*, const T* gradient, T* first, T* second, T* parameter);
 
-  void (*fake_quantize)(Index n, Index width, const T* x, const T* s, const T* a, T lo, T hi, T* y);
+  void (*fake_quantize)(Index n, Index width, const T* x, const T* s, const T* a, const T* lo, const T* hi, T* y);
   void (*fake_quantize_gradient)(const FakeQuantizeGradient<T>*);
 };
 
