@@ -4,6 +4,7 @@
 #include <bitgrad/quantizers/inferable/symmetric.hpp>
 #include <bitgrad/quantizers/inferable/uniform.hpp>
 #include <bitgrad/quantizers/register.hpp>
+#include <bitgrad/quantizers/trainable/lsq.hpp>
 #include <bitgrad/quantizers/trainable/mct_lsq.hpp>
 #include <bitgrad/quantizers/trainable/mct_ste.hpp>
 
@@ -17,6 +18,8 @@ void register_builtin_quantizers() {
   register_quantizer<ActivationSymmetricInferableQuantizer>();
   register_quantizer<ActivationUniformInferableQuantizer>();
 
+  register_quantizer<LearnedStepWeightsQuantizer>();
+  register_quantizer<LearnedStepActivationQuantizer>();
   register_quantizer<STEWeightQATQuantizer>();
   register_quantizer<STEUniformWeightQATQuantizer>();
   register_quantizer<STESymmetricActivationTrainableQuantizer>();

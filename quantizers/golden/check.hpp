@@ -1,0 +1,38 @@
+// Compares bitgrad's quantizers with golden vectors, to the bit.
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include <bitgrad/quantizers/golden/manifest.hpp>
+
+namespace bitgrad::golden {
+
+enum class Verdict { passed, failed, skipped };
+
+struct Outcome {
+  std::string id;
+  Verdict verdict = Verdict::passed;
+  std::string detail;  ///< the first difference, or why the case was skipped
+};
+
+struct Report {
+  std::vector<Outcome> outcomes;
+  /// Elements left out of passed cases, by the documented departure that is the reason.
+  std::map<std::string, Index> skipped_elements;
+
+  Index count(Verdict verdict) const;
+};
+
+/// Runs every case of the manifest. Values are compared bit for bit (zeros of either sign are equal, NaN equals NaN), gradients
+/// with the tolerances of the manifest. Only what quantizers/README.md lists as a departure is left out:
+/// - a case whose parameters bitgrad refuses (thresholds that are not finite and positive, ranges, bits), which must throw;
+/// - 1 bit signed with an infinite gradient scale, which must throw;
+/// - elements that the reference leaves to the processor, infinities, NaN and, for straight-through clamps, levels from 2^23 up;
+/// - gradients of cases with such special inputs.
+/// Uniform weights are run with the reference's truncated zero point and, where it differs, with the rounded one as well.
+/// Cases of classes that are not registered are skipped.
+Report check_quantizers(const Manifest& manifest);
+
+}  // namespace bitgrad::golden
