@@ -19,7 +19,9 @@ class Weights {
   bool contains(std::string_view name) const;
   /// Throws StateError naming the weight and the ones that exist.
   const Variable& operator[](std::string_view name) const;
-  const std::vector<std::pair<std::string, Variable>>& items() const { return items_; }
+  const std::vector<std::pair<std::string, Variable>>& items() const& { return items_; }
+  /// By value, so that `for (auto& [name, value] : layer.weight_values().items())` does not read a dead temporary.
+  std::vector<std::pair<std::string, Variable>> items() && { return std::move(items_); }
 
  private:
   std::vector<std::pair<std::string, Variable>> items_;

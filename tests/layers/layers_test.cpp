@@ -211,3 +211,13 @@ TEST_CASE("dropout depends on seed and stream, keeps the mean, and sleeps in inf
   for (const float e : twice.span<float>()) kept += e != 0 ? 1 : 0;
   CHECK(std::abs(static_cast<double>(kept) - 5625) < 300);
 }
+
+TEST_CASE("the items of temporary weights may be looped over") {
+  Dense dense({.units = 2});
+  Random random(1);
+  const Shape input{3};
+  dense.build({&input, 1}, random);
+  std::vector<std::string> names;
+  for (const auto& [name, value] : dense.weight_values().items()) names.push_back(name + " " + to_string(value.shape()));
+  CHECK(names == std::vector<std::string>{"kernel (3, 2)", "bias (2)"});
+}
