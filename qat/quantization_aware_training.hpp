@@ -14,9 +14,9 @@ namespace bitgrad {
 /// Exceptions from the rules for the layers whose name matches a pattern ("block*/conv1", `*` matches anything). Later
 /// overrides win.
 struct LayerOverride {
-  std::string pattern;
-  std::optional<QuantizerSpec> weights;      ///< of the layer's kernel
-  std::optional<QuantizerSpec> activations;  ///< of the tensor that the layer produces; for "input", of the model's input
+  std::string pattern = {};
+  std::optional<QuantizerSpec> weights = {};      ///< of the layer's kernel
+  std::optional<QuantizerSpec> activations = {};  ///< of the tensor that the layer produces; for "input", of the model's input
   bool keep_float = false;                   ///< leave the layer's weights and the tensors it alone reads unquantized
 };
 
@@ -26,7 +26,7 @@ struct QuantizationConfig {
   /// Bits of the first and last layer's kernel and of the last layer's input; 0: as everywhere else. The model's input has
   /// 8 bits unless overridden.
   int first_last_bits = 8;
-  std::vector<LayerOverride> overrides;
+  std::vector<LayerOverride> overrides = {};
 };
 
 /// Chooses places and calibrated starting values by the rules of architecture.md: every kernel gets a quantizer, every

@@ -68,8 +68,9 @@ void QuantizationWrapper::create_weights(std::span<const Shape> inputs, Random& 
 
 Weights QuantizationWrapper::weight_values() const {
   Weights values = layer_->weight_values();
-  if (batch_norm_)
-    for (const auto& [name, value] : batch_norm_->weight_values().items()) values.set(message(batch_norm_prefix, name), value);
+  if (!batch_norm_) return values;
+  const Weights normalization = batch_norm_->weight_values();
+  for (const auto& [name, value] : normalization.items()) values.set(message(batch_norm_prefix, name), value);
   return values;
 }
 
