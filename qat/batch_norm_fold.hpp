@@ -21,4 +21,9 @@ struct BatchNormFold {
 BatchNormFold fold_batch_norm(const Tensor& gamma, const Tensor& beta, const Tensor& mean, const Tensor& variance, float epsilon,
                               const Tensor& bias);
 
+/// The integer a bias becomes: half_even(offset / accumulator_scale), the quotient in double. accumulator_scale is
+/// fl32(input scale * weight scale), the weight scale being fl32(s_w * gain) where there is a fold; offset is the fold's, or the
+/// layer's bias. Whether it fits int32 is the caller's to check.
+double bias_level(float offset, float accumulator_scale);
+
 }  // namespace bitgrad

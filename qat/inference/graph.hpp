@@ -58,6 +58,8 @@ struct IntegerAdd {
 /// clamp(half_even(fl32((q - z) * s) / s_y) + z_y) of every input, joined along an axis of the per-sample shape.
 struct IntegerConcat {
   int axis = -1;
+  std::int32_t clamp_lo = 0;
+  std::int32_t clamp_hi = 0;
 };
 /// Sum of the dequantized values of the window in row-major order, / count, / s_y, all float32; padding does not count.
 struct IntegerAveragePool2D {
@@ -72,9 +74,9 @@ struct IntegerGlobalAveragePool2D {
   std::int32_t clamp_lo = 0;
   std::int32_t clamp_hi = 0;
 };
-/// q_y = codes[q - lo]: any elementwise function between two grids.
+/// q_y = codes[q - lo], or codes[channel, q - lo]: any function of single elements between two grids.
 struct IntegerTable {
-  Tensor codes;               ///< int32 [hi - lo + 1] of the input's grid
+  Tensor codes;               ///< int32 [hi - lo + 1] of the input's grid, or [channels, hi - lo + 1] (last axis)
   std::string function;       ///< for people: "sigmoid"
 };
 

@@ -21,7 +21,7 @@ struct CodeDifference {
   std::string tensor;
   Index sample = 0;
   Index element = 0;            ///< flat index inside the sample
-  std::int32_t expected = 0;    ///< naive executor
+  std::int32_t expected = 0;    ///< naive executor; for logits of an integer layer the bits of the float32
   std::int32_t found = 0;
   std::string executor;         ///< "evaluate", "engine" (reloaded graph), "integer engine"
 };
@@ -29,9 +29,10 @@ struct CodeDifference {
 /// The worst accumulator of an integer layer over its real weights.
 struct LayerCertificate {
   std::string layer;
-  std::int64_t worst_accumulator = 0;  ///< max over channels of |sum| + |bias| with the inputs that attain it
-  bool int32_safe = false;
-  bool float32_exact = false;          ///< every partial sum below 2^24
+  std::int64_t worst_accumulator = 0;  ///< largest |sum + bias| over all channels and all inputs on the grid
+  Index channel = 0;                   ///< where it is
+  bool int32_safe = false;             ///< no sum leaves int32, in any order of addition, with or without bias
+  bool float32_exact = false;          ///< every partial sum below 2^24, in any order
   std::vector<std::int32_t> attaining_input;  ///< codes of one window (conv: [kh, kw, in], dense: [in]) that attain it
 };
 
@@ -51,6 +52,7 @@ struct VerifyReport {
   std::vector<LayerAgreement> training_forward;
   std::vector<LayerCertificate> certificates;
   std::vector<std::string> float_layers;   ///< left in float32, outside the promise
+  std::string integer_engine_skipped;      ///< why the integer engine could not take part; empty: it did
   bool passed() const { return differing_codes == 0; }
   /// The table a person reads.
   std::string describe() const;
@@ -62,11 +64,13 @@ struct VerifyOptions {
 };
 
 /// Runs the model's evaluation, the graph saved into a scratch directory and reloaded (both engines) and the naive executor
-/// over all images (float32 [n, input shape]) and compares the codes at every quantized tensor.
+/// over all images (float32 [n, input shape]) and compares the codes at every quantized tensor, and the float32 results of
+/// integer layers. ValueError when the model does not lower to tensors of the same names and shapes.
 VerifyReport verify(Model& model, const InferenceGraph& graph, const Tensor& images, const VerifyOptions& options = {});
 /// Without the model: the reloaded graph's engines against the naive executor.
 VerifyReport verify(const InferenceGraph& graph, const Tensor& images, const VerifyOptions& options = {});
 
+/// ValueError for a node without integer weights.
 LayerCertificate certify(const InferenceGraph& graph, const GraphNode& node);
 
 }  // namespace bitgrad

@@ -1,0 +1,214 @@
+#include <bitgrad/qat/inference/builder.hpp>
+
+#include <cmath>
+#include <set>
+
+#include <bitgrad/qat/inference/recorded.hpp>
+
+namespace bitgrad {
+
+using namespace inference;
+
+struct InferenceGraphBuilder::Impl {
+  std::vector<RecordedValue> values;
+  std::string layer;
+  const WeightQuantizers* weights = nullptr;  ///< of the scope in effect
+  std::set<std::string> used;                 ///< weights of the scope that were asked for
+  std::string unused;                         ///< complaint about a finished scope
+
+  const RecordedValue& at(GraphValue value) const {
+    if (value.index < 0 || static_cast<std::size_t>(value.index) >= values.size())
+      fail<ValueError>("graph builder: value ", value.index, " does not exist; there are ", values.size());
+    return values[static_cast<std::size_t>(value.index)];
+  }
+  Shape batch_of(GraphValue value) const { return at(value).shape.prepended(1); }
+
+  GraphValue record(RecordedOperation operation, std::vector<GraphValue> inputs, const Shape& shape) {
+    RecordedValue value{std::move(operation), {}, shape, layer};
+    for (const GraphValue input : inputs) value.inputs.push_back(input.index);
+    values.push_back(std::move(value));
+    return {static_cast<int>(values.size()) - 1};
+  }
+  /// A value of its input's shape.
+  GraphValue record_same(RecordedOperation operation, GraphValue x) {
+    const Shape shape = at(x).shape;
+    return record(std::move(operation), {x}, shape);
+  }
+
+  std::optional<Grid> weight_grid(const GraphWeight& weight) {
+    if (!weights) return std::nullopt;
+    const auto found = weights->find(weight.name);
+    if (found == weights->end()) return std::nullopt;
+    used.insert(found->first);
+    if (!found->second) fail<ValueError>("layer \"", layer, "\": the quantizer of weight \"", weight.name, "\" is null");
+    return found->second->grid();
+  }
+
+  RecordedLinear linear(const GraphWeight& kernel, const GraphWeight& bias, Index outputs) {
+    check_weight(kernel.value, kernel.value.shape(), kernel.name);
+    if (bias.value.defined()) check_weight(bias.value, {outputs}, bias.name);
+    if (weight_grid(bias))
+      fail<NotImplementedError>("layer \"", layer, "\": weight \"", bias.name,
+                                "\" has a quantizer; biases become int32 in units of input scale * kernel scale by themselves");
+    return {std::nullopt, kernel.value, bias.value, weight_grid(kernel)};
+  }
+
+  void check_weight(const Tensor& tensor, const Shape& shape, std::string_view name) const {
+    if (!tensor.defined()) fail<ShapeError>("layer \"", layer, "\": ", name, " is undefined, expected float32 ", shape);
+    if (tensor.dtype() != DType::float32 || tensor.shape() != shape)
+      fail<ShapeError>("layer \"", layer, "\": ", name, " is ", tensor.dtype(), " ", tensor.shape(), ", expected float32 ", shape);
+  }
+};
+
+InferenceGraphBuilder::InferenceGraphBuilder(const Shape& input_shape) : impl_(std::make_unique<Impl>()) {
+  impl_->layer = "input";
+  impl_->record(RecordedInput{}, {}, input_shape);
+}
+
+InferenceGraphBuilder::~InferenceGraphBuilder() = default;
+
+InferenceGraphBuilder& InferenceGraphBuilder::of(GraphBuilder& builder) {
+  if (auto* self = dynamic_cast<InferenceGraphBuilder*>(&builder)) return *self;
+  fail<StateError>("a model that holds quantizers can only be lowered to an InferenceGraphBuilder");
+}
+
+GraphValue InferenceGraphBuilder::input() const { return {0}; }
+
+InferenceGraphBuilder::WeightScope::WeightScope(InferenceGraphBuilder& builder, const WeightQuantizers& quantizers) : builder_(builder) {
+  if (builder.impl_->weights)
+    fail<StateError>("layer \"", builder.impl_->layer, "\": weight quantizers are already in effect; scopes do not nest");
+  builder.impl_->weights = &quantizers;
+  builder.impl_->used.clear();
+}
+
+InferenceGraphBuilder::WeightScope::~WeightScope() {
+  Impl& impl = *builder_.impl_;
+  for (const auto& [name, quantizer] : *impl.weights)
+    if (!impl.used.contains(name) && impl.unused.empty())
+      impl.unused = message("layer \"", impl.layer, "\": weight \"", name, "\" has a quantizer, but the layer does not use it");
+  impl.weights = nullptr;
+}
+
+void InferenceGraphBuilder::set_layer_name(std::string_view name) { impl_->layer = name; }
+
+Shape InferenceGraphBuilder::shape(GraphValue value) const { return impl_->at(value).shape; }
+
+GraphValue InferenceGraphBuilder::quantize(GraphValue x, const BaseInferableQuantizer& quantizer) {
+  Grid grid = quantizer.grid();
+  validate(grid, message("layer \"", impl_->layer, "\""));
+  if (quantizer.marks().target != QuantizationTarget::Activation || grid.scale.size() != 1)
+    fail<ValueError>("layer \"", impl_->layer, "\": ", quantizer.type(), " does not quantize activations per tensor");
+  if (grid.zero_point[0] < grid.lo || grid.zero_point[0] > grid.hi)
+    fail<ValueError>("layer \"", impl_->layer, "\": real zero is not on the grid: zero point ", grid.zero_point[0],
+                     " is outside the codes ", grid.lo, "..", grid.hi);
+  grid.channel_axis.reset();
+  return impl_->record_same(RecordedQuantize{std::move(grid)}, x);
+}
+
+GraphValue InferenceGraphBuilder::conv2d(GraphValue x, Stride stride, const Padding& padding, const GraphWeight& kernel,
+                                         const GraphWeight& bias) {
+  const Conv2DGeometry g = conv2d_geometry(impl_->batch_of(x), kernel.value.shape(), stride, padding);
+  RecordedLinear linear = impl_->linear(kernel, bias, g.out_c);
+  linear.convolution = {stride, padding};
+  return impl_->record(std::move(linear), {x}, output_shape(g).without_front());
+}
+
+GraphValue InferenceGraphBuilder::dense(GraphValue x, const GraphWeight& kernel, const GraphWeight& bias) {
+  const Shape& in = impl_->at(x).shape;
+  if (in.rank() != 1 || kernel.value.rank() != 2 || kernel.value.dim(0) != in[0])
+    fail<ShapeError>("layer \"", impl_->layer, "\": dense takes an input (k) and a kernel (k, units), got ", in, " and ",
+                     kernel.value.shape());
+  const Index units = kernel.value.dim(1);
+  return impl_->record(impl_->linear(kernel, bias, units), {x}, {units});
+}
+
+GraphValue InferenceGraphBuilder::batch_norm(GraphValue x, const Tensor& gamma, const Tensor& beta, const Tensor& mean,
+                                             const Tensor& variance, float epsilon) {
+  const Shape channels{impl_->at(x).shape[-1]};
+  impl_->check_weight(gamma, channels, "gamma");
+  impl_->check_weight(beta, channels, "beta");
+  impl_->check_weight(mean, channels, "mean");
+  impl_->check_weight(variance, channels, "variance");
+  return impl_->record_same(RecordedBatchNorm{gamma, beta, mean, variance, epsilon}, x);
+}
+
+GraphValue InferenceGraphBuilder::normalize(GraphValue x, const Tensor& mean, const Tensor& deviation) {
+  const Shape channels{impl_->at(x).shape[-1]};
+  const auto fits = [&](const Tensor& t) { return t.defined() && t.size() == 1 ? Shape{1} : channels; };
+  impl_->check_weight(mean, fits(mean), "mean");
+  impl_->check_weight(deviation, fits(deviation), "deviation");
+  for (const float value : deviation.span<float>())
+    if (!(std::abs(value) > 0.0F)) fail<ValueError>("layer \"", impl_->layer, "\": a deviation is ", value, ", expected a nonzero number");
+  return impl_->record_same(FloatNormalize{mean, deviation}, x);
+}
+
+GraphValue InferenceGraphBuilder::max_pool2d(GraphValue x, PoolWindow window, Stride stride, const Padding& padding) {
+  const Pool2DGeometry g = pool2d_geometry(impl_->batch_of(x), window, stride, padding);
+  return impl_->record(MaxPool2DOp{window, stride, padding}, {x}, output_shape(g).without_front());
+}
+
+GraphValue InferenceGraphBuilder::average_pool2d(GraphValue x, PoolWindow window, Stride stride, const Padding& padding) {
+  const Pool2DGeometry g = pool2d_geometry(impl_->batch_of(x), window, stride, padding);
+  return impl_->record(FloatAveragePool2D{window, stride, padding}, {x}, output_shape(g).without_front());
+}
+
+GraphValue InferenceGraphBuilder::global_average_pool2d(GraphValue x) {
+  const Shape& in = impl_->at(x).shape;
+  if (in.rank() != 3 || in[0] * in[1] == 0)
+    fail<ShapeError>("layer \"", impl_->layer, "\": global average pooling takes (h, w, c) with at least one pixel, got ", in);
+  return impl_->record(FloatGlobalAveragePool2D{}, {x}, {in[2]});
+}
+
+GraphValue InferenceGraphBuilder::clamp(GraphValue x, float low, float high) {
+  if (!(low <= high)) fail<ValueError>("layer \"", impl_->layer, "\": clamp to ", low, "..", high, ", expected low <= high");
+  return impl_->record_same(FloatClamp{low, high}, x);
+}
+
+GraphValue InferenceGraphBuilder::elementwise(GraphValue x, ElementwiseFunction function) {
+  return impl_->record_same(FloatElementwise{function}, x);
+}
+
+GraphValue InferenceGraphBuilder::softmax(GraphValue x) { return impl_->record_same(FloatSoftmax{false}, x); }
+GraphValue InferenceGraphBuilder::log_softmax(GraphValue x) { return impl_->record_same(FloatSoftmax{true}, x); }
+
+GraphValue InferenceGraphBuilder::add(GraphValue a, GraphValue b) {
+  const Shape shape = impl_->at(a).shape;
+  if (shape != impl_->at(b).shape)
+    fail<ShapeError>("layer \"", impl_->layer, "\": adds operands of different shapes, ", shape, " and ", impl_->at(b).shape);
+  return impl_->record(FloatAdd{}, {a, b}, shape);
+}
+
+GraphValue InferenceGraphBuilder::concat(std::span<const GraphValue> values, int axis) {
+  if (values.empty()) fail<ShapeError>("layer \"", impl_->layer, "\": concat takes at least one value, got none");
+  const Shape& first = impl_->at(values.front()).shape;
+  const int joined = normalize_axis(axis, first.rank(), message("layer \"", impl_->layer, "\""));
+  Index extent = 0;
+  for (const GraphValue value : values) {
+    const Shape& next = impl_->at(value).shape;
+    if (next.rank() != first.rank() || next.with(joined, 0) != first.with(joined, 0))
+      fail<ShapeError>("layer \"", impl_->layer, "\": concat of ", first, " and ", next, ", which differ outside axis ", joined);
+    extent += next[joined];
+  }
+  return impl_->record(FloatConcat{joined}, {values.begin(), values.end()}, first.with(joined, extent));
+}
+
+GraphValue InferenceGraphBuilder::reshape(GraphValue x, const Shape& per_sample_shape) {
+  if (per_sample_shape.size() != impl_->at(x).shape.size())
+    fail<ShapeError>("layer \"", impl_->layer, "\": cannot reshape ", impl_->at(x).shape, " to ", per_sample_shape);
+  return impl_->record(ReshapeOp{}, {x}, per_sample_shape);
+}
+
+GraphValue InferenceGraphBuilder::pad2d(GraphValue x, const Padding& padding) {
+  const Shape& in = impl_->at(x).shape;
+  if (in.rank() != 3 || padding.kind != Padding::Kind::explicit_)
+    fail<ShapeError>("layer \"", impl_->layer, "\": pad2d takes (h, w, c) and explicit padding, got ", in);
+  return impl_->record(Pad2DOp{padding}, {x}, {in[0] + padding.top + padding.bottom, in[1] + padding.left + padding.right, in[2]});
+}
+
+InferenceGraph InferenceGraphBuilder::finish(GraphValue output) const {
+  impl_->at(output);
+  if (!impl_->unused.empty()) fail<ValueError>(impl_->unused);
+  return freeze(impl_->values, output.index);
+}
+
+}  // namespace bitgrad

@@ -1,0 +1,61 @@
+// InferenceGraph for people: describe() and weight_bytes().
+#include <bitgrad/qat/inference/graph.hpp>
+
+#include <bitgrad/qat/inference/accumulator.hpp>
+
+namespace bitgrad {
+namespace {
+
+std::size_t bytes_of(const IntegerWeights& weights) {
+  const std::size_t code_bits = static_cast<std::size_t>(weights.codes.size()) * static_cast<std::size_t>(weights.grid.bits);
+  // Codes packed at their width, int32 biases, one float32 scale per scale.
+  return (code_bits + 7) / 8 + weights.bias.byte_size() + weights.grid.scale.size() * sizeof(float);
+}
+
+std::size_t bytes_of(const Tensor& tensor) { return tensor.defined() ? tensor.byte_size() : 0; }
+
+std::string describe_tensor(const GraphTensor& tensor) {
+  std::ostringstream out;
+  out << '"' << tensor.name << "\" " << tensor.shape;
+  if (tensor.grid)
+    out << (tensor.grid->is_signed() ? " int" : " uint") << tensor.grid->bits << " scale " << tensor.grid->scale[0] << " zero "
+        << tensor.grid->zero_point[0];
+  else
+    out << " float32";
+  return out.str();
+}
+
+}  // namespace
+
+std::size_t InferenceGraph::weight_bytes() const {
+  std::size_t total = 0;
+  for (const GraphNode& node : nodes) {
+    if (const IntegerWeights* weights = inference::integer_weights(node.operation)) total += bytes_of(*weights);
+    if (const auto* conv = std::get_if<FloatConv2D>(&node.operation)) total += bytes_of(conv->kernel) + bytes_of(conv->bias);
+    if (const auto* dense = std::get_if<FloatDense>(&node.operation)) total += bytes_of(dense->kernel) + bytes_of(dense->bias);
+    if (const auto* bn = std::get_if<FloatBatchNorm>(&node.operation)) total += bytes_of(bn->gain) + bytes_of(bn->offset);
+  }
+  return total;
+}
+
+std::string InferenceGraph::describe() const {
+  std::ostringstream out;
+  const auto tensor = [&](int t) -> const GraphTensor& { return tensors[static_cast<std::size_t>(t)]; };
+  out << "input " << describe_tensor(tensor(input)) << '\n';
+  for (const GraphNode& node : nodes) {
+    out << node.name << ": " << name_of(node.operation);
+    if (const IntegerWeights* weights = inference::integer_weights(node.operation))
+      out << " weights " << weights->codes.shape() << ' ' << weights->grid.bits << " bits";
+    if (const auto* table = std::get_if<IntegerTable>(&node.operation)) out << ' ' << table->function;
+    const char* separator = " (";
+    for (const int i : node.inputs) {
+      out << separator << '"' << tensor(i).name << '"';
+      separator = ", ";
+    }
+    out << ") -> " << describe_tensor(tensor(node.output)) << '\n';
+  }
+  out << "output \"" << tensor(output).name << "\"\n";
+  return out.str();
+}
+
+}  // namespace bitgrad

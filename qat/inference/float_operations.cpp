@@ -1,0 +1,136 @@
+#include <bitgrad/qat/inference/float_operations.hpp>
+
+#include <algorithm>
+#include <cmath>
+#include <functional>
+
+#include <bitgrad/core/kernels/buffer.hpp>
+#include <bitgrad/core/kernels/conv.hpp>
+#include <bitgrad/core/kernels/elementwise.hpp>
+#include <bitgrad/core/kernels/pool.hpp>
+#include <bitgrad/qat/inference/moving.hpp>
+
+namespace bitgrad::inference {
+namespace {
+
+/// y[..., c] = f(x[..., c], c)
+template <class F>
+Tensor map_channels(const Tensor& x, F&& f) {
+  Tensor y(x.shape());
+  const Index channels = x.rank() > 0 ? x.dim(-1) : 1;
+  const float* from = x.data<float>();
+  float* to = y.data<float>();
+  for (Index row = 0; row < x.size(); row += channels)
+    for (Index c = 0; c < channels; ++c) to[row + c] = f(from[row + c], c);
+  return y;
+}
+
+/// Element c of a vector, or its only one.
+float element(const Tensor& vector, Index c) { return vector.data<float>()[vector.size() == 1 ? 0 : c]; }
+
+void add_bias(Tensor& y, const Tensor& bias) {
+  if (!bias.defined()) return;
+  float* values = y.data<float>();
+  for (Index row = 0; row < y.size(); row += bias.size())
+    for (Index c = 0; c < bias.size(); ++c) values[row + c] += bias.data<float>()[c];
+}
+
+void softmax_row(const float* x, Index n, bool logarithm, float* y) {
+  const float largest = *std::max_element(x, x + n);
+  float sum = 0.0F;
+  for (Index i = 0; i < n; ++i) sum += y[i] = std::exp(x[i] - largest);
+  const float log_sum = std::log(sum);
+  for (Index i = 0; i < n; ++i) y[i] = logarithm ? x[i] - largest - log_sum : y[i] / sum;
+}
+
+struct FloatRunner {
+  std::span<const Tensor> inputs;
+  Shape shape;  ///< of the output, with the batch axis
+
+  const Tensor& x() const { return inputs.front(); }
+
+  Tensor operator()(const FloatConv2D& op) const {
+    const Conv2DGeometry g = conv2d_geometry(x().shape(), op.kernel.shape(), op.stride, op.padding);
+    Tensor y(shape);
+    kernels::conv2d_forward(g, x().data<float>(), op.kernel.data<float>(), y.data<float>());
+    add_bias(y, op.bias);
+    return y;
+  }
+  Tensor operator()(const FloatDense& op) const {
+    Tensor y(shape);
+    kernels::dense_forward(x().dim(0), op.kernel.dim(0), op.kernel.dim(1), x().data<float>(), op.kernel.data<float>(), y.data<float>());
+    add_bias(y, op.bias);
+    return y;
+  }
+  Tensor operator()(const FloatBatchNorm& op) const {
+    return map_channels(x(), [&](float v, Index c) { return v * element(op.gain, c) + element(op.offset, c); });
+  }
+  Tensor operator()(const FloatNormalize& op) const {
+    return map_channels(x(), [&](float v, Index c) { return (v - element(op.mean, c)) / element(op.deviation, c); });
+  }
+  Tensor average(const PoolWindow& window, Stride stride, const Padding& padding) const {
+    Tensor y(shape);
+    kernels::average_pool2d_forward(pool2d_geometry(x().shape(), window, stride, padding), x().data<float>(), y.data<float>());
+    return y;
+  }
+  Tensor operator()(const FloatAveragePool2D& op) const { return average(op.window, op.stride, op.padding); }
+  Tensor operator()(const FloatGlobalAveragePool2D&) const {
+    Tensor y(shape.rank() == 2 ? Shape{shape[0], 1, 1, shape[1]} : shape);
+    kernels::average_pool2d_forward(pool2d_geometry(x().shape(), {x().dim(1), x().dim(2)}, {}, Padding::valid()), x().data<float>(),
+                                    y.data<float>());
+    return y.reshape(shape);
+  }
+  Tensor operator()(const FloatClamp& op) const {
+    Tensor y(shape);
+    kernels::clip(y.size(), op.low, op.high, x().data<float>(), y.data<float>());
+    return y;
+  }
+  Tensor operator()(const FloatElementwise& op) const {
+    Tensor y(shape);
+    const float* from = x().data<float>();
+    float* to = y.data<float>();
+    switch (op.function) {
+      case ElementwiseFunction::sigmoid: kernels::sigmoid(y.size(), from, to); break;
+      case ElementwiseFunction::exp: kernels::exponential(y.size(), from, to); break;
+      case ElementwiseFunction::log: kernels::logarithm(y.size(), from, to); break;
+      case ElementwiseFunction::sqrt: kernels::square_root(y.size(), from, to); break;
+      case ElementwiseFunction::abs: kernels::absolute(y.size(), from, to); break;
+    }
+    return y;
+  }
+  Tensor operator()(const FloatSoftmax& op) const {
+    Tensor y(shape);
+    const Index n = x().dim(-1);
+    for (Index row = 0; row < x().size(); row += n) softmax_row(x().data<float>() + row, n, op.logarithm, y.data<float>() + row);
+    return y;
+  }
+  Tensor operator()(const FloatAdd&) const {
+    Tensor y(shape);
+    std::ranges::transform(inputs[0].span<float>(), inputs[1].span<float>(), y.span<float>().begin(), std::plus<>());
+    return y;
+  }
+  Tensor operator()(const FloatConcat& op) const { return concat<float>(inputs, op.axis, shape); }
+
+  Tensor operator()(const MaxPool2DOp& op) const {
+    Tensor y(shape);
+    const kernels::Scratch<std::int32_t> winners(y.size());
+    kernels::max_pool2d_forward(pool2d_geometry(x().shape(), op.window, op.stride, op.padding), x().data<float>(), y.data<float>(),
+                                winners.data());
+    return y;
+  }
+  Tensor operator()(const ReshapeOp&) const { return x().reshape(shape); }
+  Tensor operator()(const Pad2DOp& op) const { return pad2d<float>(x(), op.padding, shape, 0.0F); }
+
+  template <class Op>
+  Tensor operator()(const Op& op) const {
+    fail<InternalError>("run_float: ", name_of(GraphOperation(op)), " is no operation on float32");
+  }
+};
+
+}  // namespace
+
+Tensor run_float(const GraphOperation& operation, const GraphTensor& output, std::span<const Tensor> inputs) {
+  return std::visit(FloatRunner{inputs, output.shape.prepended(inputs.front().dim(0))}, operation);
+}
+
+}  // namespace bitgrad::inference

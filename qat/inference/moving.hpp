@@ -1,0 +1,43 @@
+// Operations that move elements without computing with them, for codes and float32 alike.
+#pragma once
+
+#include <algorithm>
+#include <span>
+#include <vector>
+
+#include <bitgrad/core/kernels/geometry.hpp>
+#include <bitgrad/core/tensor.hpp>
+
+namespace bitgrad::inference {
+
+/// x [n, h, w, c] with a border of `fill`; `shape` [n, h', w', c] is the result's.
+template <class T>
+Tensor pad2d(const Tensor& x, const Padding& padding, const Shape& shape, T fill) {
+  Tensor y(shape, x.dtype());
+  std::ranges::fill(y.span<T>(), fill);
+  const Index row = x.dim(2) * x.dim(3);
+  for (Index n = 0; n < x.dim(0); ++n)
+    for (Index h = 0; h < x.dim(1); ++h)
+      std::copy_n(x.data<T>() + (n * x.dim(1) + h) * row, row,
+                  y.data<T>() + (((n * y.dim(1) + h + padding.top) * y.dim(2)) + padding.left) * y.dim(3));
+  return y;
+}
+
+/// Tensors [n, ...] of one dtype joined along an axis of the per-sample shape; `shape` [n, ...] is the result's.
+template <class T>
+Tensor concat(std::span<const Tensor> inputs, int axis, const Shape& shape) {
+  Tensor y(shape, inputs.front().dtype());
+  const int joined = axis < 0 ? axis + shape.rank() : axis + 1;
+  Index outer = 1;
+  for (int i = 0; i < joined; ++i) outer *= shape[i];
+  const Index width = outer == 0 ? 0 : y.size() / outer;
+  Index at = 0;
+  for (const Tensor& x : inputs) {
+    const Index part = outer == 0 ? 0 : x.size() / outer;
+    for (Index i = 0; i < outer; ++i) std::copy_n(x.data<T>() + i * part, part, y.data<T>() + i * width + at);
+    at += part;
+  }
+  return y;
+}
+
+}  // namespace bitgrad::inference

@@ -1,0 +1,47 @@
+#include <bitgrad/qat/inference/names.hpp>
+
+#include <array>
+
+namespace bitgrad {
+namespace {
+
+// In the order of GraphOperation.
+constexpr std::array<std::string_view, std::variant_size_v<GraphOperation>> operation_names = {
+    "integer_conv2d",          "integer_dense",
+    "integer_add",             "integer_concat",
+    "integer_average_pool2d",  "integer_global_average_pool2d",
+    "integer_table",           "quantize",
+    "dequantize",              "max_pool2d",
+    "reshape",                 "pad2d",
+    "float_conv2d",            "float_dense",
+    "float_batch_norm",        "float_normalize",
+    "float_average_pool2d",    "float_global_average_pool2d",
+    "float_clamp",             "float_elementwise",
+    "float_softmax",           "float_add",
+    "float_concat"};
+
+constexpr std::array<std::string_view, 5> function_names = {"sigmoid", "exp", "log", "sqrt", "abs"};
+
+}  // namespace
+
+std::string_view name_of(const GraphOperation& operation) { return operation_names.at(operation.index()); }
+
+namespace inference {
+
+std::string_view name_of(ElementwiseFunction function) { return function_names.at(static_cast<std::size_t>(function)); }
+
+std::optional<ElementwiseFunction> elementwise_function(std::string_view name) {
+  for (std::size_t i = 0; i < function_names.size(); ++i)
+    if (function_names[i] == name) return static_cast<ElementwiseFunction>(i);
+  return std::nullopt;
+}
+
+bool is_float_operation(const GraphOperation& operation) { return bitgrad::name_of(operation).starts_with("float_"); }
+
+bool moves_data(const GraphOperation& operation) {
+  return std::holds_alternative<MaxPool2DOp>(operation) || std::holds_alternative<ReshapeOp>(operation) ||
+         std::holds_alternative<Pad2DOp>(operation);
+}
+
+}  // namespace inference
+}  // namespace bitgrad

@@ -1,0 +1,57 @@
+// What layers said to InferenceGraphBuilder, before it is frozen.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include <bitgrad/qat/inference/graph.hpp>
+
+namespace bitgrad::inference {
+
+struct RecordedInput {};
+
+/// A convolution (with window steps) or a dense layer.
+struct RecordedLinear {
+  struct Convolution {
+    Stride stride;
+    Padding padding;
+  };
+  std::optional<Convolution> convolution;
+  Tensor kernel;               ///< float32
+  Tensor bias;                 ///< or undefined
+  std::optional<Grid> grid;    ///< of the kernel, when it is quantized
+};
+
+struct RecordedBatchNorm {
+  Tensor gamma, beta, mean, variance;
+  float epsilon = 0;
+};
+
+struct RecordedQuantize {
+  Grid grid;
+};
+
+using RecordedOperation =
+    std::variant<RecordedInput, RecordedLinear, RecordedBatchNorm, RecordedQuantize, FloatNormalize, FloatAveragePool2D,
+                 FloatGlobalAveragePool2D, FloatClamp, FloatElementwise, FloatSoftmax, FloatAdd, FloatConcat, MaxPool2DOp,
+                 ReshapeOp, Pad2DOp>;
+
+/// Value number i of the builder is element i of its list.
+struct RecordedValue {
+  RecordedOperation operation;
+  std::vector<int> inputs;  ///< value numbers, smaller than the own one
+  Shape shape;              ///< per sample
+  std::string layer;        ///< name of the layer it comes from
+
+  template <class Op>
+  const Op* as() const {
+    return std::get_if<Op>(&operation);
+  }
+};
+
+/// The finished graph of the values that `output` depends on. Errors as InferenceGraphBuilder::finish().
+InferenceGraph freeze(const std::vector<RecordedValue>& values, int output);
+
+}  // namespace bitgrad::inference
