@@ -61,12 +61,27 @@
 #include <bitgrad/layers/reshaping.hpp>
 #include <bitgrad/layers/weights.hpp>
 
+#include <bitgrad/quantizers/builtin.hpp>
 #include <bitgrad/quantizers/config.hpp>
+#include <bitgrad/quantizers/golden/check.hpp>
+#include <bitgrad/quantizers/golden/manifest.hpp>
 #include <bitgrad/quantizers/grid.hpp>
 #include <bitgrad/quantizers/inferable.hpp>
+#include <bitgrad/quantizers/inferable/grid_quantizer.hpp>
+#include <bitgrad/quantizers/inferable/pot.hpp>
+#include <bitgrad/quantizers/inferable/symmetric.hpp>
+#include <bitgrad/quantizers/inferable/uniform.hpp>
 #include <bitgrad/quantizers/mark.hpp>
+#include <bitgrad/quantizers/range.hpp>
+#include <bitgrad/quantizers/register.hpp>
 #include <bitgrad/quantizers/registry.hpp>
 #include <bitgrad/quantizers/trainable.hpp>
+#include <bitgrad/quantizers/trainable/fake_quantize.hpp>
+#include <bitgrad/quantizers/trainable/lsq.hpp>
+#include <bitgrad/quantizers/trainable/mct_lsq.hpp>
+#include <bitgrad/quantizers/trainable/mct_ste.hpp>
+#include <bitgrad/quantizers/trainable/trainable_quantizer.hpp>
+#include <bitgrad/quantizers/type_name.hpp>
 
 #include <bitgrad/qat/activation_holder.hpp>
 #include <bitgrad/qat/batch_norm_fold.hpp>

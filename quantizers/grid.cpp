@@ -6,7 +6,7 @@
 
 #include <bitgrad/core/error.hpp>
 #include <bitgrad/core/kernels/fake_quantize.hpp>
-#include <bitgrad/quantizers/channels.hpp>
+#include <bitgrad/quantizers/detail/channels.hpp>
 
 namespace bitgrad {
 namespace {

@@ -34,9 +34,9 @@ TrainableEntry trainable_entry() {
     return {type_name<Q>(), Q::mark, nullptr, &make_quantizer<Q, Activation>};
 }
 
+/// True where TrainableQuantizer has already refused to compile.
 template <class Q>
-using ConfigOfTarget = std::conditional_t<Q::mark.target == QuantizationTarget::Weights, TrainableQuantizerWeightsConfig,
-                                          TrainableQuantizerActivationConfig>;
+concept ContradictsItsMark = requires { typename Q::ConfigType; } && !std::same_as<typename Q::ConfigType, ConfigOfTarget<Q>>;
 
 template <class Q>
 concept ReadsJson = requires(std::string_view json) {
@@ -56,7 +56,7 @@ void register_quantizer() {
   } else if constexpr (std::derived_from<Q, BaseTrainableQuantizer>) {
     static_assert(!std::is_abstract_v<Q>, "register_quantizer<Q>(): Q must override initialize_quantization(), operator() and "
                                           "convert2inferable()");
-    if constexpr (!std::is_abstract_v<Q>) {
+    if constexpr (!std::is_abstract_v<Q> && !detail::ContradictsItsMark<Q>) {
       constexpr bool constructible = std::constructible_from<Q, const detail::ConfigOfTarget<Q>&>;
       static_assert(constructible, "register_quantizer<Q>(): Q needs a constructor that takes const "
                                    "TrainableQuantizerWeightsConfig& (target Weights) or const "

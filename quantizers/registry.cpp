@@ -7,7 +7,7 @@
 #include <bitgrad/core/error.hpp>
 #include <bitgrad/core/suggest.hpp>
 #include <bitgrad/quantizers/builtin.hpp>
-#include <bitgrad/quantizers/json_object.hpp>
+#include <bitgrad/quantizers/detail/json_object.hpp>
 
 namespace bitgrad {
 namespace {

@@ -35,7 +35,7 @@ class BaseTrainableQuantizer {
   virtual std::unique_ptr<BaseTrainableQuantizer> clone() const = 0;
 
   struct QuantizerVariable {
-    std::string key;  ///< "threshold", "min"
+    std::string key;  ///< "scale", "min", "ptq_threshold_tensor"
     ParameterPtr parameter;
   };
   /// Stores a variable under a key; an existing key is overwritten, as in the reference.

@@ -4,7 +4,7 @@
 #include <cmath>
 
 #include <bitgrad/core/error.hpp>
-#include <bitgrad/quantizers/channels.hpp>
+#include <bitgrad/quantizers/detail/channels.hpp>
 
 namespace bitgrad {
 GridInferableQuantizer::GridInferableQuantizer(Grid grid, std::string_view type) : grid_(std::move(grid)) {

@@ -4,7 +4,7 @@
 #include <cmath>
 
 #include <bitgrad/core/error.hpp>
-#include <bitgrad/quantizers/json_object.hpp>
+#include <bitgrad/quantizers/detail/json_object.hpp>
 #include <bitgrad/quantizers/range.hpp>
 
 namespace bitgrad {

@@ -4,7 +4,7 @@
 
 #include <bitgrad/autograd/operations.hpp>
 #include <bitgrad/core/kernels/fake_quantize.hpp>
-#include <bitgrad/quantizers/channels.hpp>
+#include <bitgrad/quantizers/detail/channels.hpp>
 
 namespace bitgrad {
 namespace {

@@ -8,7 +8,7 @@
 //   straight-through (the offset of Bhalgat et al., "LSQ+", CVPR workshops 2020, section 3.1, snapped so that zero is on the grid).
 #pragma once
 
-#include <bitgrad/quantizers/trainable/parts.hpp>
+#include <bitgrad/quantizers/trainable/detail/parts.hpp>
 #include <bitgrad/quantizers/trainable/trainable_quantizer.hpp>
 
 namespace bitgrad {

@@ -2,7 +2,7 @@
 // weights and 1/sqrt(hi * number of channels) for activations, where the paper counts elements; see lsq.hpp for the paper.
 #pragma once
 
-#include <bitgrad/quantizers/trainable/mct_parts.hpp>
+#include <bitgrad/quantizers/trainable/detail/mct_parts.hpp>
 
 namespace bitgrad {
 

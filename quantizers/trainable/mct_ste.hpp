@@ -2,7 +2,7 @@
 // thresholds learn from the distance between values and levels, saturated ones included. Weights do not learn theirs.
 #pragma once
 
-#include <bitgrad/quantizers/trainable/mct_parts.hpp>
+#include <bitgrad/quantizers/trainable/detail/mct_parts.hpp>
 
 namespace bitgrad {
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <concepts>
+#include <type_traits>
 
 #include <bitgrad/core/error.hpp>
 #include <bitgrad/quantizers/trainable.hpp>
@@ -18,6 +19,18 @@ struct RequireMark {
                 "bitgrad::mark_quantizer(target, {methods}, \"identifier\");`");
 };
 
+/// The config that goes with a marked class's target.
+template <class Q>
+using ConfigOfTarget = std::conditional_t<Q::mark.target == QuantizationTarget::Weights, TrainableQuantizerWeightsConfig,
+                                          TrainableQuantizerActivationConfig>;
+
+template <class Q, class Config>
+struct RequireConfigOfTarget {
+  static_assert(std::same_as<Config, ConfigOfTarget<Q>>,
+                "the mark's target and the config type contradict each other: TrainableQuantizerWeightsConfig goes with "
+                "QuantizationTarget::Weights, TrainableQuantizerActivationConfig with QuantizationTarget::Activation");
+};
+
 /// Throws ValueError unless the mark serves the config's method and 1 <= n_bits <= 16.
 void check_config(const BaseQuantizerConfig& config, const QuantizerMark& mark, std::string_view class_name);
 
@@ -28,6 +41,8 @@ void check_config(const BaseQuantizerConfig& config, const QuantizerMark& mark, 
 template <class Derived, std::derived_from<BaseQuantizerConfig> Config>
 class TrainableQuantizer : public BaseTrainableQuantizer {
  public:
+  using ConfigType = Config;
+
   const QuantizerMark& marks() const override {
     if constexpr (MarkedQuantizer<Derived>) {
       return Derived::mark;
@@ -39,7 +54,10 @@ class TrainableQuantizer : public BaseTrainableQuantizer {
   }
   const Config& config() const override { return config_; }
   std::unique_ptr<BaseTrainableQuantizer> clone() const override {
-    return std::make_unique<Derived>(static_cast<const Derived&>(*this));
+    if constexpr (std::is_abstract_v<Derived>)
+      fail<NotImplementedError>(type_name<Derived>(), " cannot be copied: it is abstract");
+    else
+      return std::make_unique<Derived>(static_cast<const Derived&>(*this));
   }
 
  protected:
@@ -47,10 +65,7 @@ class TrainableQuantizer : public BaseTrainableQuantizer {
   explicit TrainableQuantizer(const Config& config, bool freeze_quant_params = false)
       : BaseTrainableQuantizer(freeze_quant_params), config_(config) {
     if constexpr (MarkedQuantizer<Derived>) {
-      static_assert(std::same_as<Config, TrainableQuantizerWeightsConfig> ==
-                        (Derived::mark.target == QuantizationTarget::Weights),
-                    "the mark's target and the config type contradict each other: TrainableQuantizerWeightsConfig goes with "
-                    "QuantizationTarget::Weights, TrainableQuantizerActivationConfig with QuantizationTarget::Activation");
+      static_cast<void>(sizeof(detail::RequireConfigOfTarget<Derived, Config>));
       detail::check_config(config_, Derived::mark, type_name<Derived>());
     }
   }

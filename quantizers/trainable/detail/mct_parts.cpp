@@ -1,0 +1,65 @@
+#include <bitgrad/quantizers/trainable/detail/mct_parts.hpp>
+
+#include <bitgrad/autograd/operations.hpp>
+#include <bitgrad/autograd/replay.hpp>
+#include <bitgrad/quantizers/range.hpp>
+
+namespace bitgrad::mct {
+namespace {
+
+/// 1 where `keep` holds for (min, max), else 0, in their dtype. The branch is one that gradient checks replay.
+template <class Keep>
+Variable where_range(const Variable& min, const Variable& max, Keep keep) {
+  Tensor branches(min.shape(), DType::int32);
+  const Tensor low = min.value().to(DType::float64), high = max.value().to(DType::float64);
+  for (Index i = 0; i < low.size(); ++i) branches.data<std::int32_t>()[i] = keep(low.data<double>()[i], high.data<double>()[i]);
+  replay::branch(branches);
+  return Variable(branches.to(min.dtype()));
+}
+
+}  // namespace
+
+Tensor weights_threshold(const TrainableQuantizerWeightsConfig& config, std::string_view class_name) {
+  const bool power_of_two = config.method == QuantizationMethod::POWER_OF_TWO;
+  const Tensor threshold = detail::config_threshold(config, class_name, power_of_two);
+  if (!power_of_two) return threshold;
+  Tensor rounded = threshold.clone();
+  for (double& value : rounded.span<double>()) value = power_of_two_at_start(value);
+  return rounded;
+}
+
+AdjustedRange adjust_range_to_include_zero(const Variable& min, const Variable& max, int bits) {
+  const Variable positive = where_range(min, max, [](double low, double) { return low > 0; });
+  const Variable negative = where_range(min, max, [](double low, double high) { return !(low > 0) && high < 0; });
+  const Variable between = 1.0 - positive - negative;
+  const Variable width = max - min;
+  const Variable step = width / static_cast<double>((1 << bits) - 1);
+  const Variable moved_min = step * round(min / step);
+  const Variable moved_max = width + moved_min;
+  return {moved_min * between + negative * min, moved_max * between + positive * max};
+}
+
+detail::ConfigRange adjusted(const Tensor& min, const Tensor& max, int bits) {
+  Tensor low = min.to(DType::float32).clone(), high = max.to(DType::float32).clone();
+  for (Index i = 0; i < low.size(); ++i) {
+    const Range<float> range = bitgrad::adjust_range_to_include_zero(low.data<float>()[i], high.data<float>()[i], bits);
+    low.data<float>()[i] = range.min;
+    high.data<float>()[i] = range.max;
+  }
+  return {low, high};
+}
+
+Tensor converted_threshold(QuantizationMethod method, const Tensor& threshold) {
+  if (method != QuantizationMethod::POWER_OF_TWO) return threshold;
+  Tensor rounded = threshold.to(DType::float32).clone();
+  for (float& value : rounded.span<float>()) value = power_of_two_at_conversion(value);
+  return rounded;
+}
+
+void require_convertible(const Tensor& range, std::string_view class_name) {
+  if (range.rank() == 0)
+    fail<ValueError>(class_name, ": range_min and range_max are scalars, which this quantizer cannot convert; configure tensors "
+                     "of shape (1)");
+}
+
+}  // namespace bitgrad::mct
