@@ -60,9 +60,9 @@ TEST_CASE("convolution and its gradients equal the reference and add to what is 
     kernels::conv2d_forward(g, x.data(), w.data(), y.data());
     kernels::conv2d_data_gradient(g, dy.data(), w.data(), dx.data());
     kernels::conv2d_kernel_gradient(g, x.data(), dy.data(), dw.data());
-    CHECK(y == y_expected);
-    CHECK(dx == dx_expected);
-    CHECK(dw == dw_expected);
+    CHECK(same_bits(y, y_expected));
+    CHECK(same_bits(dx, dx_expected));
+    CHECK(same_bits(dw, dw_expected));
   }
 }
 

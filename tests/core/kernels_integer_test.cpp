@@ -31,9 +31,9 @@ TEST_CASE("convolution of codes is exact") {
     for_each_setting([&] {
       std::vector<std::int32_t> acc(expected.size(), 77);
       kernels::conv2d_codes_int32(g, x.data(), w.data(), nullptr, acc.data());
-      CHECK(acc == expected);
+      CHECK(same_bits(acc, expected));
       kernels::conv2d_codes_int32(g, x.data(), w.data(), bias.data(), acc.data());
-      CHECK(acc == biased);
+      CHECK(same_bits(acc, biased));
     });
   }
 }
@@ -53,7 +53,7 @@ TEST_CASE("the dense product of codes is exact") {
     for_each_setting([&] {
       std::vector<std::int32_t> acc(expected.size());
       kernels::dense_codes_int32(rows, in, out, x.data(), w.data(), bias.data(), acc.data());
-      CHECK(acc == expected);
+      CHECK(same_bits(acc, expected));
     });
   }
 }
@@ -86,9 +86,9 @@ TEMPLATE_TEST_CASE("requantization: float product, half to even, then the zero p
           std::vector<Code> q(acc.size());
           const kernels::Requantization rule{m.data(), zero_point, lo, hi};
           kernels::requantize(rows, channels, acc.data(), rule, q.data());
-          CHECK(q == expected);
+          CHECK(same_bits(q, expected));
           kernels::requantize(rows, channels, carried.data(), rule, from_float.data());
-          CHECK(from_float == expected);
+          CHECK(same_bits(from_float, expected));
         });
       }
     }

@@ -64,7 +64,7 @@ inline std::vector<float> reals(Index size, unsigned seed, float range = 1.0f) {
   return values;
 }
 
-/// True when both hold the same bits; the NaNs of both sides count as one.
+/// True when both hold the same bits; the NaNs of both sides count as one. For long vectors: a failing CHECK(a == b) prints them.
 template <class T>
 bool same_bits(const std::vector<T>& a, const std::vector<T>& b) {
   if (a.size() != b.size()) return false;
