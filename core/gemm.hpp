@@ -13,6 +13,7 @@ enum class Transpose : bool { no, yes };
 /// `lda`, `ldb` and `ldc` are the distances in elements between consecutive rows as they are stored. With beta == 0 the
 /// old C is never read. Runs in the calling thread alone. The same call gives the same bytes; calls of another m, n or k
 /// may round a common row differently, because OpenBLAS picks kernels by shape.
+/// The first call sets OpenBLAS to one thread, for the whole process.
 /// Throws ShapeError when an extent is negative, a distance too small or anything exceeds 2^31 - 1.
 void gemm(Transpose a_op, Transpose b_op, Index m, Index n, Index k, float alpha, const float* a, Index lda, const float* b,
           Index ldb, float beta, float* c, Index ldc);

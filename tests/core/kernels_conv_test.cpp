@@ -23,6 +23,7 @@ std::vector<Conv2DGeometry> geometries() {
       conv2d_geometry({2, 5, 5, 1}, {1, 1, 1, 2}, {1, 1}, Padding::explicit_(1, 0, 0, 1)),
       conv2d_geometry({5, 32, 32, 16}, {3, 3, 16, 16}, {1, 1}, Padding::same()),         // several blocks and chunks
       conv2d_geometry({9, 40, 30, 8}, {5, 5, 8, 24}, {2, 1}, Padding::same()),
+      conv2d_geometry({3, 40, 40, 16}, {5, 5, 16, 1}, {1, 1}, Padding::same()),          // several blocks in a chunk
       conv2d_geometry({0, 5, 5, 3}, {3, 3, 3, 4}, {1, 1}, Padding::same()),
   };
 }
