@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include <bitgrad/autograd/operations/detail/broadcast.hpp>
+#include <bitgrad/core/kernels/elementwise.hpp>
 #include <bitgrad/core/random.hpp>
 
 namespace bitgrad {
@@ -14,14 +15,16 @@ Variable relu(const Variable& x) {
   return piecewise(
       "relu", x, [](auto v) { return v <= 0 ? 0 : 1; },  // NaN is not <= 0: it stays
       [](int piece, auto v) { return piece == 0 ? decltype(v){0} : v; },
-      [](int piece, auto g) { return piece == 0 ? decltype(g){0} : g; });
+      [](Index n, const auto* v, auto* y) { kernels::relu(n, v, y); },
+      [](Index n, const auto* v, const auto* g, auto* dx) { kernels::relu_gradient(n, v, g, dx); });
 }
 
 Variable relu6(const Variable& x) {
   return piecewise(
       "relu6", x, [](auto v) { return v <= 0 ? 0 : v >= 6 ? 2 : 1; },
       [](int piece, auto v) { return piece == 0 ? decltype(v){0} : piece == 2 ? decltype(v){6} : v; },
-      [](int piece, auto g) { return piece == 1 ? g : decltype(g){0}; });
+      []<class T>(Index n, const T* v, T* y) { kernels::clip(n, T{0}, T{6}, v, y); },
+      [](Index n, const auto* v, const auto* g, auto* dx) { kernels::relu6_gradient(n, v, g, dx); });
 }
 
 Variable clip(const Variable& x, double lo, double hi) {
@@ -29,14 +32,18 @@ Variable clip(const Variable& x, double lo, double hi) {
   return piecewise(
       "clip", x, [=](auto v) { return v < static_cast<decltype(v)>(lo) ? 0 : v > static_cast<decltype(v)>(hi) ? 2 : 1; },
       [=](int piece, auto v) { return piece == 0 ? static_cast<decltype(v)>(lo) : piece == 2 ? static_cast<decltype(v)>(hi) : v; },
-      [](int piece, auto g) { return piece == 1 ? g : decltype(g){0}; });
+      [=]<class T>(Index n, const T* v, T* y) { kernels::clip(n, static_cast<T>(lo), static_cast<T>(hi), v, y); },
+      [=]<class T>(Index n, const T* v, const T* g, T* dx) {
+        kernels::clip_gradient(n, static_cast<T>(lo), static_cast<T>(hi), v, g, dx);
+      });
 }
 
 Variable abs(const Variable& x) {
   return piecewise(
       "abs", x, [](auto v) { return v < 0 ? 0 : v == 0 ? 1 : 2; },
       [](int piece, auto v) { return piece == 0 ? -v : piece == 1 ? decltype(v){0} : v; },
-      [](int piece, auto g) { return piece == 0 ? -g : piece == 1 ? decltype(g){0} : g; });
+      [](Index n, const auto* v, auto* y) { kernels::absolute(n, v, y); },
+      [](Index n, const auto* v, const auto* g, auto* dx) { kernels::absolute_gradient(n, v, g, dx); });
 }
 
 Variable sigmoid(const Variable& x) {

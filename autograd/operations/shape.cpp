@@ -26,7 +26,6 @@ void copy_along(int axis, const Tensor& part, Tensor& whole, Index offset) {
     std::memcpy(whole.bytes() + o * row + static_cast<std::size_t>(offset) * to.inner, part.bytes() + o * piece, piece);
 }
 
-/// Sum (divisor 1) or mean (divisor 0 stands for the number of summed elements).
 Variable reduce(std::string_view name, const Variable& x, const ReduceOptions& options, bool average) {
   detail::require_floating(name, x.value());
   detail::AxisMask summed{};
@@ -43,12 +42,13 @@ Variable reduce(std::string_view name, const Variable& x, const ReduceOptions& o
     if (!summed[static_cast<std::size_t>(i)] || options.keepdims) kept.push_back(summed[static_cast<std::size_t>(i)] ? 1 : x.shape()[i]);
   }
   if (average && count == 0) fail<ShapeError>(name, ": no elements along the axes of shape ", x.shape());
-  const double divisor = average ? static_cast<double>(count) : 1.0;
-  Tensor y = detail::sum_axes(x.value(), summed, divisor);
+  const auto divided = [average, count](const Tensor& total) {
+    return average ? detail::map("mean", total, [=](auto v) { return v / static_cast<decltype(v)>(count); }) : total;
+  };
+  const Tensor y = divided(detail::sum_axes(x.value(), summed));
   const Shape full = y.shape();  // with extent 1 where summed: broadcasts back to x
   return record_operation(name, y.reshape(Shape(kept)), {x}, [=, shape = x.shape()](const Tensor& g, GradSink& sink) {
-    const Tensor share = detail::map("mean", g, [=](auto v) { return v / static_cast<decltype(v)>(divisor); });
-    sink.add(0, detail::broadcast_to(share.reshape(full), shape));
+    sink.add(0, detail::broadcast_to(divided(g).reshape(full), shape));
   });
 }
 

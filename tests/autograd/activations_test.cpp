@@ -34,7 +34,7 @@ Tensor gradient_of(const std::function<Variable(const Variable&)>& f, const Tens
 TEST_CASE("values of elementwise functions") {
   const Tensor x = Tensor::from({7}, {-infinity, -2, -0.0f, 0, 3, 6, 7});
   CHECK(identical(relu(x).value(), Tensor::from({7}, {0, 0, 0, 0, 3, 6, 7})));
-  CHECK(identical(relu6(x).value(), Tensor::from({7}, {0, 0, 0, 0, 3, 6, 6})));
+  CHECK(identical(relu6(x).value(), Tensor::from({7}, {0, 0, -0.0f, 0, 3, 6, 6})));
   CHECK(identical(bitgrad::abs(x).value(), Tensor::from({7}, {infinity, 2, 0, 0, 3, 6, 7})));
   CHECK(identical(clip(x, -1, 3.5).value(), Tensor::from({7}, {-1, -1, -0.0f, 0, 3, 3.5f, 3.5f})));
   CHECK(identical(maximum(x, Tensor::scalar(2.5)).value(), Tensor::from({7}, {2.5f, 2.5f, 2.5f, 2.5f, 3, 6, 7})));

@@ -103,8 +103,8 @@ Tensor sum_to(Tensor x, const Shape& shape);
 /// Which axes a reduction sums over.
 using AxisMask = std::array<bool, Shape::max_rank>;
 
-/// Sums over the marked axes, kept with extent 1, divided by `divisor`. Sums are formed in double, over chunks that depend
-/// on the shape alone, so that the result has the same bytes for any number of threads.
-Tensor sum_axes(const Tensor& x, const AxisMask& summed, double divisor = 1.0);
+/// Sums over the marked axes, which stay with extent 1. Sums are formed in double, in an order that depends on the shape
+/// alone, so that the result has the same bytes for any number of threads.
+Tensor sum_axes(const Tensor& x, const AxisMask& summed);
 
 }  // namespace bitgrad::detail

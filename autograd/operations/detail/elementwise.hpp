@@ -52,21 +52,29 @@ Tensor map(std::string_view name, const Tensor& x, const Tensor& y, F f) {
   return z;
 }
 
-/// An elementwise operation made of pieces: `piece(x)` says which one (a small integer), `value(piece, x)` is the result,
-/// `gradient(piece, g)` what flows back. A gradient check replays the pieces, so that its differences never straddle a kink.
-/// `name` is a literal.
-template <class Piece, class Value, class Gradient>
-Variable piecewise(std::string_view name, const Variable& x, Piece piece, Value value, Gradient gradient) {
+/// An elementwise operation made of pieces: `piece(x)` says which one (a small integer), `value(piece, x)` is the result.
+/// A gradient check replays the pieces, so that its differences never straddle a kink; everybody else gets the fast loops
+/// `forward(n, x, y)` and `backward(n, x, dy, dx)`, which adds. `name` is a literal.
+template <class Piece, class Value, class Forward, class Backward>
+Variable piecewise(std::string_view name, const Variable& x, Piece piece, Value value, Forward forward, Backward backward) {
+  require_floating(name, x.value());
   Tensor y;
   if (replay::mode() == replay::Mode::off) {
-    y = map(name, x.value(), [=](auto v) { return value(piece(v), v); });
+    y = Tensor(x.shape(), x.dtype());
+    dispatch_floating(name, x.dtype(), [&](auto zero) {
+      using T = decltype(zero);
+      forward(y.size(), x.value().data<T>(), y.data<T>());
+    });
   } else {
     Tensor pieces = map(name, x.value(), [=](auto v) { return static_cast<decltype(v)>(piece(v)); }).to(DType::int32);
     replay::branch(pieces);
     y = map(name, x.value(), pieces.to(x.dtype()), [=](auto v, auto p) { return value(static_cast<int>(p), v); });
   }
   return record_operation(name, std::move(y), {x}, [=, saved = x.value()](const Tensor& g, GradSink& sink) {
-    sink.add(0, map(name, saved, g, [=](auto v, auto u) { return gradient(piece(v), u); }));
+    dispatch_floating(name, g.dtype(), [&](auto zero) {
+      using T = decltype(zero);
+      backward(g.size(), saved.data<T>(), g.data<T>(), sink.buffer(0).data<T>());
+    });
   });
 }
 
