@@ -36,8 +36,10 @@
 #include <bitgrad/autograd/operations/normalization.hpp>
 #include <bitgrad/autograd/operations/pooling.hpp>
 #include <bitgrad/autograd/operations/shape.hpp>
+#include <bitgrad/autograd/optimizer.hpp>
 #include <bitgrad/autograd/parameter.hpp>
 #include <bitgrad/autograd/replay.hpp>
+#include <bitgrad/autograd/schedule.hpp>
 #include <bitgrad/autograd/ste.hpp>
 #include <bitgrad/autograd/tape.hpp>
 #include <bitgrad/autograd/variable.hpp>

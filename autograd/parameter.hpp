@@ -49,4 +49,10 @@ class Parameter {
 
 using ParameterPtr = std::shared_ptr<Parameter>;
 
+/// A parameter under its full name, "block1/conv2/kernel" in a model, "kernel" in a layer.
+struct NamedParameter {
+  std::string name;
+  ParameterPtr parameter;
+};
+
 }  // namespace bitgrad

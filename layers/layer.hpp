@@ -24,12 +24,6 @@ struct Context {
   const Model* model = nullptr;  ///< the model that runs the layer; Model sets it
 };
 
-/// A parameter under its full name, "block1/conv2/kernel" in a model, "kernel" in a layer.
-struct NamedParameter {
-  std::string name;
-  ParameterPtr parameter;
-};
-
 /// A tensor that belongs to the state of a layer but is not trained (running statistics). The handle is shared with the
 /// layer: writing its elements changes the layer.
 struct NamedBuffer {

@@ -87,6 +87,15 @@ inline void check_float32(const DifferentiableFunction& f, const std::vector<Ten
   }
 }
 
+/// Equal up to a relative (below 1: absolute) difference.
+inline bool near(const std::vector<double>& found, const std::vector<double>& expected, double bound = 1e-12) {
+  UNSCOPED_INFO("found " << Catch::Detail::stringify(found) << ", expected " << Catch::Detail::stringify(expected));
+  bool equal = found.size() == expected.size();
+  for (std::size_t i = 0; equal && i < found.size(); ++i)
+    equal = std::abs(found[i] - expected[i]) <= bound * std::max(1.0, std::abs(expected[i]));
+  return equal;
+}
+
 /// The message of the exception of type E that f throws; fails when it throws none.
 template <class E, class F>
 std::string error_of(F&& f) {
