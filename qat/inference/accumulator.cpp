@@ -1,7 +1,6 @@
 #include <bitgrad/qat/inference/accumulator.hpp>
 
 #include <algorithm>
-#include <cstdlib>
 #include <limits>
 
 namespace bitgrad::inference {
@@ -21,47 +20,45 @@ std::vector<std::int32_t> centred_weights(const IntegerWeights& weights) {
   return result;
 }
 
+void ChannelBounds::add(std::int64_t weight, const CentredRange& input) {
+  lowest += std::min(weight * input.lo, weight * input.hi);
+  highest += std::max(weight * input.lo, weight * input.hi);
+}
+
 std::vector<ChannelBounds> accumulator_bounds(const IntegerWeights& weights, const Grid& input) {
   const CentredRange range = centred_range(input);
   const std::vector<std::int32_t> centred = centred_weights(weights);
   const std::size_t out = static_cast<std::size_t>(weights.codes.dim(-1));
   std::vector<ChannelBounds> bounds(out);
-  for (std::size_t i = 0; i < centred.size(); ++i) {
-    const std::int64_t w = centred[i];
-    ChannelBounds& channel = bounds[i % out];
-    channel.lowest += std::min(w * range.lo, w * range.hi);
-    channel.highest += std::max(w * range.lo, w * range.hi);
-    channel.magnitude += std::abs(w) * range.magnitude();
-  }
+  for (std::size_t i = 0; i < centred.size(); ++i) bounds[i % out].add(centred[i], range);
   return bounds;
 }
 
 bool fits_int32(const ChannelBounds& bounds, std::int32_t bias) {
   constexpr std::int64_t most = std::numeric_limits<std::int32_t>::max();
-  return bounds.magnitude <= most && bounds.lowest + bias >= -most && bounds.highest + bias <= most;
+  const auto fits = [](std::int64_t low, std::int64_t high) { return low >= -most && high <= most; };
+  return fits(bounds.lowest, bounds.highest) && fits(bounds.lowest + bias, bounds.highest + bias);
 }
 
 std::vector<std::pair<Index, Index>> exact_blocks(const std::vector<std::int32_t>& centred, Index k, Index out,
-                                                  std::int64_t input_magnitude) {
+                                                  const CentredRange& input) {
+  const auto exact = [](const ChannelBounds& bounds) { return bounds.magnitude() < float32_exact_limit; };
   std::vector<std::pair<Index, Index>> blocks;
-  std::vector<std::int64_t> sums(static_cast<std::size_t>(out), 0);
+  std::vector<ChannelBounds> sums(static_cast<std::size_t>(out));
   Index begin = 0;
   for (Index row = 0; row < k; ++row) {
-    const std::int32_t* weights = centred.data() + row * out;
-    const auto row_product = [&](Index o) { return std::abs(static_cast<std::int64_t>(weights[o])) * input_magnitude; };
-    bool fits = true;
-    for (Index o = 0; o < out; ++o) {
-      if (row_product(o) >= float32_exact_limit) return {};
-      fits = fits && sums[static_cast<std::size_t>(o)] + row_product(o) < float32_exact_limit;
-    }
-    if (!fits) {
-      blocks.emplace_back(begin, row);
+    const auto add_row = [&] {
+      for (std::size_t o = 0; o < sums.size(); ++o) sums[o].add(centred[static_cast<std::size_t>(row * out) + o], input);
+      return std::ranges::all_of(sums, exact);
+    };
+    if (!add_row()) {
+      if (row > begin) blocks.emplace_back(begin, row);
       begin = row;
-      std::fill(sums.begin(), sums.end(), 0);
+      std::ranges::fill(sums, ChannelBounds());
+      if (!add_row()) return {};
     }
-    for (Index o = 0; o < out; ++o) sums[static_cast<std::size_t>(o)] += row_product(o);
   }
-  if (k > begin) blocks.emplace_back(begin, k);
+  blocks.emplace_back(begin, k);
   return blocks;
 }
 

@@ -18,7 +18,7 @@ LayerCertificate certify(const InferenceGraph& graph, const GraphNode& node) {
   bool upwards = true;
   for (std::size_t c = 0; c < bounds.size(); ++c) {
     result.int32_safe = result.int32_safe && fits_int32(bounds[c], bias[c]);
-    result.float32_exact = result.float32_exact && bounds[c].magnitude < float32_exact_limit;
+    result.float32_exact = result.float32_exact && bounds[c].magnitude() < float32_exact_limit;
     const std::int64_t up = bounds[c].highest + bias[c], down = -(bounds[c].lowest + bias[c]);
     if (c > 0 && std::max(up, down) <= result.worst_accumulator) continue;
     result.worst_accumulator = std::max(up, down);

@@ -55,7 +55,7 @@ PreparedLayer::PreparedLayer(const IntegerWeights& weights, const Grid& input, b
     : out(weights.codes.dim(-1)), centred(centred_weights(weights)) {
   k = weights.codes.size() / out;
   if (!float_products) return;
-  blocks = exact_blocks(centred, k, out, centred_range(input).magnitude());
+  blocks = exact_blocks(centred, k, out, centred_range(input));
   if (!blocks.empty()) centred_float.assign(centred.begin(), centred.end());
 }
 

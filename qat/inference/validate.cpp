@@ -145,7 +145,8 @@ class NodeCheck {
   void check(const IntegerGlobalAveragePool2D& op) const {
     check_global_average();
     check_clamp(op.clamp_lo, op.clamp_hi);
-    const std::int64_t most = input().shape[0] * input().shape[1] * centred_range(*input().grid).magnitude();
+    const CentredRange range = centred_range(*input().grid);
+    const std::int64_t most = input().shape[0] * input().shape[1] * std::max(range.hi, -range.lo);
     if (most > std::numeric_limits<std::int32_t>::max()) complain<ValueError>("the sum can reach ", most, ", which does not fit int32");
   }
   void check(const IntegerTable& op) const {
