@@ -1,5 +1,6 @@
 #include <bitgrad/qat/inference/verify.hpp>
 
+#include <algorithm>
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
@@ -8,6 +9,7 @@
 #include <bitgrad/qat/inference/accumulator.hpp>
 #include <bitgrad/qat/inference/builder.hpp>
 #include <bitgrad/qat/inference/names.hpp>
+#include <bitgrad/qat/inference/training_forward.hpp>
 
 namespace bitgrad {
 namespace {
@@ -120,9 +122,10 @@ std::vector<Tensor> aligned(const InferenceGraph& graph, const InferenceGraph& l
 
 VerifyReport Verification::run(const Tensor& images, Index batch, Model* model, bool training_forward) {
   if (batch < 1) fail<ValueError>("verify: a batch of ", batch, ", expected at least 1");
-  static_cast<void>(training_forward);
   std::optional<InferenceGraph> live;
+  std::optional<inference::TrainingForward> layers;
   if (model) live = convert2inferable(*model);
+  if (model && training_forward) layers.emplace(*model, graph_);
   report_.samples = images.dim(0);
   for (Index begin = 0; begin < images.dim(0); begin += batch) {
     const Tensor x = images.rows(begin, std::min(begin + batch, images.dim(0)));
@@ -131,7 +134,9 @@ VerifyReport Verification::run(const Tensor& images, Index batch, Model* model, 
     if (live) compare("evaluate", expected, aligned(graph_, *live, live->run_all(x)));
     compare("engine", expected, graph_.run_all(x));
     run_integer_engine(expected);
+    if (layers) layers->compare(x, expected);
   }
+  if (layers) report_.training_forward = layers->agreements();
   return report_;
 }
 

@@ -1,6 +1,7 @@
 #include <catch2/catch.hpp>
 
 #include <filesystem>
+#include <fstream>
 #include <functional>
 
 #include <bitgrad/core/io/file.hpp>
@@ -15,7 +16,7 @@ using support::TemporaryDirectory;
 
 namespace {
 
-std::string text_of(const std::string& path) { return io::read_text_file(path); }
+std::string text_of(const io::Path& path) { return io::read_text_file(path); }
 
 /// A graph with every kind of node: the integer operations and the float ones.
 InferenceGraph varied_graph() {
@@ -74,7 +75,18 @@ InferenceGraph varied_graph() {
 
 /// A saved graph, one of whose files is then spoiled.
 struct Saved {
-  Saved() { varied_graph().save(folder.path().string()); }
+  Saved() {
+    static const auto files = [] {
+      const TemporaryDirectory saved;
+      varied_graph().save(saved.path().string());
+      return std::pair(text_of(saved / "graph.json"), io::read_file(saved / "graph.npz"));
+    }();
+    write(json(), files.first);
+    write(npz(), text(files.second));
+  }
+  static std::string_view text(const io::Bytes& bytes) { return {reinterpret_cast<const char*>(bytes.data()), bytes.size()}; }
+  /// Plain writing: what is spoiled here need not reach the disk.
+  static void write(const std::string& path, std::string_view content) { std::ofstream(path, std::ios::binary) << content; }
   std::string json() const { return (folder.path() / "graph.json").string(); }
   std::string npz() const { return (folder.path() / "graph.npz").string(); }
   InferenceGraph load() const { return InferenceGraph::load(folder.path().string()); }
@@ -85,7 +97,7 @@ struct Saved {
     const std::size_t at = text.find(from);
     INFO("looking for " << from << " in\n" << text);
     REQUIRE(at != std::string::npos);
-    io::write_file_atomically(json(), text.replace(at, from.size(), to));
+    write(json(), text.replace(at, from.size(), to));
   }
 
   TemporaryDirectory folder;
@@ -112,7 +124,7 @@ TEST_CASE("a saved graph loads to the same graph") {
 
 TEST_CASE("random graphs survive the round trip") {
   const TemporaryDirectory folder;
-  for (unsigned seed = 400; seed < 430; ++seed) {
+  for (unsigned seed = 400; seed < 408; ++seed) {
     const InferenceGraph graph = RandomNetwork(seed, seed % 2 ? 16 : 8).build();
     graph.save(folder.path().string());
     const InferenceGraph loaded = InferenceGraph::load(folder.path().string());
@@ -123,7 +135,13 @@ TEST_CASE("random graphs survive the round trip") {
 }
 
 TEST_CASE("the same graph gives the same bytes, again after loading") {
-  const Saved first, second;
+  const Saved first;
+  struct {
+    TemporaryDirectory folder;
+    std::string json() const { return folder / "graph.json"; }
+    std::string npz() const { return folder / "graph.npz"; }
+  } second;
+  varied_graph().save(second.folder.path().string());
   CHECK(text_of(first.json()) == text_of(second.json()));
   CHECK(io::read_file(first.npz()) == io::read_file(second.npz()));
   const TemporaryDirectory again;
@@ -168,13 +186,13 @@ TEST_CASE("files of two graphs are never mixed, damaged arrays never read") {
   const Saved truncated;
   io::Bytes bytes = io::read_file(truncated.npz());
   bytes.resize(bytes.size() / 2);
-  io::write_file_atomically(truncated.npz(), bytes);
+  Saved::write(truncated.npz(), Saved::text(bytes));
   CHECK_THROWS_AS(truncated.load(), IoError);
 
   const Saved flipped;
   bytes = io::read_file(flipped.npz());
   bytes[bytes.size() / 3] ^= std::byte{1};
-  io::write_file_atomically(flipped.npz(), bytes);
+  Saved::write(flipped.npz(), Saved::text(bytes));
   CHECK_THROWS_AS(flipped.load(), IoError);
 
   const Saved missing;
@@ -186,7 +204,7 @@ TEST_CASE("a truncated graph.json is refused wherever it ends") {
   const Saved saved;
   const std::string text = text_of(saved.json());
   for (std::size_t length = 0; length + 2 < text.size(); length += 97) {
-    io::write_file_atomically(saved.json(), std::string_view(text).substr(0, length));
+    Saved::write(saved.json(), std::string_view(text).substr(0, length));
     CHECK_THROWS_AS(saved.load(), IoError);
   }
 }
@@ -236,7 +254,7 @@ TEST_CASE("arrays must be those of the nodes") {
     const Saved saved;
     NamedTensors arrays = io::read_npz(saved.npz());
     change(arrays);
-    io::write_npz(saved.npz(), arrays);
+    Saved::write(saved.npz(), Saved::text(io::format_npz(arrays)));
     // Make the two files belong together again.
     try {
       saved.load();
