@@ -19,10 +19,10 @@ inline std::vector<std::byte> gzipped(std::span<const std::byte> bytes) {
   stream.next_out = reinterpret_cast<Bytef*>(out.data());
   stream.avail_out = static_cast<uInt>(out.size());
   const int status = deflate(&stream, Z_FINISH);
-  out.resize(out.size() - stream.avail_out);
+  const std::size_t unused = stream.avail_out;
   deflateEnd(&stream);
   if (status != Z_STREAM_END) throw std::runtime_error("deflate");
-  return out;
+  return {out.begin(), out.end() - static_cast<std::ptrdiff_t>(unused)};
 }
 
 }  // namespace support

@@ -5,6 +5,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <fstream>
+
 #include <bitgrad/core/error.hpp>
 #include <bitgrad/core/io/file.hpp>
 #include "support/temporary_directory.hpp"
@@ -73,6 +75,21 @@ TEST_CASE("two writers of one file do not disturb each other") {
   CHECK_THROWS_WITH(first.write("more"), Contains("already committed"));
   CHECK_THROWS_AS(first.commit(), StateError);
   CHECK(directory.names() == std::vector<std::string>{"f"});
+}
+
+TEST_CASE("what a killed process left behind is not written into") {
+  const TemporaryDirectory directory;
+  std::string name;
+  {
+    const AtomicFile first(directory / "f");
+    name = directory.names().at(0);  // f.PROCESS.NUMBER.tmp
+  }
+  const std::size_t dot = name.find('.', 2) + 1;
+  const std::string next = name.substr(0, dot) + std::to_string(std::stoi(name.substr(dot)) + 1) + ".tmp";
+  std::ofstream(directory / next) << "left behind";
+  write_file_atomically(directory / "f", "new");
+  CHECK(read_text_file(directory / next) == "left behind");
+  CHECK(read_text_file(directory / "f") == "new");
 }
 
 TEST_CASE("a full disk is reported and leaves nothing behind") {
