@@ -1,0 +1,92 @@
+// The training loop, for float and for quantized models.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include <bitgrad/autograd/optimizer.hpp>
+#include <bitgrad/autograd/schedule.hpp>
+#include <bitgrad/core/data/loader.hpp>
+#include <bitgrad/layers/model.hpp>
+#include <bitgrad/qat/checkpoint.hpp>
+#include <bitgrad/qat/training_options.hpp>
+
+namespace bitgrad {
+
+/// Training met a number that is not finite. The message says in which epoch and step and where it first appeared.
+class DivergenceError : public Error {
+ public:
+  using Error::Error;
+};
+
+/// Where training is, after a step.
+struct Progress {
+  std::int64_t epoch = 0;        ///< counted from 1
+  std::int64_t epochs = 0;
+  Index batch = 0;               ///< batches of the epoch that are done
+  Index batches = 0;
+  double loss = 0;               ///< mean of the epoch so far
+  double accuracy = 0;           ///< share of the epoch's samples so far that the training forward got right, in [0, 1]
+  double images_per_second = 0;
+  double seconds_left = 0;       ///< until the last epoch ends
+};
+
+/// An epoch that is done.
+struct EpochResult {
+  std::int64_t epoch = 0;        ///< counted from 1
+  double loss = 0;               ///< mean over the samples
+  double accuracy = 0;           ///< of the training forward while it learned, in [0, 1]: for accuracy evaluate the model
+  double learning_rate = 0;      ///< of the last step
+  double images_per_second = 0;
+  double seconds = 0;
+};
+
+struct TrainingCallbacks {
+  std::function<void(const Progress&)> step;       ///< after every step
+  std::function<void(const EpochResult&)> epoch;   ///< after every epoch: evaluate, save a checkpoint
+};
+
+/// Trains a built model to minimise the cross entropy of its logits. Deterministic: the order of samples depends on seed
+/// and epoch, randomness in layers on seed and step, so that a trainer restored from a checkpoint continues to the byte.
+class Trainer {
+ public:
+  /// The model must outlive the trainer. StateError when it is not built, ShapeError when it does not take the images,
+  /// ValueError naming the option that is out of range.
+  Trainer(Model& model, data::Dataset train, TrainingOptions options);
+
+  /// Trains from where it is to the last epoch. Throws DivergenceError when a loss, gradient or parameter is not finite; the
+  /// model is then of no more use, and the epoch callback was not called for this epoch.
+  void fit(const TrainingCallbacks& callbacks = {});
+
+  const TrainingOptions& options() const { return options_; }
+  std::int64_t epochs_done() const { return epoch_; }
+  std::int64_t steps_done() const { return step_; }
+  /// Writes epoch, step, seed, state and optimizer of a checkpoint; the other fields are the caller's.
+  void store(Checkpoint& checkpoint) const;
+  /// Continues from there. The model must have the state_dict of the checkpoint, which is loaded.
+  void restore(const Checkpoint& checkpoint);
+
+ private:
+  struct Running;
+  void train_epoch(Running& running, const TrainingCallbacks& callbacks);
+  void train_step(const data::Batch& batch, Running& running);
+  bool batch_norm_frozen() const;
+  [[noreturn]] void explain_loss(double loss, const data::Batch& batch, const Context& context);
+  void require_finite_gradients() const;
+  void require_finite_parameters() const;
+
+  Model& model_;
+  TrainingOptions options_;
+  data::Loader loader_;
+  std::unique_ptr<Optimizer> optimizer_;
+  Schedule schedule_;
+  std::int64_t epoch_ = 0;
+  std::int64_t step_ = 0;
+};
+
+/// Trainer(model, train, options).fit(callbacks).
+void fit(Model& model, const data::Dataset& train, const TrainingOptions& options, const TrainingCallbacks& callbacks = {});
+
+}  // namespace bitgrad

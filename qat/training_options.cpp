@@ -1,0 +1,71 @@
+#include <bitgrad/qat/training_options.hpp>
+
+#include <algorithm>
+#include <cmath>
+#include <nlohmann/json.hpp>
+
+#include <bitgrad/core/error.hpp>
+#include <bitgrad/core/suggest.hpp>
+
+namespace bitgrad {
+namespace {
+
+/// Steps of quantization-aware training start near a minimum: a rate for a fresh model would leave it.
+constexpr double quantized_rate_factor = 0.5;
+
+void require_range(std::string_view name, double value, double low, double high, std::string_view expected) {
+  if (!(value >= low && value <= high)) fail<ValueError>("training: ", name, " is ", value, ", expected ", expected);
+}
+
+void require_name(std::string_view what, const std::string& name, const std::vector<std::string>& names) {
+  if (std::ranges::find(names, name) == names.end()) throw ValueError(unknown_name(what, name, names));
+}
+
+}  // namespace
+
+std::vector<std::string> optimizer_names() { return {"adam", "sgd"}; }
+
+std::vector<std::string> schedule_names() { return {"constant", "cosine", "step"}; }
+
+double default_learning_rate(std::string_view optimizer) { return optimizer == "sgd" ? 0.05 : 2e-3; }
+
+TrainingOptions quantized_training(TrainingOptions base) {
+  base.learning_rate = quantized_rate_factor * default_learning_rate(base.optimizer);
+  base.frozen_batch_norm = 1.0 / 3;
+  return base;
+}
+
+std::string TrainingOptions::to_json() const {
+  const nlohmann::ordered_json json = {{"epochs", epochs},
+                                       {"batch", batch},
+                                       {"optimizer", optimizer},
+                                       {"learning_rate", learning_rate},
+                                       {"qparams_rate", qparams_rate},
+                                       {"schedule", schedule},
+                                       {"warmup_epochs", warmup_epochs},
+                                       {"weight_decay", weight_decay},
+                                       {"momentum", momentum},
+                                       {"gradient_clip", gradient_clip},
+                                       {"label_smoothing", label_smoothing},
+                                       {"frozen_batch_norm", frozen_batch_norm},
+                                       {"seed", seed}};
+  return json.dump();
+}
+
+void validate(const TrainingOptions& options) {
+  constexpr double any = 1e300;
+  require_name("optimizer", options.optimizer, optimizer_names());
+  require_name("schedule", options.schedule, schedule_names());
+  if (options.epochs < 0) fail<ValueError>("training: epochs is ", options.epochs, ", expected 0 or more");
+  if (options.batch < 1) fail<ValueError>("training: batch is ", options.batch, ", expected at least 1");
+  require_range("learning_rate", options.learning_rate, 1e-300, any, "a positive number");
+  require_range("qparams_rate", options.qparams_rate, 0, any, "0 or more");
+  require_range("warmup_epochs", options.warmup_epochs, 0, any, "0 or more");
+  require_range("weight_decay", options.weight_decay, 0, any, "0 or more");
+  require_range("momentum", options.momentum, 0, std::nextafter(1.0, 0.0), "at least 0 and less than 1");
+  require_range("gradient_clip", options.gradient_clip, 0, any, "0 (no limit) or more");
+  require_range("label_smoothing", options.label_smoothing, 0, std::nextafter(1.0, 0.0), "at least 0 and less than 1");
+  require_range("frozen_batch_norm", options.frozen_batch_norm, 0, 1, "0 to 1");
+}
+
+}  // namespace bitgrad

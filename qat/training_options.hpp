@@ -1,0 +1,46 @@
+// How a model is trained, as plain data.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <bitgrad/core/shape.hpp>
+
+namespace bitgrad {
+
+/// The defaults are those of a float model from scratch.
+struct TrainingOptions {
+  std::int64_t epochs = 1;
+  Index batch = 64;
+  std::string optimizer = "adam";     ///< one of optimizer_names()
+  double learning_rate = 2e-3;        ///< the highest of the schedule
+  double qparams_rate = 1;            ///< learning rate of quantizer parameters, as a factor
+  std::string schedule = "cosine";    ///< one of schedule_names()
+  double warmup_epochs = 0;           ///< the rate rises linearly over these
+  double weight_decay = 0;            ///< of weights; quantizer parameters have none
+  double momentum = 0.9;              ///< of sgd
+  double gradient_clip = 0;           ///< largest norm of all gradients together; 0: no limit
+  double label_smoothing = 0;         ///< in [0, 1)
+  double frozen_batch_norm = 0;       ///< share of the steps, at the end, with frozen batch statistics and quantized biases
+  std::uint64_t seed = 1;             ///< of the order of samples and of randomness in layers
+
+  /// JSON object of all fields; the same options give the same text.
+  std::string to_json() const;
+};
+
+/// `base` with the learning rate and the frozen batch statistics of a model with quantizers that starts from trained weights.
+TrainingOptions quantized_training(TrainingOptions base = {});
+
+/// ValueError naming the option that is out of range, its value and what was expected.
+void validate(const TrainingOptions& options);
+
+/// "adam", "sgd".
+std::vector<std::string> optimizer_names();
+/// "constant"; "cosine", to zero; "step", to a tenth after one half and again after three quarters of the steps.
+std::vector<std::string> schedule_names();
+/// Of a float model from scratch.
+double default_learning_rate(std::string_view optimizer);
+
+}  // namespace bitgrad
