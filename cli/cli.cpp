@@ -1,0 +1,72 @@
+#include <bitgrad/cli/cli.hpp>
+
+#include <CLI/App.hpp>
+#include <CLI/Config.hpp>
+#include <CLI/Formatter.hpp>
+#include <iostream>
+#include <regex>
+#include <string>
+#include <vector>
+
+#include <bitgrad/cli/commands.hpp>
+#include <bitgrad/core/suggest.hpp>
+
+namespace bitgrad::cli {
+namespace {
+
+constexpr const char* examples = R"(Examples:
+  bitgrad train --data fashion-mnist --model fashion_cnn --epochs 8 --out runs/float
+  bitgrad train --data fashion-mnist --from runs/float/float.safetensors --epochs 0 --qat-epochs 4 \
+      --weights lsq:4 --activations lsq:4 --out runs/w4a4
+  bitgrad verify runs/w4a4 --data fashion-mnist
+  bitgrad table runs/float runs/w4a4
+  bitgrad SUBCOMMAND --help)";
+
+/// Whatever goes wrong is one line, for people and for scripts.
+int report(const std::string& text, int code) {
+  std::cerr << "bitgrad: error: " << std::regex_replace(text, std::regex("\\s*\n\\s*"), " ") << std::endl;
+  return code;
+}
+
+/// What the parser found wrong; for a subcommand or option that does not exist, with the nearest that does.
+std::string explain(const CLI::App& program, const CLI::ParseError& error) {
+  const std::vector<std::string> strangers = program.remaining(true);
+  if (strangers.empty()) return error.what();
+  const std::vector<CLI::App*> chosen = program.get_subcommands();
+  const bool is_option = strangers.front().starts_with('-');
+  std::vector<std::string> names;
+  if (is_option) {
+    for (const CLI::Option* option : (chosen.empty() ? &program : chosen.front())->get_options())
+      for (const std::string& name : option->get_lnames()) names.push_back("--" + name);
+    return unknown_name("option", strangers.front(), names);
+  }
+  if (!chosen.empty()) return error.what();
+  for (const CLI::App* command : program.get_subcommands(nullptr)) names.push_back(command->get_name());
+  return unknown_name("subcommand", strangers.front(), names);
+}
+
+}  // namespace
+
+int run(int argc, const char* const* argv) {
+  CLI::App program("Trains small quantized networks and turns them into integers with the same numbers.", "bitgrad");
+  program.set_version_flag("--version", "bitgrad " BITGRAD_VERSION);
+  program.require_subcommand(1);
+  program.footer(examples);
+  add_train_command(program);
+  add_verify_command(program);
+  add_infer_command(program);
+  add_table_command(program);
+  try {
+    program.parse(argc, argv);
+    return 0;
+  } catch (const CLI::ParseError& error) {
+    if (error.get_exit_code() == 0) return program.exit(error);  // --help and --version
+    return report(explain(program, error) + "; see bitgrad --help and bitgrad SUBCOMMAND --help", 2);
+  } catch (const UsageError& error) {
+    return report(error.what(), 2);
+  } catch (const std::exception& error) {
+    return report(error.what(), 1);
+  }
+}
+
+}  // namespace bitgrad::cli

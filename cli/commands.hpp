@@ -1,0 +1,23 @@
+// The subcommands: each adds itself with its options, help and callback to the program.
+#pragma once
+
+#include <bitgrad/core/error.hpp>
+
+namespace CLI {
+class App;
+}
+
+namespace bitgrad::cli {
+
+/// Arguments that are wrong whatever the files hold: exit code 2.
+class UsageError : public Error {
+ public:
+  using Error::Error;
+};
+
+void add_train_command(CLI::App& program);
+void add_verify_command(CLI::App& program);
+void add_infer_command(CLI::App& program);
+void add_table_command(CLI::App& program);
+
+}  // namespace bitgrad::cli

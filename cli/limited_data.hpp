@@ -1,0 +1,16 @@
+// The data that --data and --limit name.
+#pragma once
+
+#include <string>
+
+#include <bitgrad/core/data/find.hpp>
+
+namespace bitgrad::cli {
+
+/// UsageError with the nearest name for a data set that is neither known nor a directory; IoError for one that is not there.
+void require_dataset(const std::string& name_or_path);
+
+/// The split, or its first `limit` samples when limit is positive.
+data::Dataset load_limited(const std::string& name_or_path, data::Split split, Index limit);
+
+}  // namespace bitgrad::cli

@@ -1,0 +1,63 @@
+#include <bitgrad/cli/metrics.hpp>
+
+#include <filesystem>
+#include <iomanip>
+#include <sstream>
+#include <string_view>
+
+#include <bitgrad/core/error.hpp>
+
+namespace bitgrad::cli {
+namespace {
+
+constexpr std::string_view header =
+    "stage,epoch,train_loss,train_accuracy,test_accuracy,learning_rate,images_per_second,seconds";
+
+std::string format(const EpochMetrics& row) {
+  std::ostringstream line;
+  line << row.stage << ',' << row.epoch << std::setprecision(6) << ',' << row.train_loss << ',' << row.train_accuracy << ','
+       << row.test_accuracy << ',' << row.learning_rate << ',' << row.images_per_second << ',' << row.seconds;
+  return line.str();
+}
+
+EpochMetrics parse(const std::string& line, const io::Path& path, std::size_t number) {
+  std::istringstream in(line);
+  EpochMetrics row;
+  char comma = 0;
+  std::getline(in, row.stage, ',');
+  in >> row.epoch;
+  for (double* field : {&row.train_loss, &row.train_accuracy, &row.test_accuracy, &row.learning_rate,
+                        &row.images_per_second, &row.seconds})
+    in >> comma >> *field;
+  if (!in || !in.eof() || comma != ',') fail<IoError>(path.string(), ":", number, ": expected ", header, ", found: ", line);
+  return row;
+}
+
+}  // namespace
+
+MetricsFile::MetricsFile(io::Path path) : path_(std::move(path)) {
+  if (!std::filesystem::exists(path_)) return;
+  std::istringstream lines(io::read_text_file(path_));
+  std::string line;
+  if (!std::getline(lines, line) || line != header)
+    fail<IoError>(path_.string(), ":1: expected the header ", header, ", found: ", line);
+  for (std::size_t number = 2; std::getline(lines, line); ++number) rows_.push_back(parse(line, path_, number));
+}
+
+void MetricsFile::resume_after(const std::string& stage, std::int64_t epoch) {
+  std::erase_if(rows_, [&](const EpochMetrics& row) { return row.stage == stage && row.epoch > epoch; });
+  write();
+}
+
+void MetricsFile::add(const EpochMetrics& row) {
+  rows_.push_back(row);
+  write();
+}
+
+void MetricsFile::write() const {
+  std::string text(header);
+  for (const EpochMetrics& row : rows_) text += '\n' + format(row);
+  io::write_file_atomically(path_, text + '\n');
+}
+
+}  // namespace bitgrad::cli

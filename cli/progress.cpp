@@ -1,0 +1,62 @@
+#include <bitgrad/cli/progress.hpp>
+
+#include <unistd.h>
+
+#include <cmath>
+#include <cstdio>
+#include <iostream>
+
+namespace bitgrad::cli {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+constexpr std::chrono::milliseconds refresh{100};
+
+/// printf into a string.
+template <class... Values>
+std::string format(const char* pattern, Values... values) {
+  char buffer[256];
+  const int length = std::snprintf(buffer, sizeof buffer, pattern, values...);
+  return std::string(buffer, static_cast<std::size_t>(std::max(0, std::min<int>(length, sizeof buffer - 1))));
+}
+
+}  // namespace
+
+std::string duration(double seconds) {
+  const auto whole = std::llround(std::max(0.0, seconds));
+  if (whole < 60) return format("%lld s", whole);
+  if (whole < 3600) return format("%lld min %02lld s", whole / 60, whole % 60);
+  return format("%lld h %02lld min", whole / 3600, whole / 60 % 60);
+}
+
+ProgressDisplay::ProgressDisplay(std::string stage) : stage_(std::move(stage)), terminal_(::isatty(STDERR_FILENO) == 1) {}
+
+ProgressDisplay::~ProgressDisplay() { erase_line(); }
+
+void ProgressDisplay::erase_line() {
+  if (shown_ > 0) std::cerr << '\r' << std::string(shown_, ' ') << '\r' << std::flush;
+  shown_ = 0;
+}
+
+void ProgressDisplay::step(const Progress& progress) {
+  if (!terminal_ || Clock::now() < next_) return;
+  next_ = Clock::now() + refresh;
+  const std::string line =
+      format("%s epoch %lld/%lld  batch %lld/%lld  loss %.4f  accuracy %.2f %%  %.0f images/s  %s left", stage_.c_str(),
+             static_cast<long long>(progress.epoch), static_cast<long long>(progress.epochs),
+             static_cast<long long>(progress.batch), static_cast<long long>(progress.batches), progress.loss,
+             100 * progress.accuracy, progress.images_per_second, duration(progress.seconds_left).c_str());
+  const std::size_t rest = shown_ > line.size() ? shown_ - line.size() : 0;
+  std::cerr << '\r' << line << std::string(rest, ' ') << std::flush;
+  shown_ = line.size();
+}
+
+void ProgressDisplay::epoch(const EpochResult& result, std::int64_t epochs, double test_accuracy) {
+  erase_line();
+  std::cout << format("%s epoch %lld/%lld  loss %.4f  training accuracy %.2f %%  test accuracy %.2f %%  %.0f images/s  %s",
+                      stage_.c_str(), static_cast<long long>(result.epoch), static_cast<long long>(epochs), result.loss,
+                      100 * result.accuracy, test_accuracy, result.images_per_second, duration(result.seconds).c_str())
+            << std::endl;
+}
+
+}  // namespace bitgrad::cli

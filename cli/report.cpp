@@ -1,0 +1,68 @@
+#include <bitgrad/cli/report.hpp>
+
+#include <nlohmann/json.hpp>
+
+#include <bitgrad/core/error.hpp>
+#include <bitgrad/core/gemm.hpp>
+#include <bitgrad/core/kernels/isa.hpp>
+
+namespace bitgrad::cli {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+/// Every field with its name, for writing and for reading.
+template <class R, class F>
+void for_each_field(R& report, F&& f) {
+  f("model", report.model);
+  f("data", report.data);
+  f("weights", report.weights);
+  f("activations", report.activations);
+  f("weight_bits", report.weight_bits);
+  f("activation_bits", report.activation_bits);
+  f("epochs", report.epochs);
+  f("qat_epochs", report.qat_epochs);
+  f("float_accuracy", report.float_accuracy);
+  f("quantized_accuracy", report.quantized_accuracy);
+  f("converted_accuracy", report.converted_accuracy);
+  f("codes_compared", report.codes_compared);
+  f("differing_codes", report.differing_codes);
+  f("parameters", report.parameters);
+  f("float_bytes", report.float_bytes);
+  f("quantized_bytes", report.quantized_bytes);
+  f("images_per_second", report.images_per_second);
+  f("seconds", report.seconds);
+  f("seed", report.seed);
+}
+
+}  // namespace
+
+void write_report(const io::Path& path, const Report& report) {
+  Json json = {{"format", "bitgrad.report"}, {"version", 1}};
+  for_each_field(report, [&](const char* name, const auto& value) { json[name] = value; });
+  json["versions"] = {{"bitgrad", BITGRAD_VERSION},
+                      {"compiler", __VERSION__},
+                      {"instruction_set", kernels::name_of(kernels::active_isa())},
+                      {"blas_core", blas_core_name()}};
+  io::write_file_atomically(path, json.dump(2) + "\n");
+}
+
+Report read_report(const io::Path& path) {
+  const Json json = Json::parse(io::read_text_file(path), nullptr, false);
+  if (!json.is_object() || json.value("format", Json()) != "bitgrad.report")
+    fail<IoError>(path.string(), ": no report of bitgrad train");
+  if (json.value("version", Json()) != 1)
+    fail<IoError>(path.string(), ": version of the report is ", json.value("version", Json()).dump(), ", expected 1");
+  Report report;
+  for_each_field(report, [&](const char* name, auto& value) {
+    if (!json.contains(name)) fail<IoError>(path.string(), ": the report lacks \"", name, '"');
+    try {
+      json[name].get_to(value);
+    } catch (const Json::exception&) {
+      fail<IoError>(path.string(), ": ", name, " is ", json[name].dump());
+    }
+  });
+  return report;
+}
+
+}  // namespace bitgrad::cli

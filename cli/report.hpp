@@ -1,0 +1,33 @@
+// report.json: what came out of a run.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include <bitgrad/core/io/file.hpp>
+
+namespace bitgrad::cli {
+
+/// report.json. Accuracies in percent.
+struct Report {
+  std::string model, data;
+  std::string weights, activations;   ///< as given to --weights and --activations
+  int weight_bits = 32, activation_bits = 32;
+  std::int64_t epochs = 0, qat_epochs = 0;
+  double float_accuracy = 0;          ///< of the float model
+  double quantized_accuracy = 0;      ///< of evaluate(model) after quantization-aware training
+  double converted_accuracy = 0;      ///< of the graph, saved and loaded again
+  std::int64_t codes_compared = 0, differing_codes = 0;
+  std::int64_t parameters = 0, float_bytes = 0, quantized_bytes = 0;
+  double images_per_second = 0;       ///< while training, of the last stage
+  double seconds = 0;                 ///< of training, all stages of this run
+  std::uint64_t seed = 0;
+
+  bool quantized() const { return weight_bits < 32 || activation_bits < 32; }
+};
+
+void write_report(const io::Path& path, const Report& report);
+/// IoError naming the file and the field that is missing or malformed.
+Report read_report(const io::Path& path);
+
+}  // namespace bitgrad::cli

@@ -1,0 +1,30 @@
+#include <bitgrad/cli/run_directory.hpp>
+
+#include <filesystem>
+#include <system_error>
+
+#include <bitgrad/core/error.hpp>
+
+namespace bitgrad::cli {
+
+namespace fs = std::filesystem;
+
+void RunDirectory::create() const {
+  std::error_code error;
+  fs::create_directories(path, error);
+  if (error) fail<IoError>("cannot create the directory ", path, ": ", error.message());
+  if (!fs::is_directory(path)) fail<IoError>("cannot create the directory ", path, ": there is a file of that name");
+}
+
+bool RunDirectory::clear() const {
+  bool found = fs::exists(float_checkpoint());
+  for (const io::Path& file :
+       {report(), quantized_checkpoint(), metrics(), graph() / "graph.json", graph() / "graph.npz", graph()}) {
+    std::error_code error;
+    found = fs::remove(file, error) || found;
+    if (error) fail<IoError>("cannot remove ", file, " of an earlier run: ", error.message());
+  }
+  return found;
+}
+
+}  // namespace bitgrad::cli

@@ -1,0 +1,101 @@
+// bitgrad table
+#include <CLI/App.hpp>
+#include <algorithm>
+#include <cstdio>
+#include <iostream>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <bitgrad/cli/commands.hpp>
+#include <bitgrad/cli/report.hpp>
+#include <bitgrad/cli/run_directory.hpp>
+
+namespace bitgrad::cli {
+namespace {
+
+constexpr const char* help = R"(Accuracy is that of the converted graph on the test images. The change is in percentage points against the baseline:
+the run given by --baseline, or else the last float run of the table.
+
+Examples:
+    bitgrad table runs/float runs/float-longer runs/w8a8 runs/w4a4
+    bitgrad table runs/w8a8 runs/w4a4 --baseline runs/float)";
+
+struct Run {
+  std::string name;
+  Report report;
+};
+
+using Row = std::vector<std::string>;
+
+std::string format(const char* pattern, double value) {
+  char text[64];
+  std::snprintf(text, sizeof text, pattern, value);
+  return text;
+}
+
+Run read_run(const std::string& directory) {
+  const io::Path path = io::Path(directory).lexically_normal();
+  const std::string name = (path.has_filename() ? path : path.parent_path()).filename().string();
+  return {name.empty() ? directory : name, read_report(RunDirectory{path}.report())};
+}
+
+std::string bits(int count) { return count == 32 ? "float" : std::to_string(count); }
+
+Row row_of(const Run& run, const std::optional<Run>& baseline) {
+  const Report& report = run.report;
+  const double change = baseline ? report.converted_accuracy - baseline->report.converted_accuracy : 0;
+  return {run.name,
+          report.quantized() ? bits(report.weight_bits) + " / " + bits(report.activation_bits) : "float",
+          format("%.2f %%", report.converted_accuracy),
+          baseline ? format("%+.2f", change) : "",
+          format("%.1f KiB", static_cast<double>(report.quantized_bytes) / 1024),
+          report.codes_compared > 0 ? std::to_string(report.differing_codes) : "-",
+          format("%.1f", report.seconds)};
+}
+
+/// Columns as wide as their widest cell; the first to the left, the others to the right.
+void print(const std::vector<Row>& rows) {
+  std::vector<std::size_t> widths(rows.front().size());
+  for (const Row& row : rows)
+    for (std::size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], row[i].size());
+  for (const Row& row : rows) {
+    std::string line = row[0] + std::string(widths[0] - row[0].size(), ' ');
+    for (std::size_t i = 1; i < row.size(); ++i) line += "  " + std::string(widths[i] - row[i].size(), ' ') + row[i];
+    std::cout << line << '\n';
+  }
+}
+
+struct TableCommand {
+  std::vector<std::string> directories;
+  std::string baseline;
+
+  void run() const {
+    std::vector<Run> runs;
+    for (const std::string& directory : directories) runs.push_back(read_run(directory));
+    std::optional<Run> reference;
+    for (const Run& each : runs)
+      if (!each.report.quantized()) reference = each;
+    if (!baseline.empty()) reference = read_run(baseline);
+
+    std::vector<Row> rows{{"run", "bits W / A", "accuracy", "change", "size", "differing codes", "seconds"}};
+    for (const Run& each : runs) rows.push_back(row_of(each, reference));
+    print(rows);
+    if (reference) std::cout << "change: percentage points against " << reference->name << '\n';
+    std::cout << std::flush;
+  }
+};
+
+}  // namespace
+
+void add_table_command(CLI::App& program) {
+  CLI::App* command = program.add_subcommand("table", "Compare runs in one table");
+  command->footer(help);
+  const auto options = std::make_shared<TableCommand>();
+  command->add_option("RUN_DIR", options->directories, "Directories that bitgrad train wrote")->required();
+  command->add_option("--baseline", options->baseline, "The run that the others are compared with")->type_name("DIR");
+  command->callback([options] { options->run(); });
+}
+
+}  // namespace bitgrad::cli

@@ -1,0 +1,38 @@
+// bitgrad train
+#include <CLI/App.hpp>
+#include <memory>
+
+#include <bitgrad/cli/commands.hpp>
+#include <bitgrad/cli/train_arguments.hpp>
+#include <bitgrad/cli/training_run.hpp>
+
+namespace bitgrad::cli {
+namespace {
+
+constexpr const char* help = R"(DIR receives float.safetensors and quantized.safetensors (checkpoints, every epoch), graph/ (the
+frozen integers: graph.json and graph.npz), metrics.csv (a row per epoch) and report.json.
+A SPEC names the quantizer, its bits and its grid: lsq:4, lsq:8:pot, mct-ste:4:uniform, mct-lsq:8:symmetric:per-tensor.
+
+Examples:
+  Train a float model:
+    bitgrad train --data fashion-mnist --model fashion_cnn --epochs 8 --out runs/float
+  Quantize it to 4 bits and train 4 epochs more:
+    bitgrad train --from runs/float/float.safetensors --qat-epochs 4 --weights lsq:4 --activations lsq:4 --out runs/w4a4
+  Both in one go, 2-bit weights on power-of-two grids:
+    bitgrad train --model lenet5 --epochs 3 --qat-epochs 3 --weights lsq:2:pot --activations lsq:4 --out runs/pot
+  Calibrate only, without training:
+    bitgrad train --from runs/float/float.safetensors --weights lsq:8 --activations lsq:8 --out runs/calibrated
+  Continue after an interruption, with the same options:
+    bitgrad train --model lenet5 --epochs 3 --out runs/lenet5 --resume)";
+
+}  // namespace
+
+void add_train_command(CLI::App& program) {
+  CLI::App* command = program.add_subcommand("train", "Train a model, quantize it, convert it and verify it");
+  command->footer(help);
+  const auto options = std::make_shared<TrainOptions>();
+  options->declare(*command);
+  command->callback([options] { TrainingRun(options->resolve()).run(); });
+}
+
+}  // namespace bitgrad::cli

@@ -1,0 +1,121 @@
+#include <bitgrad/cli/train_arguments.hpp>
+
+#include <CLI/App.hpp>
+#include <algorithm>
+
+#include <bitgrad/cli/commands.hpp>
+#include <bitgrad/cli/limited_data.hpp>
+#include <bitgrad/core/suggest.hpp>
+#include <bitgrad/layers/models/models.hpp>
+
+namespace bitgrad::cli {
+namespace {
+
+constexpr std::int64_t default_epochs = 8;
+constexpr const char* default_quantizer = "lsq:8";
+
+std::string joined(const std::vector<std::string>& names) {
+  std::string text;
+  for (const std::string& name : names) text += (text.empty() ? "" : ", ") + name;
+  return text;
+}
+
+void require_known(std::string_view what, const std::string& name, const std::vector<std::string>& names) {
+  if (std::ranges::find(names, name) == names.end()) throw UsageError(unknown_name(what, name, names));
+}
+
+std::optional<QuantizerSpec> parse(const char* option, const std::string& spec) {
+  try {
+    return parse_quantizer_spec(spec);
+  } catch (const ValueError& error) {
+    fail<UsageError>(option, " ", spec, ": ", error.what());
+  }
+}
+
+}  // namespace
+
+void TrainOptions::declare(CLI::App& command) {
+  const auto number = [&](const char* name, auto& value, const char* text) {
+    return command.add_option(name, value, text)->capture_default_str();
+  };
+  const std::string spec = "none or NAME:BITS[:pot|symmetric|uniform][:per-tensor]";
+
+  command.option_defaults()->take_last();
+  given.data = "fashion-mnist";
+  command.add_option("--data", given.data, "Data set: fashion-mnist, mnist, or a directory with IDX files")
+      ->type_name("NAME|PATH")->capture_default_str()->group("The job");
+  command.add_option("--model", given.model, "Model: " + joined(models::names()) + " (with --from: the checkpoint's)")
+      ->type_name("NAME")->group("The job");
+  command.add_option("--out", given.out, "Directory for checkpoints, graph, metrics and report")
+      ->type_name("DIR")->required()->group("The job");
+  command.add_option("--from", given.from, "Start from a float checkpoint instead of random weights")
+      ->type_name("FILE")->group("The job");
+  command.add_flag("--resume", given.resume, "Continue the run in --out; all other options as before")->group("The job");
+  command.add_option("--epochs", epochs, "Epochs of float training (8, with --from 0)")->type_name("N")->group("The job");
+  number("--seed", training.seed, "Seed of weights, order and randomness")->type_name("S")->group("The job");
+  number("--threads", given.threads, "Threads; 0: one per processor. Results do not depend on it")
+      ->type_name("T")->group("The job");
+  number("--limit", given.limit, "Use only the first N training and N test images; 0: all")->type_name("N")->group("The job");
+
+  const char* group = "Quantization";
+  number("--qat-epochs", qat_epochs, "Epochs with quantizers, after float training")->type_name("N")->group(group);
+  command.add_option("--weights", weights, "Quantizer of the weights: " + spec)->type_name("SPEC")->group(group);
+  command.add_option("--activations", activations, "Quantizer of the activations: " + spec)->type_name("SPEC")->group(group);
+  number("--first-last-bits", given.quantization.first_last_bits, "Bits of the first and last layer; 0: as the others")
+      ->type_name("N")->group(group);
+  number("--calibration", given.calibration, "Training images that quantizers are calibrated on")->type_name("N")->group(group);
+
+  group = "Training";
+  number("--batch", training.batch, "Images per step")->type_name("N")->group(group);
+  number("--optimizer", training.optimizer, joined(optimizer_names()).c_str())->type_name("NAME")->group(group);
+  command.add_option("--lr", learning_rate, "Highest learning rate of float training")->type_name("X")->group(group);
+  command.add_option("--qat-lr", qat_learning_rate, "The same with quantizers")->type_name("X")->group(group);
+  command.add_option("--qparams-rate", qparams_rate, "Learning rate of quantizer parameters, as a factor of --qat-lr")
+      ->type_name("X")->group(group);
+  number("--schedule", training.schedule, joined(schedule_names()).c_str())->type_name("NAME")->group(group);
+  number("--warmup-epochs", training.warmup_epochs, "Epochs over which the learning rate rises")->type_name("X")->group(group);
+  number("--momentum", training.momentum, "Momentum of sgd")->type_name("X")->group(group);
+  number("--weight-decay", training.weight_decay, "Weight decay")->type_name("X")->group(group);
+  number("--gradient-clip", training.gradient_clip, "Largest norm of all gradients; 0: any")->type_name("X")->group(group);
+  number("--label-smoothing", training.label_smoothing, "Share of the target spread over all classes")
+      ->type_name("X")->group(group);
+}
+
+void TrainOptions::choose_quantizers(TrainArguments& arguments) const {
+  const bool wanted = qat_epochs > 0 || weights || activations;
+  const std::string unsaid = wanted ? default_quantizer : "none";
+  arguments.quantization.weights = parse("--weights", weights.value_or(unsaid));
+  arguments.quantization.activations = parse("--activations", activations.value_or(unsaid));
+  if (qat_epochs > 0 && !arguments.quantizes())
+    fail<UsageError>("--qat-epochs ", qat_epochs, " with --weights none --activations none: there is nothing to quantize");
+}
+
+TrainArguments TrainOptions::resolve() const {
+  TrainArguments arguments = given;
+  require_dataset(given.data);
+  if (given.model.empty() && given.from.empty()) throw UsageError("--model is required, one of " + joined(models::names()));
+  if (!given.model.empty()) require_known("model", given.model, models::names());
+  require_known("optimizer", training.optimizer, optimizer_names());
+  require_known("schedule", training.schedule, schedule_names());
+  if (given.threads < 0 || given.threads > 256) fail<UsageError>("--threads is ", given.threads, ", expected 0 to 256");
+  if (given.limit < 0) fail<UsageError>("--limit is ", given.limit, ", expected 0 (all images) or more");
+  if (given.calibration < 1) fail<UsageError>("--calibration is ", given.calibration, ", expected at least 1");
+  choose_quantizers(arguments);
+
+  arguments.float_training = training;
+  arguments.float_training.learning_rate = learning_rate.value_or(default_learning_rate(training.optimizer));
+  arguments.float_training.epochs = epochs.value_or(given.from.empty() ? default_epochs : 0);
+  arguments.quantized_training = quantized_training(training);
+  arguments.quantized_training.epochs = qat_epochs;
+  if (qat_learning_rate) arguments.quantized_training.learning_rate = *qat_learning_rate;
+  if (qparams_rate) arguments.quantized_training.qparams_rate = *qparams_rate;
+  try {
+    validate(arguments.float_training);
+    validate(arguments.quantized_training);
+  } catch (const ValueError& error) {
+    throw UsageError(error.what());
+  }
+  return arguments;
+}
+
+}  // namespace bitgrad::cli

@@ -1,0 +1,51 @@
+// What `bitgrad train` was asked to do.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include <bitgrad/qat/quantization_aware_training.hpp>
+#include <bitgrad/qat/trainer.hpp>
+
+namespace CLI {
+class App;
+}
+
+namespace bitgrad::cli {
+
+/// The job, complete and checked.
+struct TrainArguments {
+  std::string data;
+  std::string model;                 ///< empty: that of --from
+  std::string from;                  ///< a float checkpoint to start with; empty: from scratch
+  std::string out;
+  bool resume = false;
+  int threads = 0;                   ///< 0: as many as there are processors
+  Index limit = 0;                   ///< use only the first images of both splits; 0: all
+  Index calibration = 512;           ///< training images that quantizers are calibrated on
+  TrainingOptions float_training;
+  TrainingOptions quantized_training;
+  QuantizationConfig quantization;
+
+  bool quantizes() const { return quantization.weights || quantization.activations; }
+};
+
+/// The options of the subcommand as they are typed; what is not given gets a default that depends on the others.
+struct TrainOptions {
+  TrainArguments given;
+  TrainingOptions training;  ///< what both stages share
+  std::optional<std::int64_t> epochs;
+  std::int64_t qat_epochs = 0;
+  std::optional<std::string> weights, activations;
+  std::optional<double> learning_rate, qat_learning_rate, qparams_rate;
+
+  void declare(CLI::App& command);
+  /// UsageError for what cannot be, with the nearest name for an unknown one.
+  TrainArguments resolve() const;
+
+ private:
+  void choose_quantizers(TrainArguments& arguments) const;
+};
+
+}  // namespace bitgrad::cli

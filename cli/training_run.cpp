@@ -1,0 +1,213 @@
+#include <bitgrad/cli/training_run.hpp>
+
+#include <filesystem>
+#include <iomanip>
+#include <iostream>
+#include <nlohmann/json.hpp>
+
+#include <bitgrad/cli/commands.hpp>
+#include <bitgrad/cli/digest.hpp>
+#include <bitgrad/cli/limited_data.hpp>
+#include <bitgrad/cli/progress.hpp>
+#include <bitgrad/core/data/find.hpp>
+#include <bitgrad/core/parallel.hpp>
+#include <bitgrad/layers/models/models.hpp>
+#include <bitgrad/qat/evaluation.hpp>
+#include <bitgrad/qat/inference/builder.hpp>
+#include <bitgrad/qat/inference/verify.hpp>
+
+namespace bitgrad::cli {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+Shape image_shape(const data::Dataset& dataset) { return dataset.images.shape().without_front(); }
+
+double percent(double share) { return 100 * share; }
+
+}  // namespace
+
+TrainingRun::TrainingRun(TrainArguments arguments)
+    : arguments_(std::move(arguments)), directory_{arguments_.out} {
+  if (arguments_.threads > 0) set_num_threads(arguments_.threads);
+  train_ = load_limited(arguments_.data, data::Split::train, arguments_.limit);
+  test_ = load_limited(arguments_.data, data::Split::test, arguments_.limit);
+  if (!arguments_.from.empty()) {
+    from_ = read_checkpoint(arguments_.from);
+    from_digest_ = hexadecimal(fnv1a(io::read_file(arguments_.from)));
+    if (arguments_.model.empty()) arguments_.model = from_->model;
+    require_same_model(arguments_.from, *from_);
+    if (from_->stage != "float")
+      fail<ValueError>(arguments_.from, ": checkpoint of a ", from_->stage, " model, --from needs one of a float model");
+  }
+  directory_.create();
+  if (!arguments_.resume && directory_.clear())
+    std::cerr << "bitgrad: " << directory_.path.string() << " held an earlier run, which is replaced (--resume continues one)\n";
+  if (arguments_.resume && !arguments_.quantizes() && std::filesystem::exists(directory_.quantized_checkpoint()))
+    throw UsageError("--resume: " + directory_.quantized_checkpoint().string() +
+                     " belongs to a run with quantizers: give --weights, --activations and --qat-epochs as before");
+  metrics_.emplace(directory_.metrics());
+}
+
+void TrainingRun::run() {
+  Model model = train_float();
+  report_.float_accuracy = percent(accuracy(model, test_));
+  report_.float_bytes = static_cast<std::int64_t>(convert2inferable(model).weight_bytes());
+  report_.parameters = model.parameter_count();
+  if (arguments_.quantizes()) model = train_quantized(model);
+  convert_and_verify(model);
+}
+
+// ---- the two stages ----
+
+TrainingRun::Stage TrainingRun::float_stage() const {
+  Json options = {{"data", digest(train_)}, {"float", Json::parse(arguments_.float_training.to_json())}};
+  if (from_) options["from"] = from_digest_;
+  return {"float", directory_.float_checkpoint(), arguments_.float_training, options.dump()};
+}
+
+TrainingRun::Stage TrainingRun::quantized_stage() const {
+  Json options = Json::parse(float_stage().options);
+  Json quantized = Json::parse(arguments_.quantized_training.to_json());
+  quantized["weights"] = to_string(arguments_.quantization.weights);
+  quantized["activations"] = to_string(arguments_.quantization.activations);
+  quantized["first_last_bits"] = arguments_.quantization.first_last_bits;
+  quantized["calibration"] = arguments_.calibration;
+  options["quantized"] = quantized;
+  return {"quantized", directory_.quantized_checkpoint(), arguments_.quantized_training, options.dump()};
+}
+
+Model TrainingRun::train_float() {
+  const Stage stage = float_stage();
+  const std::optional<Checkpoint> checkpoint = saved(stage);
+  const auto start = [&] {
+    if (checkpoint) return restore_model(*checkpoint);
+    if (from_) return restore_model(*from_);
+    Model fresh = models::make(arguments_.model, image_shape(train_), train_.classes);
+    return fresh.build(image_shape(train_), arguments_.float_training.seed);
+  };
+  Model model = start();
+  train(model, stage, "", checkpoint);
+  return model;
+}
+
+Model TrainingRun::train_quantized(const Model& float_model) {
+  const Stage stage = quantized_stage();
+  const std::optional<Checkpoint> checkpoint = saved(stage);
+  if (checkpoint) {
+    Model model = restore_model(*checkpoint);
+    train(model, stage, checkpoint->plan, checkpoint);
+    return model;
+  }
+  const Index images = std::min(arguments_.calibration, train_.size());
+  const Tensor representative = data::to_unit_range(train_.images.rows(0, images));
+  const QuantizationPlan plan = plan_quantization(float_model, representative, arguments_.quantization);
+  Model model = attach_quantizers(float_model, plan);
+  train(model, stage, plan.to_json(), checkpoint);
+  return model;
+}
+
+// ---- checkpoints ----
+
+void TrainingRun::require_same_model(const io::Path& path, const Checkpoint& checkpoint) const {
+  if (checkpoint.model != arguments_.model)
+    fail<ValueError>(path.string(), ": checkpoint of model \"", checkpoint.model, "\", expected \"", arguments_.model, '"');
+  if (checkpoint.input_shape != image_shape(train_) || checkpoint.classes != train_.classes)
+    fail<ValueError>(path.string(), ": checkpoint for images of ", checkpoint.input_shape, " in ", checkpoint.classes,
+                     " classes, the data set has ", image_shape(train_), " in ", train_.classes);
+}
+
+std::optional<Checkpoint> TrainingRun::saved(const Stage& stage) const {
+  if (!arguments_.resume || !std::filesystem::exists(stage.path)) return std::nullopt;
+  Checkpoint checkpoint = read_checkpoint(stage.path);
+  require_same_model(stage.path, checkpoint);
+  if (checkpoint.stage != stage.name)
+    fail<ValueError>(stage.path.string(), ": checkpoint of stage \"", checkpoint.stage, "\", expected \"", stage.name, '"');
+  require_same_options(stage.path.string(), checkpoint.options, stage.options);
+  return checkpoint;
+}
+
+void TrainingRun::train(Model& model, const Stage& stage, const std::string& plan, const std::optional<Checkpoint>& saved) {
+  Trainer trainer(model, train_, stage.training);
+  if (saved) trainer.restore(*saved);
+  Checkpoint checkpoint{.model = arguments_.model,
+                        .input_shape = image_shape(train_),
+                        .classes = train_.classes,
+                        .stage = stage.name,
+                        .options = stage.options,
+                        .plan = plan};
+  const auto save = [&] {
+    trainer.store(checkpoint);
+    write_checkpoint(stage.path, checkpoint);
+  };
+  metrics_->resume_after(stage.name, trainer.epochs_done());
+  if (!saved) save();
+
+  ProgressDisplay display(stage.name);
+  const auto epoch_done = [&](const EpochResult& result) {
+    const double test_accuracy = percent(accuracy(model, test_));
+    // The row first: if the process dies before the checkpoint is written, --resume drops it and does the epoch again.
+    metrics_->add({.stage = stage.name,
+                   .epoch = result.epoch,
+                   .train_loss = result.loss,
+                   .train_accuracy = percent(result.accuracy),
+                   .test_accuracy = test_accuracy,
+                   .learning_rate = result.learning_rate,
+                   .images_per_second = result.images_per_second,
+                   .seconds = result.seconds});
+    save();
+    display.epoch(result, stage.training.epochs, test_accuracy);
+  };
+  trainer.fit({.step = [&](const Progress& progress) { display.step(progress); }, .epoch = epoch_done});
+}
+
+// ---- what comes out ----
+
+void TrainingRun::convert_and_verify(Model& model) {
+  InferenceGraph graph = convert2inferable(model);
+  graph.metadata = {{"model", arguments_.model},
+                    {"weights", to_string(arguments_.quantization.weights)},
+                    {"activations", to_string(arguments_.quantization.activations)},
+                    {"seed", std::to_string(arguments_.float_training.seed)}};
+  graph.save(directory_.graph().string());
+  const InferenceGraph reloaded = InferenceGraph::load(directory_.graph().string());
+  const VerifyReport verified = verify(model, reloaded, data::to_unit_range(test_.images));
+
+  report_.quantized_accuracy = percent(accuracy(model, test_));
+  report_.converted_accuracy = percent(accuracy(reloaded, test_));
+  report_.codes_compared = verified.codes_compared;
+  report_.differing_codes = verified.differing_codes;
+  report_.quantized_bytes = static_cast<std::int64_t>(reloaded.weight_bytes());
+  describe_run();
+  write_report(directory_.report(), report_);
+
+  std::cout << std::fixed << std::setprecision(2) << "float accuracy " << report_.float_accuracy << " %";
+  if (arguments_.quantizes())
+    std::cout << ", quantized " << report_.quantized_accuracy << " %, converted " << report_.converted_accuracy << " %, "
+              << report_.differing_codes << " of " << report_.codes_compared << " codes differ";
+  std::cout << "; " << directory_.path.string() << std::endl;
+  if (!verified.passed()) fail<Error>("the converted model differs from the trained one:\n", verified.describe());
+}
+
+void TrainingRun::describe_run() {
+  const auto bits = [](const std::optional<QuantizerSpec>& spec) { return spec ? spec->bits : 32; };
+  report_.model = arguments_.model;
+  report_.data = arguments_.data;
+  report_.weights = to_string(arguments_.quantization.weights);
+  report_.activations = to_string(arguments_.quantization.activations);
+  report_.weight_bits = bits(arguments_.quantization.weights);
+  report_.activation_bits = bits(arguments_.quantization.activations);
+  report_.epochs = arguments_.float_training.epochs;
+  report_.qat_epochs = arguments_.quantizes() ? arguments_.quantized_training.epochs : 0;
+  report_.seed = arguments_.float_training.seed;
+  double last_seconds = 0, images = 0;
+  for (const EpochMetrics& row : metrics_->rows()) {
+    report_.seconds += row.seconds;
+    if (row.stage != metrics_->rows().back().stage) continue;
+    last_seconds += row.seconds;
+    images += static_cast<double>(train_.size());
+  }
+  if (images > 0) report_.images_per_second = images / last_seconds;
+}
+
+}  // namespace bitgrad::cli

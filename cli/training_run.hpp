@@ -1,0 +1,56 @@
+// The main job: float training, quantization-aware training, conversion, verification, report.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include <bitgrad/cli/metrics.hpp>
+#include <bitgrad/cli/report.hpp>
+#include <bitgrad/cli/run_directory.hpp>
+#include <bitgrad/cli/train_arguments.hpp>
+#include <bitgrad/core/data/dataset.hpp>
+#include <bitgrad/qat/checkpoint.hpp>
+
+namespace bitgrad::cli {
+
+class TrainingRun {
+ public:
+  /// Reads data and --from checkpoint, then prepares the directory. ValueError for a checkpoint of another model, IoError
+  /// for files that cannot be read or written.
+  explicit TrainingRun(TrainArguments arguments);
+
+  /// Does everything that is not done yet. ValueError for checkpoints of other options, DivergenceError, and Error when codes
+  /// differ, after the report was written.
+  void run();
+
+ private:
+  /// A stage of the run: what its checkpoints say, and where they are.
+  struct Stage {
+    std::string name;
+    io::Path path;
+    TrainingOptions training;
+    std::string options;  ///< JSON of all that decides the numbers
+  };
+  Stage float_stage() const;
+  Stage quantized_stage() const;
+
+  Model train_float();
+  Model train_quantized(const Model& float_model);
+  /// The stage's own checkpoint when this run resumes and there is one.
+  std::optional<Checkpoint> saved(const Stage& stage) const;
+  /// Trains to the last epoch, with a row of metrics and a checkpoint after each.
+  void train(Model& model, const Stage& stage, const std::string& plan, const std::optional<Checkpoint>& saved);
+  void convert_and_verify(Model& model);
+  void describe_run();
+  void require_same_model(const io::Path& path, const Checkpoint& checkpoint) const;
+
+  TrainArguments arguments_;
+  RunDirectory directory_;
+  data::Dataset train_, test_;
+  std::optional<Checkpoint> from_;
+  std::string from_digest_;
+  std::optional<MetricsFile> metrics_;
+  Report report_;
+};
+
+}  // namespace bitgrad::cli

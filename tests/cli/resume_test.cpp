@@ -1,0 +1,157 @@
+// Interrupted runs continue to the byte.
+#include <catch2/catch.hpp>
+
+#include <fcntl.h>
+#include <signal.h>
+#include <spawn.h>
+#include <sys/wait.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstdlib>
+#include <thread>
+
+#include <bitgrad/core/random.hpp>
+#include <bitgrad/qat/checkpoint.hpp>
+#include "support.hpp"
+
+using namespace bitgrad;
+using Catch::Matchers::Contains;
+using support::metrics_rows;
+using support::Outcome;
+using support::Workshop;
+
+extern char** environ;
+
+namespace {
+
+/// The program itself, with its output thrown away.
+class Child {
+ public:
+  explicit Child(const std::vector<std::string>& arguments) {
+    std::vector<char*> argv{const_cast<char*>(BITGRAD_PROGRAM)};
+    for (const std::string& argument : arguments) argv.push_back(const_cast<char*>(argument.c_str()));
+    argv.push_back(nullptr);
+    posix_spawn_file_actions_t actions;
+    posix_spawn_file_actions_init(&actions);
+    for (const int stream : {1, 2}) posix_spawn_file_actions_addopen(&actions, stream, "/dev/null", O_WRONLY, 0);
+    REQUIRE(posix_spawn(&id_, BITGRAD_PROGRAM, &actions, nullptr, argv.data(), environ) == 0);
+    posix_spawn_file_actions_destroy(&actions);
+  }
+  /// True when the child was still running.
+  bool kill_after(std::chrono::milliseconds delay) {
+    std::this_thread::sleep_for(delay);
+    ::kill(id_, SIGKILL);
+    return WIFSIGNALED(wait());
+  }
+  int wait() const {
+    int status = 0;
+    ::waitpid(id_, &status, 0);
+    return status;
+  }
+
+ private:
+  pid_t id_ = 0;
+};
+
+std::vector<std::string> resuming(std::vector<std::string> arguments) {
+  arguments.push_back("--resume");
+  return arguments;
+}
+
+void check_same_run(const Workshop& shop, const std::string& a, const std::string& b) {
+  for (const char* file : {"/float.safetensors", "/quantized.safetensors", "/graph/graph.json", "/graph/graph.npz"}) {
+    INFO(file);
+    CHECK(shop.bytes(a + file) == shop.bytes(b + file));
+  }
+  CHECK(metrics_rows(shop, a) == metrics_rows(shop, b));
+}
+
+}  // namespace
+
+TEST_CASE("a run that is killed at random moments continues to the byte") {
+  const Workshop shop(192);
+  const auto start = std::chrono::steady_clock::now();
+  REQUIRE(Child(shop.training("whole", support::w4a4)).wait() == 0);
+  const auto whole = std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - start);
+
+  Random random(static_cast<std::uint64_t>(std::chrono::steady_clock::now().time_since_epoch().count()));
+  INFO("random state " << random.state());
+  const std::vector<std::string> arguments = resuming(shop.training("killed", support::w4a4));
+  int kills = 0;
+  for (int attempt = 0; attempt < 6; ++attempt)
+    kills += Child(arguments).kill_after(std::chrono::milliseconds(random.below(1 + whole.count()))) ? 1 : 0;
+  REQUIRE(Child(arguments).wait() == 0);
+  INFO(kills << " kills");
+  check_same_run(shop, "whole", "killed");
+}
+
+TEST_CASE("--resume without the quantizers of the run is refused") {
+  const Workshop shop(64);
+  REQUIRE(shop.train("run", support::w4a4).code == 0);
+  const Outcome outcome = support::run_cli(resuming(shop.training("run", {"--model", "fashion_cnn", "--epochs", "2"})));
+  CHECK(outcome.code == 2);
+  CHECK_THAT(outcome.err, Contains("quantized.safetensors belongs to a run with quantizers"));
+}
+
+TEST_CASE("--resume goes from the float stage into the quantized one") {
+  const Workshop shop(96);
+  REQUIRE(shop.train("whole", support::w4a4).code == 0);
+  // What a run leaves that is killed after its float stage and a row of metrics, before the quantized checkpoint.
+  std::filesystem::create_directory(shop / "stopped");
+  std::filesystem::copy(shop / "whole/float.safetensors", shop / "stopped/float.safetensors");
+  std::filesystem::copy(shop / "whole/metrics.csv", shop / "stopped/metrics.csv");
+  const Outcome outcome = support::run_cli(resuming(shop.training("stopped", support::w4a4)));
+  CHECK(outcome.code == 0);
+  CHECK_THAT(outcome.out, !Contains("float epoch") && Contains("quantized epoch 1/3"));
+  check_same_run(shop, "whole", "stopped");
+}
+
+TEST_CASE("--resume of a finished run trains nothing, and in an empty directory it starts") {
+  const Workshop shop(96);
+  REQUIRE(support::run_cli(resuming(shop.training("run", support::w4a4))).code == 0);
+  REQUIRE(shop.train("other", support::w4a4).code == 0);
+  const Outcome outcome = support::run_cli(resuming(shop.training("run", support::w4a4)));
+  CHECK(outcome.code == 0);
+  CHECK_THAT(outcome.out, !Contains("epoch"));
+  check_same_run(shop, "run", "other");
+}
+
+TEST_CASE("--resume refuses a run with other options, another model or a broken checkpoint") {
+  const Workshop shop(64);
+  const std::vector<std::string> mlp{"--model", "mlp", "--epochs", "1"};
+  REQUIRE(shop.train("run", mlp).code == 0);
+  const auto resume = [&](const std::vector<std::string>& options) { return support::run_cli(resuming(shop.training("run", options))); };
+
+  const Outcome options = resume({"--model", "mlp", "--epochs", "2", "--seed", "3"});
+  CHECK(options.code == 1);
+  CHECK_THAT(options.err, Contains("float.safetensors: made with other options: ") &&
+                              Contains("float/epochs is 1 there and 2 here") && Contains("float/seed is 1 there and 3 here"));
+  const Outcome model = resume({"--model", "fashion_cnn", "--epochs", "1"});
+  CHECK(model.code == 1);
+  CHECK_THAT(model.err, Contains("checkpoint of model \"mlp\", expected \"fashion_cnn\""));
+  const Outcome data = resume({"--model", "mlp", "--epochs", "1", "--limit", "32"});
+  CHECK_THAT(data.err, Contains("data is"));
+  std::filesystem::resize_file(shop / "run/float.safetensors", 1000);
+  const Outcome truncated = resume(mlp);
+  CHECK(truncated.code == 1);
+  CHECK_THAT(truncated.err, Contains("float.safetensors"));
+}
+
+TEST_CASE("a disk that is full stops the run, and leaves the last good checkpoint and no temporary file") {
+  const Workshop shop(64);
+  const std::vector<std::string> mlp{"--model", "mlp", "--epochs", "1"};
+  REQUIRE(shop.train("run", mlp).code == 0);
+  const auto before = shop.bytes("run/float.safetensors");
+  std::string command = "ulimit -f 8; trap '' XFSZ; exec '" BITGRAD_PROGRAM "'";
+  for (const std::string& argument : shop.training("run", {"--model", "mlp", "--epochs", "2"})) command += " '" + argument + "'";
+  command += " > /dev/null 2> '" + shop.path("message") + "'";
+  const int status = std::system(command.c_str());
+  CHECK(WEXITSTATUS(status) == 1);
+  CHECK_THAT(shop.text("message"), Contains("bitgrad: error: ") && Contains("float.safetensors") && Contains("File too large"));
+  CHECK(shop.bytes("run/float.safetensors") == before);
+  for (const auto& entry : std::filesystem::directory_iterator(shop / "run")) {
+    const std::string name = entry.path().filename();
+    CHECK((name == "float.safetensors" || name == "metrics.csv"));
+  }
+}

@@ -1,0 +1,130 @@
+// verify, infer and table on runs of a tiny data set.
+#include <catch2/catch.hpp>
+
+#include <bitgrad/core/data/dataset.hpp>
+#include <bitgrad/core/io/npy.hpp>
+#include <bitgrad/qat/inference/graph.hpp>
+#include "support.hpp"
+
+using namespace bitgrad;
+using Catch::Matchers::Contains;
+using support::Outcome;
+using support::Workshop;
+
+TEST_CASE("verify compares the run's graph with its model") {
+  const Workshop shop;
+  REQUIRE(shop.train("run", support::w4a4).code == 0);
+  const auto verify = [&](const std::string& run) { return support::run_cli({"verify", shop.path(run), "--data", shop.path("data")}); };
+  const Outcome good = verify("run");
+  CHECK(good.err == "");
+  CHECK(good.code == 0);
+  CHECK_THAT(good.out, Contains("accuracy") && Contains("40 images"));
+
+  // Another run's graph beside this run's checkpoint.
+  REQUIRE(shop.train("other", {"--from", shop.path("run/float.safetensors"), "--weights", "lsq:4", "--activations", "lsq:3"}).code == 0);
+  std::filesystem::remove_all(shop / "run/graph");
+  std::filesystem::copy(shop / "other/graph", shop / "run/graph");
+  const Outcome bad = verify("run");
+  CHECK(bad.code == 1);
+  CHECK_THAT(bad.err, Contains("bitgrad: error: "));
+
+  const Outcome missing = verify("nowhere");
+  CHECK(missing.code == 1);
+  CHECK_THAT(missing.err, Contains("nowhere"));
+}
+
+TEST_CASE("infer gives the graph's numbers with either engine, from floats and from bytes") {
+  const Workshop shop;
+  REQUIRE(shop.train("run", support::w4a4).code == 0);
+  const data::Dataset test = support::tiny_dataset(300, 8, 2);  // more than a batch
+  const Tensor images = data::to_unit_range(test.images);
+  const Tensor expected = InferenceGraph::load(shop.path("run/graph")).run(images);
+  io::write_npy(shop / "floats.npy", images);
+  io::write_npy(shop / "bytes.npy", test.images);
+  io::write_npy(shop / "flat.npy", test.images.reshape({300, 8, 8}));
+  const auto infer = [&](const std::string& input, const std::string& engine) {
+    return support::run_cli({"infer", shop.path("run"), "--engine", engine, "--input", shop.path(input), "--output", shop.path("y.npy")});
+  };
+  for (const char* input : {"floats.npy", "bytes.npy", "flat.npy"})
+    for (const char* engine : {"float", "integer"}) {
+      INFO(input << ' ' << engine);
+      const Outcome outcome = infer(input, engine);
+      CHECK(outcome.err == "");
+      CHECK(outcome.code == 0);
+      CHECK(identical(io::read_npy(shop / "y.npy"), expected));
+      std::filesystem::remove(shop / "y.npy");
+    }
+
+  io::write_npy(shop / "wide.npy", Tensor::zeros({2, 8, 9, 1}));
+  const Outcome wide = infer("wide.npy", "float");
+  CHECK(wide.code == 1);
+  CHECK_THAT(wide.err, Contains("wide.npy: shape (2, 8, 9, 1), the graph takes images of (8, 8, 1)"));
+  io::write_npy(shop / "int.npy", Tensor::zeros({2, 8, 8, 1}, DType::int32));
+  CHECK_THAT(infer("int.npy", "float").err, Contains("int.npy: dtype is int32, expected float32 or uint8"));
+  CHECK_FALSE(shop.exists("y.npy"));
+}
+
+TEST_CASE("the integer engine is refused for a graph in float") {
+  const Workshop shop(32, 8);
+  REQUIRE(shop.train("run", {"--model", "mlp", "--epochs", "1"}).code == 0);
+  io::write_npy(shop / "x.npy", Tensor::zeros({2, 8, 8, 1}));
+  const Outcome outcome = support::run_cli(
+      {"infer", shop.path("run"), "--engine", "integer", "--input", shop.path("x.npy"), "--output", shop.path("y.npy")});
+  CHECK(outcome.code == 1);
+  CHECK_THAT(outcome.err, Contains("float"));
+}
+
+namespace {
+
+/// A report as train writes it, with these numbers.
+void write_report(const Workshop& shop, const std::string& run, int bits, double accuracy, int differing = 0) {
+  std::filesystem::create_directories(shop / run);
+  const std::string kind = bits == 32 ? "none" : "lsq:" + std::to_string(bits);
+  const std::string number = std::to_string(accuracy), width = std::to_string(bits);
+  io::write_file_atomically(
+      shop / (run + "/report.json"),
+      R"({"format":"bitgrad.report","version":1,"model":"mlp","data":"d","weights":")" + kind + R"(","activations":")" + kind +
+          R"(","weight_bits":)" + width + R"(,"activation_bits":)" + width +
+          R"(,"epochs":1,"qat_epochs":2,"float_accuracy":90,"quantized_accuracy":80,"converted_accuracy":)" + number +
+          R"(,"codes_compared":)" + (bits == 32 ? "0" : "100") + R"(,"differing_codes":)" + std::to_string(differing) +
+          R"(,"parameters":10,"float_bytes":4096,"quantized_bytes":2048,"images_per_second":100,"seconds":12.5,"seed":1})");
+}
+
+}  // namespace
+
+TEST_CASE("table lists runs against the last float run or a chosen one") {
+  const Workshop shop(4, 4);
+  write_report(shop, "float", 32, 91);
+  write_report(shop, "longer", 32, 92);
+  write_report(shop, "w4a4", 4, 91.5, 3);
+  const Outcome outcome = support::run_cli({"table", shop.path("float"), shop.path("longer") + "/", shop.path("w4a4")});
+  CHECK(outcome.err == "");
+  CHECK(outcome.out ==
+        "run     bits W / A  accuracy  change     size  differing codes  seconds\n"
+        "float        float   91.00 %   -1.00  2.0 KiB                -     12.5\n"
+        "longer       float   92.00 %   +0.00  2.0 KiB                -     12.5\n"
+        "w4a4         4 / 4   91.50 %   -0.50  2.0 KiB                3     12.5\n"
+        "change: percentage points against longer\n");
+  const Outcome chosen = support::run_cli({"table", shop.path("w4a4"), "--baseline", shop.path("float")});
+  CHECK_THAT(chosen.out, Contains("+0.50") && Contains("against float"));
+  const Outcome alone = support::run_cli({"table", shop.path("w4a4")});
+  CHECK(alone.code == 0);
+  CHECK_THAT(alone.out, !Contains("against"));
+}
+
+TEST_CASE("table refuses what is no report") {
+  const Workshop shop(4, 4);
+  CHECK_THAT(support::run_cli({"table", shop.path("nowhere")}).err, Contains("report.json"));
+  write_report(shop, "run", 4, 90);
+  std::string text = shop.text("run/report.json");
+  const auto with = [&](const std::string& from, const std::string& to) {
+    std::string changed = text;
+    io::write_file_atomically(shop / "run/report.json", changed.replace(changed.find(from), from.size(), to));
+    return support::run_cli({"table", shop.path("run")}).err;
+  };
+  CHECK_THAT(with("\"version\":1", "\"version\":2"), Contains("version of the report is 2, expected 1"));
+  CHECK_THAT(with("\"seconds\":12.5,", ""), Contains("lacks \"seconds\""));
+  CHECK_THAT(with("\"seconds\":12.5", "\"seconds\":\"x\""), Contains("seconds is \"x\""));
+  CHECK_THAT(with("bitgrad.report", "other.report"), Contains("no report of bitgrad train"));
+  CHECK_THAT(with("}", ""), Contains("no report of bitgrad train"));
+}

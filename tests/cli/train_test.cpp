@@ -1,0 +1,139 @@
+// The main job on a tiny data set.
+#include <catch2/catch.hpp>
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include <bitgrad/core/io/npy.hpp>
+#include <bitgrad/core/io/safetensors.hpp>
+#include <bitgrad/qat/evaluation.hpp>
+#include <bitgrad/qat/inference/builder.hpp>
+#include <bitgrad/qat/checkpoint.hpp>
+#include "support.hpp"
+
+using namespace bitgrad;
+using Catch::Matchers::Contains;
+using support::metrics_rows;
+using support::Outcome;
+using support::Workshop;
+
+namespace {
+
+nlohmann::json report_of(const Workshop& shop, const std::string& run) {
+  return nlohmann::json::parse(shop.text(run + "/report.json"));
+}
+
+std::vector<std::string> plus(std::vector<std::string> arguments, const std::vector<std::string>& more) {
+  arguments.insert(arguments.end(), more.begin(), more.end());
+  return arguments;
+}
+
+}  // namespace
+
+TEST_CASE("train leaves checkpoints, graph, metrics and a report that agree") {
+  const Workshop shop;
+  const Outcome outcome = shop.train("run", plus(support::w4a4, {"--seed", "7"}));
+  CHECK(outcome.err == "");
+  REQUIRE(outcome.code == 0);
+  CHECK_THAT(outcome.out, Contains("float epoch 2/2") && Contains("quantized epoch 3/3") && Contains("test accuracy"));
+  CHECK(metrics_rows(shop, "run") ==
+        std::vector<std::string>{"stage,epoch", "float,1", "float,2", "quantized,1", "quantized,2", "quantized,3"});
+
+  const auto report = report_of(shop, "run");
+  for (const char* key : {"float_accuracy", "quantized_accuracy", "converted_accuracy", "differing_codes", "weight_bits",
+                          "activation_bits", "float_bytes", "quantized_bytes", "images_per_second", "seed", "model", "data",
+                          "parameters", "seconds", "versions"})
+    CHECK(report.contains(key));
+  CHECK(report["seed"] == 7);
+  CHECK(report["weight_bits"] == 4);
+  CHECK(report["activation_bits"] == 4);
+  CHECK(report["differing_codes"] == 0);
+  CHECK(report["codes_compared"] > 0);
+  CHECK(report["quantized_bytes"] < report["float_bytes"]);
+
+  const data::Dataset test = support::tiny_dataset(40, 8, 2);
+  const Model float_model = restore_model(read_checkpoint(shop / "run/float.safetensors"));
+  const Model quantized = restore_model(read_checkpoint(shop / "run/quantized.safetensors"));
+  const InferenceGraph graph = InferenceGraph::load(shop.path("run/graph"));
+  CHECK(report["float_accuracy"] == Approx(100 * accuracy(float_model, test)));
+  CHECK(report["quantized_accuracy"] == Approx(100 * accuracy(quantized, test)));
+  CHECK(report["converted_accuracy"] == Approx(100 * accuracy(graph, test)));
+  CHECK(report["converted_accuracy"] > 80);
+  const Tensor images = data::to_unit_range(test.images);
+  CHECK(identical(graph.run(images), evaluate(quantized, images)));
+}
+
+TEST_CASE("checkpoints and graph are the same bytes for 1, 2 and 3 threads") {
+  const Workshop shop(70);
+  for (const char* threads : {"1", "2", "3"}) REQUIRE(shop.train(threads, plus(support::w4a4, {"--threads", threads})).code == 0);
+  for (const char* file : {"float.safetensors", "quantized.safetensors", "graph/graph.json", "graph/graph.npz"}) {
+    INFO(file);
+    CHECK(shop.bytes(std::string("1/") + file) == shop.bytes(std::string("2/") + file));
+    CHECK(shop.bytes(std::string("1/") + file) == shop.bytes(std::string("3/") + file));
+  }
+}
+
+TEST_CASE("a float run converts as well, and another starts from it") {
+  const Workshop shop;
+  REQUIRE(shop.train("float", {"--model", "mlp", "--epochs", "2"}).code == 0);
+  const auto report = report_of(shop, "float");
+  CHECK(report["weight_bits"] == 32);
+  CHECK(report["codes_compared"] == 0);
+  CHECK(report["quantized_accuracy"] == report["float_accuracy"]);
+  CHECK_FALSE(shop.exists("float/quantized.safetensors"));
+
+  const std::string checkpoint = shop.path("float/float.safetensors");
+  REQUIRE(shop.train("calibrated", {"--from", checkpoint, "--weights", "lsq:8"}).code == 0);
+  const auto calibrated = report_of(shop, "calibrated");
+  CHECK(calibrated["model"] == "mlp");
+  CHECK(calibrated["float_accuracy"] == report["float_accuracy"]);
+  CHECK(calibrated["activation_bits"] == 8);
+  CHECK(calibrated["seconds"] == 0);
+  CHECK(metrics_rows(shop, "calibrated") == std::vector<std::string>{"stage,epoch"});
+  const auto state = [&](const std::string& run) { return read_checkpoint(shop / (run + "/float.safetensors")).state; };
+  CHECK(identical(state("calibrated"), state("float")));
+
+  REQUIRE(shop.train("longer", {"--from", checkpoint, "--epochs", "1", "--weights", "none", "--activations", "none"}).code == 0);
+  CHECK_FALSE(identical(state("longer"), state("float")));
+
+  const Outcome other = shop.train("other", {"--from", checkpoint, "--model", "fashion_cnn"});
+  CHECK(other.code == 1);
+  CHECK_THAT(other.err, Contains("float.safetensors: checkpoint of model \"mlp\", expected \"fashion_cnn\""));
+  const Outcome quantized = shop.train("other", {"--from", shop.path("calibrated/quantized.safetensors")});
+  CHECK(quantized.code == 1);
+  CHECK_THAT(quantized.err, Contains("checkpoint of a quantized model"));
+}
+
+TEST_CASE("starting over in a directory replaces the earlier run and says so") {
+  const Workshop shop(64);
+  REQUIRE(shop.train("run", plus(support::w4a4, {"--epochs", "1", "--qat-epochs", "1"})).code == 0);
+  const Outcome again = shop.train("run", {"--model", "mlp", "--epochs", "1"});
+  CHECK(again.code == 0);
+  CHECK_THAT(again.err, Contains("held an earlier run, which is replaced"));
+  CHECK_FALSE(shop.exists("run/quantized.safetensors"));
+  CHECK(report_of(shop, "run")["model"] == "mlp");
+  CHECK(metrics_rows(shop, "run") == std::vector<std::string>{"stage,epoch", "float,1"});
+}
+
+TEST_CASE("training that diverges stops and keeps the last good checkpoint") {
+  const Workshop shop;
+  const std::vector<std::string> options{"--model", "mlp", "--epochs", "3"};
+  REQUIRE(shop.train("good", options).code == 0);
+  const Outcome outcome = shop.train("bad", plus({"--from", shop.path("good/float.safetensors"), "--lr", "1e36"}, {"--epochs", "2"}));
+  CHECK(outcome.code == 1);
+  CHECK_THAT(outcome.err, Contains("bitgrad: error: epoch 1, step ") && (Contains("nan") || Contains("inf")) && Contains("dense"));
+  const Checkpoint kept = read_checkpoint(shop / "bad/float.safetensors");
+  CHECK(kept.epoch == 0);
+  CHECK(identical(kept.state, read_checkpoint(shop / "good/float.safetensors").state));
+  CHECK_FALSE(shop.exists("bad/report.json"));
+}
+
+TEST_CASE("a directory that cannot be written") {
+  const Workshop shop(16, 4);
+  io::write_file_atomically(shop / "file", std::string_view("not a directory"));
+  for (const char* out : {"file", "file/run"}) {
+    const Outcome outcome = shop.train(out, {"--model", "mlp", "--epochs", "1"});
+    CHECK(outcome.code == 1);
+    CHECK_THAT(outcome.err, Contains("cannot create the directory") && Contains("file"));
+  }
+}

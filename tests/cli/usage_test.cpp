@@ -1,0 +1,97 @@
+// Help, versions and arguments that are wrong.
+#include <catch2/catch.hpp>
+
+#include <algorithm>
+
+#include "support.hpp"
+
+using Catch::Matchers::Contains;
+using Catch::Matchers::StartsWith;
+using support::run_cli;
+using support::Outcome;
+
+namespace {
+
+/// One line on stderr, nothing on stdout.
+template <class Matcher>
+void check_error(const Outcome& outcome, int code, const Matcher& matcher) {
+  CHECK(outcome.code == code);
+  CHECK(outcome.out.empty());
+  CHECK_THAT(outcome.err, StartsWith("bitgrad: error: "));
+  CHECK(std::ranges::count(outcome.err, '\n') == 1);
+  CHECK_THAT(outcome.err, matcher);
+}
+
+}  // namespace
+
+TEST_CASE("--version and --help") {
+  const Outcome version = run_cli({"--version"});
+  CHECK(version.code == 0);
+  CHECK_THAT(version.out, StartsWith("bitgrad 0."));
+  const Outcome help = run_cli({"--help"});
+  CHECK(help.code == 0);
+  for (const char* command : {"train", "verify", "infer", "table"}) {
+    CHECK_THAT(help.out, Contains(command));
+    const Outcome own = run_cli({command, "--help"});
+    CHECK(own.code == 0);
+    CHECK(own.err.empty());
+    CHECK_THAT(own.out, Contains("Examples:") && Contains(std::string("bitgrad ") + command));
+  }
+}
+
+TEST_CASE("wrong usage is one line and exit code 2") {
+  check_error(run_cli({}), 2, Contains("subcommand"));
+  check_error(run_cli({"trian"}), 2, Contains("trian") && Contains("did you mean \"train\""));
+  check_error(run_cli({"train", "--model", "mlp", "--out", "x", "--epohcs", "3"}), 2,
+              Contains("--epohcs") && Contains("did you mean \"--epochs\""));
+  check_error(run_cli({"train", "--model", "mlp"}), 2, Contains("--out"));
+  check_error(run_cli({"train", "--model", "mlp", "--out", "x", "--epochs", "three"}), 2, Contains("three"));
+  check_error(run_cli({"infer", "x", "--input", "a.npy", "--output", "b.npy", "--engine", "floot"}), 2,
+              Contains("unknown engine \"floot\" (did you mean \"float\""));
+}
+
+TEST_CASE("unknown names come with the nearest one") {
+  const support::Workshop shop(8, 4);
+  const auto train = [&](const std::vector<std::string>& more) { return shop.train("run", more); };
+  check_error(train({"--model", "lenet"}), 2, Contains("unknown model \"lenet\" (did you mean \"lenet5\""));
+  check_error(train({"--model", "mlp", "--weights", "lsk:4"}), 2, Contains("--weights lsk:4: ") && Contains("lsq"));
+  check_error(train({"--model", "mlp", "--activations", "lsq:4:symetric"}), 2, Contains("--activations") && Contains("symmetric"));
+  check_error(train({"--model", "mlp", "--weights", "lsq:17"}), 2, Contains("17"));
+  check_error(train({"--model", "mlp", "--weights", "lsq:0"}), 2, Contains("lsq:0"));
+  check_error(train({"--model", "mlp", "--optimizer", "adamw"}), 2, Contains("unknown optimizer \"adamw\" (did you mean \"adam\""));
+  check_error(train({"--model", "mlp", "--schedule", "cos"}), 2, Contains("did you mean \"cosine\"") || Contains("constant"));
+  check_error(train({}), 2, Contains("--model is required") && Contains("resnet8"));
+  check_error(run_cli({"train", "--data", "fashion-mnits", "--model", "mlp", "--out", shop.path("run")}), 2,
+              Contains("unknown data set \"fashion-mnits\" (did you mean \"fashion-mnist\""));
+  CHECK_FALSE(shop.exists("run"));
+}
+
+TEST_CASE("options out of range are usage errors") {
+  const support::Workshop shop(8, 4);
+  const auto train = [&](const std::vector<std::string>& more) {
+    std::vector<std::string> all{"--model", "mlp"};
+    all.insert(all.end(), more.begin(), more.end());
+    return shop.train("run", all);
+  };
+  check_error(train({"--epochs", "-1"}), 2, Contains("epochs is -1"));
+  check_error(train({"--lr", "nan"}), 2, Contains("learning_rate is nan"));
+  check_error(train({"--limit", "-5"}), 2, Contains("--limit is -5"));
+  check_error(train({"--qat-epochs", "2", "--weights", "none", "--activations", "none"}), 2, Contains("nothing to quantize"));
+  CHECK_FALSE(shop.exists("run"));
+}
+
+TEST_CASE("data that is missing or malformed is exit code 1") {
+  const support::Workshop shop(8, 4);
+  const auto train = [&](const std::string& data) {
+    return run_cli({"train", "--data", shop.path(data), "--model", "mlp", "--out", shop.path("run")});
+  };
+  check_error(train("nowhere"), 1, Contains("nowhere"));
+  std::filesystem::resize_file(shop / "data/train-images-idx3-ubyte", 100);
+  check_error(train("data"), 1, Contains("train-images-idx3-ubyte"));
+  CHECK_FALSE(shop.exists("run"));
+}
+
+TEST_CASE("an image size that the model cannot take") {
+  const support::Workshop shop(8, 4);
+  check_error(shop.train("run", {"--model", "lenet5"}), 1, Contains("(8, 8, 1)") && Contains("conv2"));
+}
