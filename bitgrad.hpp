@@ -89,7 +89,9 @@
 #include <bitgrad/qat/analysis.hpp>
 #include <bitgrad/qat/batch_norm_fold.hpp>
 #include <bitgrad/qat/calibration.hpp>
+#include <bitgrad/qat/checkpoint.hpp>
 #include <bitgrad/qat/dispatcher.hpp>
+#include <bitgrad/qat/evaluation.hpp>
 #include <bitgrad/qat/inference/accumulator.hpp>
 #include <bitgrad/qat/inference/builder.hpp>
 #include <bitgrad/qat/inference/chains.hpp>
@@ -112,3 +114,5 @@
 #include <bitgrad/qat/quantization_wrapper.hpp>
 #include <bitgrad/qat/quantizer_slot.hpp>
 #include <bitgrad/qat/quantizer_spec.hpp>
+#include <bitgrad/qat/trainer.hpp>
+#include <bitgrad/qat/training_options.hpp>
