@@ -218,6 +218,19 @@ InferablePtr check_conversion(Runner& runner, const TrainableCase& c, const Base
   return reference;
 }
 
+bool refused_on_purpose(const TrainableCase& c) {
+  const BaseQuantizerConfig& config = c.weights ? static_cast<const BaseQuantizerConfig&>(c.weights_config) : c.activation_config;
+  const bool floored = c.weights && config.method == QuantizationMethod::POWER_OF_TWO;
+  bool refused = config.n_bits > 16;
+  for (const auto& [key, values] : config.quantization_params)
+    for (const double value : values.span<double>())
+      refused = refused || !std::isfinite(value) || (key == "threshold" && (floored ? value < 0 : value <= 0));
+  if (!config.quantization_params.contains("range_min") || !config.quantization_params.contains("range_max")) return refused;
+  const auto min = config.param("range_min").span<double>(), max = config.param("range_max").span<double>();
+  for (std::size_t i = 0; i < std::min(min.size(), max.size()); ++i) refused = refused || !(min[i] < max[i]);
+  return refused;
+}
+
 TrainablePtr build(const TrainableCase& c) {
   return c.weights ? make_trainable(c.identifier, c.weights_config, c.freeze) : make_trainable(c.identifier, c.activation_config, c.freeze);
 }
@@ -226,6 +239,8 @@ void check_trainable(Runner& runner, const TrainableCase& c) {
   const QuantizationTarget target = c.weights ? QuantizationTarget::Weights : QuantizationTarget::Activation;
   const auto& entry = get_trainable_quantizer_class(target, c.identifier, c.weights ? c.weights_config.method : c.activation_config.method);
   require(entry.class_name == c.class_name, "the class is ", entry.class_name, ", expected ", c.class_name);
+  if (refused_on_purpose(c))
+    expect_refusal([&] { build(c); }, "thresholds must be finite and positive, ranges finite with min < max, bits at most 16");
   if (c.infinite_gradient_scale) expect_refusal([&] { build(c); }, "1 bit signed has an infinite gradient scale in the reference's LSQ");
 
   const TrainablePtr quantizer = build(c);

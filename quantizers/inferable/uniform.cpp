@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include <bitgrad/core/error.hpp>
 #include <bitgrad/quantizers/detail/json_object.hpp>
@@ -10,13 +11,15 @@
 namespace bitgrad {
 namespace {
 
-void check_range(double min, double max, int bits, std::size_t c, std::string_view type) {
+void check_range(double min, double max, std::size_t c, std::string_view type) {
   const float width = static_cast<float>(max) - static_cast<float>(min);
-  if (!std::isfinite(width) || !(min < max))
-    fail<ValueError>(type, ": range ", c, " is [", min, ", ", max, "], expected finite numbers, min < max, and a finite width");
-  const float bounds = std::max(static_cast<float>(max), 0.0F) - std::min(static_cast<float>(min), 0.0F);
-  if (!std::isnormal(width / static_cast<float>((1 << bits) - 1)) || !std::isfinite(bounds))
-    fail<ValueError>(type, ": range ", c, " is [", min, ", ", max, "]: its step is no ordinary float32 number");
+  if (!std::isfinite(width) || !(width > 0))
+    fail<ValueError>(type, ": range ", c, " is [", min, ", ", max, "], expected finite numbers, min < max, and a finite width in float32");
+}
+
+/// A zero point; what is no level of any grid (NaN, or far outside) becomes one that no grid accepts.
+std::int32_t zero_point_of(double steps) {
+  return std::abs(steps) < 0x1p20 ? static_cast<std::int32_t>(-steps) : std::numeric_limits<std::int32_t>::min();
 }
 
 /// `step` is one of the two functions below.
@@ -31,8 +34,10 @@ Grid uniform_grid(int bits, const std::vector<double>& min, const std::vector<do
   for (std::size_t c = 0; c < std::max(min.size(), max.size()); ++c) {
     const double low = min[min.size() == 1 ? 0 : c];
     const double high = max[max.size() == 1 ? 0 : c];
-    check_range(low, high, bits, c, type);
+    check_range(low, high, c, type);
     const UniformStep s = step(static_cast<float>(low), static_cast<float>(high));
+    if (!(s.scale > 0) || !std::isfinite(s.scale) || s.zero_point < 0 || s.zero_point > grid.hi)
+      fail<ValueError>(type, ": range ", c, " is [", low, ", ", high, "], too narrow or too wide for steps in float32");
     grid.scale.push_back(s.scale);
     grid.zero_point.push_back(s.zero_point);
   }
@@ -66,13 +71,13 @@ UniformStep uniform_weights_step(float min, float max, int bits, ZeroPointRule r
   const Range<float> range = adjust_range_to_include_zero(min, max, bits);
   const float scale = (range.max - range.min) / static_cast<float>((1 << bits) - 1);
   const float steps = range.min / scale;
-  return {scale, -static_cast<std::int32_t>(rule == ZeroPointRule::reference ? std::trunc(steps) : std::nearbyint(steps))};
+  return {scale, zero_point_of(static_cast<double>(rule == ZeroPointRule::reference ? std::trunc(steps) : std::nearbyint(steps)))};
 }
 
 UniformStep uniform_activation_step(float min, float max, int bits) {
   const Range<float> range = adjust_range_to_include_zero(min, max, bits);
   const double scale = (static_cast<double>(range.max) - static_cast<double>(range.min)) / ((1 << bits) - 1);
-  return {static_cast<float>(scale), -static_cast<std::int32_t>(std::nearbyint(range.min / scale))};
+  return {static_cast<float>(scale), zero_point_of(std::nearbyint(range.min / scale))};
 }
 
 WeightsUniformInferableQuantizer::WeightsUniformInferableQuantizer(Options options)

@@ -176,7 +176,7 @@ TEST_CASE("illegal constructions name the option and the value") {
   for (const double bad : {0.5, static_cast<double>(inf), static_cast<double>(not_a_number), 1e39})
     CHECK_THROWS_AS(Uniform({.min_range = {0.5}, .max_range = {bad}}), ValueError);
   CHECK_THROWS_WITH(Uniform({.min_range = {-3e38}, .max_range = {3e38}}), Contains("finite width"));
-  CHECK_THROWS_AS(Uniform({.min_range = {1e-44}, .max_range = {2e-44}}), ValueError);
+  CHECK_THROWS_WITH(Uniform({.min_range = {1e-45}, .max_range = {1e-44}}), Contains("too narrow"));
   CHECK_THROWS_AS(Uniform({.min_range = {1.0}, .max_range = {1.00000000001}}), ValueError);
   CHECK_THROWS_WITH(Uniform({.min_range = {-1, -1}, .max_range = {1, 1, 1}, .per_channel = true, .channel_axis = 0}),
                     Contains("min_range has 2 elements and max_range 3"));
@@ -199,6 +199,9 @@ TEST_CASE("denormal, tiny and huge thresholds") {
   const WeightsSymmetricInferableQuantizer tiny({.threshold = {1e-30}});
   CHECK(tiny(row({0})).data<float>()[0] == 0);
   CHECK(tiny(row({1})).data<float>()[0] == 127 * tiny.grid().scale[0]);
+  const auto narrow = uniform_weights(2, -1e-40, 2e-40);
+  CHECK(narrow(row({0})).data<float>()[0] == 0);
+  CHECK(narrow(row({1})).data<float>()[0] == 2 * narrow.grid().scale[0]);
   const WeightsSymmetricInferableQuantizer huge({.threshold = {3e38}});
   CHECK(huge(row({1})).data<float>()[0] == 0);
 }

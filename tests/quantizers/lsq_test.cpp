@@ -140,6 +140,20 @@ TEST_CASE("lsq: a step gone negative or to zero is floored, keeps its gradient a
   }
 }
 
+TEST_CASE("lsq: parameters that became NaN are seen, not hidden") {
+  for (const QuantizationMethod method : {symmetric, pot, uniform}) {
+    const TrainablePtr quantizer =
+        make_trainable("lsq", weights_config({.method = method, .threshold = {0.8}, .min = {-0.8}, .max = {0.8}}));
+    quantizer->initialize_quantization(Shape{2}, "w");
+    quantizer->get_quantizer_variable("scale")->value().fill(static_cast<double>(not_a_number));
+    CHECK_THROWS_AS(quantizer->convert2inferable(), ValueError);
+    if (method == uniform)
+      CHECK_THROWS_WITH((*quantizer)(row({1, 2}), true), Contains("zero point") && Contains("nan"));
+    else
+      CHECK(std::isnan((*quantizer)(row({1, 2}), true).value().data<float>()[0]));
+  }
+}
+
 TEST_CASE("lsq: power-of-two steps are powers of two while they learn") {
   const TrainablePtr quantizer = make_trainable("lsq", weights_config({.method = pot, .threshold = {1}}));
   quantizer->initialize_quantization(Shape{4}, "w");
