@@ -3,25 +3,21 @@ include(CMakePackageConfigHelpers)
 set(bitgrad_config_dir ${CMAKE_INSTALL_LIBDIR}/cmake/bitgrad)
 
 set(bitgrad_installed_targets bitgrad)
-set(bitgrad_installed_rooms ${bitgrad_rooms})
 foreach(target bitgrad_cli bitgrad_program)
   if(TARGET ${target})
     list(APPEND bitgrad_installed_targets ${target})
   endif()
 endforeach()
-if(TARGET bitgrad_cli)
-  list(APPEND bitgrad_installed_rooms cli)
-endif()
 
 install(TARGETS ${bitgrad_installed_targets} EXPORT bitgradTargets
   RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR}
   LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR}
   ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
-foreach(room ${bitgrad_installed_rooms})
-  if(IS_DIRECTORY ${PROJECT_SOURCE_DIR}/${room})
-    install(DIRECTORY ${room} DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/bitgrad FILES_MATCHING PATTERN "*.hpp")
-  endif()
-endforeach()
+install(DIRECTORY ${bitgrad_rooms} DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/bitgrad
+  FILES_MATCHING PATTERN "*.hpp" PATTERN "isa" EXCLUDE)
+if(TARGET bitgrad_cli)
+  install(FILES cli/cli.hpp DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/bitgrad/cli)
+endif()
 install(FILES bitgrad.hpp DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/bitgrad)
 install(FILES LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR})
 
