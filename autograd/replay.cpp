@@ -68,6 +68,8 @@ std::function<void(const std::function<void()>&)> record(const std::function<voi
   return [recording](const std::function<void()>& perturbed) {
     const Pass pass(Mode::replay, recording.get());
     perturbed();
+    if (state.next != recording->size())
+      fail<StateError>("replay: the perturbed pass makes ", state.next, " calls, ", recording->size(), " were recorded");
   };
 }
 

@@ -24,7 +24,7 @@ void residual(const Tensor& x, Tensor& y, double slope = 1.0);
 void branch(Tensor& branches);
 
 /// Runs `f` recording, and hands back a function that runs its argument replaying that recording from the start. A
-/// replayed pass that asks for more, or for other shapes, than were recorded throws StateError.
+/// replayed pass that asks for more, fewer or other shapes than were recorded throws StateError.
 std::function<void(const std::function<void()>&)> record(const std::function<void()>& f);
 
 }  // namespace bitgrad::replay

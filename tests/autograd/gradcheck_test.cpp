@@ -126,11 +126,21 @@ TEST_CASE("errors of the gradient check itself") {
 }
 
 TEST_CASE("a replayed pass must make the recorded calls") {
+  for (const int more : {1, -1}) {
+    int calls = 0;
+    const auto changing = [&](const std::vector<Variable>& v) {
+      Variable y = relu(v[0]);
+      const int count = ++calls > 2 ? 2 + more : 2;  // the first two calls record and differentiate
+      for (int i = 1; i < count; ++i) y = relu(y);
+      return y;
+    };
+    CHECK_THAT(error_of<StateError>([&] { check_gradients(changing, {uniform({2}, 1)}); }), Catch::Contains("replay: the perturbed pass makes"));
+  }
   int calls = 0;
-  const auto growing = [&](const std::vector<Variable>& v) {
-    Variable y = relu(v[0]);
-    if (++calls > 2) y = relu(y);
-    return y;
-  };
-  CHECK_THAT(error_of<StateError>([&] { check_gradients(growing, {uniform({2}, 1)}); }), Catch::Contains("replay"));
+  CHECK_THAT(error_of<StateError>([&] {
+               check_gradients([&](const std::vector<Variable>& v) {
+                 const Variable y = ste_round(v[0]);
+                 return ++calls > 2 ? sum(ste_round(reshape(v[0], {2, 1}))) : sum(y * 1.0 + 0.0 * ste_round(y));
+               }, {uniform({2}, 1)});
+             }), Catch::Contains("was recorded with shape (2)"));
 }
