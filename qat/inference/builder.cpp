@@ -3,7 +3,7 @@
 #include <cmath>
 #include <set>
 
-#include <bitgrad/qat/inference/recorded.hpp>
+#include <bitgrad/qat/inference/detail/recorded.hpp>
 
 namespace bitgrad {
 

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include <bitgrad/qat/inference/accumulator.hpp>
+#include <bitgrad/qat/inference/detail/accumulator.hpp>
 
 namespace bitgrad {
 

@@ -1,7 +1,7 @@
 // InferenceGraph for people: describe() and weight_bytes().
 #include <bitgrad/qat/inference/graph.hpp>
 
-#include <bitgrad/qat/inference/accumulator.hpp>
+#include <bitgrad/qat/inference/detail/accumulator.hpp>
 
 namespace bitgrad {
 namespace {

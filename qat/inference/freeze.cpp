@@ -1,12 +1,12 @@
 // Recorded values to graph nodes. chains.cpp finds what is fused; here it is written down.
-#include <bitgrad/qat/inference/recorded.hpp>
+#include <bitgrad/qat/inference/detail/recorded.hpp>
 
 #include <map>
 #include <set>
 
-#include <bitgrad/qat/inference/chains.hpp>
-#include <bitgrad/qat/inference/integer_weights.hpp>
-#include <bitgrad/qat/inference/table.hpp>
+#include <bitgrad/qat/inference/detail/chains.hpp>
+#include <bitgrad/qat/inference/detail/integer_weights.hpp>
+#include <bitgrad/qat/inference/detail/table.hpp>
 
 namespace bitgrad::inference {
 namespace {

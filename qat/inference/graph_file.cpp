@@ -8,7 +8,7 @@
 
 #include <bitgrad/core/io/file.hpp>
 #include <bitgrad/core/io/npz.hpp>
-#include <bitgrad/qat/inference/graph_format.hpp>
+#include <bitgrad/qat/inference/detail/graph_format.hpp>
 
 namespace bitgrad {
 namespace {

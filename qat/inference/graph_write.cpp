@@ -1,9 +1,9 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
-#include <bitgrad/qat/inference/graph_fields.hpp>
-#include <bitgrad/qat/inference/graph_format.hpp>
-#include <bitgrad/qat/inference/names.hpp>
+#include <bitgrad/qat/inference/detail/graph_fields.hpp>
+#include <bitgrad/qat/inference/detail/graph_format.hpp>
+#include <bitgrad/qat/inference/detail/names.hpp>
 
 namespace bitgrad::inference {
 namespace {

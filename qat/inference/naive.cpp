@@ -6,7 +6,7 @@
 #include <cmath>
 
 #include <bitgrad/core/parallel.hpp>
-#include <bitgrad/qat/inference/float_operations.hpp>
+#include <bitgrad/qat/inference/detail/float_operations.hpp>
 
 namespace bitgrad {
 namespace {

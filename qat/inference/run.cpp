@@ -3,9 +3,9 @@
 
 #include <algorithm>
 
-#include <bitgrad/qat/inference/engine.hpp>
-#include <bitgrad/qat/inference/execution.hpp>
-#include <bitgrad/qat/inference/names.hpp>
+#include <bitgrad/qat/inference/detail/engine.hpp>
+#include <bitgrad/qat/inference/detail/execution.hpp>
+#include <bitgrad/qat/inference/detail/names.hpp>
 
 namespace bitgrad {
 namespace inference {

@@ -5,8 +5,8 @@
 #include <cmath>
 #include <set>
 
-#include <bitgrad/qat/inference/accumulator.hpp>
-#include <bitgrad/qat/inference/names.hpp>
+#include <bitgrad/qat/inference/detail/accumulator.hpp>
+#include <bitgrad/qat/inference/detail/names.hpp>
 
 namespace bitgrad {
 namespace inference {

@@ -6,10 +6,10 @@
 #include <filesystem>
 #include <tuple>
 
-#include <bitgrad/qat/inference/accumulator.hpp>
+#include <bitgrad/qat/inference/detail/accumulator.hpp>
 #include <bitgrad/qat/inference/builder.hpp>
-#include <bitgrad/qat/inference/names.hpp>
-#include <bitgrad/qat/inference/training_forward.hpp>
+#include <bitgrad/qat/inference/detail/names.hpp>
+#include <bitgrad/qat/inference/detail/training_forward.hpp>
 
 namespace bitgrad {
 namespace {

@@ -86,7 +86,7 @@ TEST_CASE("a run that is killed at random moments continues to the byte") {
   check_same_run(shop, "whole", "killed");
 }
 
-TEST_CASE("--resume without the quantizers of the run is refused") {
+TEST_CASE("train --resume without the quantizers of the run is refused") {
   const Workshop shop(64);
   REQUIRE(shop.train("run", support::w4a4).code == 0);
   const Outcome outcome = support::run_cli(resuming(shop.training("run", {"--model", "fashion_cnn", "--epochs", "2"})));
@@ -94,7 +94,7 @@ TEST_CASE("--resume without the quantizers of the run is refused") {
   CHECK_THAT(outcome.err, Contains("quantized.safetensors belongs to a run with quantizers"));
 }
 
-TEST_CASE("--resume goes from the float stage into the quantized one") {
+TEST_CASE("train --resume goes from the float stage into the quantized one") {
   const Workshop shop(96);
   REQUIRE(shop.train("whole", support::w4a4).code == 0);
   // What a run leaves that is killed after its float stage and a row of metrics, before the quantized checkpoint.
@@ -107,7 +107,7 @@ TEST_CASE("--resume goes from the float stage into the quantized one") {
   check_same_run(shop, "whole", "stopped");
 }
 
-TEST_CASE("--resume of a finished run trains nothing, and in an empty directory it starts") {
+TEST_CASE("train --resume of a finished run trains nothing, and in an empty directory it starts") {
   const Workshop shop(96);
   REQUIRE(support::run_cli(resuming(shop.training("run", support::w4a4))).code == 0);
   REQUIRE(shop.train("other", support::w4a4).code == 0);
@@ -117,7 +117,7 @@ TEST_CASE("--resume of a finished run trains nothing, and in an empty directory 
   check_same_run(shop, "run", "other");
 }
 
-TEST_CASE("--resume refuses a run with other options, another model or a broken checkpoint") {
+TEST_CASE("train --resume refuses a run with other options, another model or a broken checkpoint") {
   const Workshop shop(64);
   const std::vector<std::string> mlp{"--model", "mlp", "--epochs", "1"};
   REQUIRE(shop.train("run", mlp).code == 0);

@@ -24,7 +24,7 @@ void check_error(const Outcome& outcome, int code, const Matcher& matcher) {
 
 }  // namespace
 
-TEST_CASE("--version and --help") {
+TEST_CASE("the program tells its version and helps") {
   const Outcome version = run_cli({"--version"});
   CHECK(version.code == 0);
   CHECK_THAT(version.out, StartsWith("bitgrad 0."));

@@ -1,4 +1,4 @@
-#include <bitgrad/qat/inference/accumulator.hpp>
+#include <bitgrad/qat/inference/detail/accumulator.hpp>
 
 #include <algorithm>
 #include <limits>

@@ -1,4 +1,4 @@
-#include <bitgrad/qat/inference/rules.hpp>
+#include <bitgrad/qat/inference/detail/rules.hpp>
 
 #include <algorithm>
 #include <cmath>
@@ -7,7 +7,7 @@
 #include <bitgrad/core/kernels/fake_quantize.hpp>
 #include <bitgrad/core/kernels/integer.hpp>
 #include <bitgrad/core/kernels/pool.hpp>
-#include <bitgrad/qat/inference/moving.hpp>
+#include <bitgrad/qat/inference/detail/moving.hpp>
 
 namespace bitgrad::inference {
 

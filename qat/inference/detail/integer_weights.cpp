@@ -1,10 +1,10 @@
-#include <bitgrad/qat/inference/integer_weights.hpp>
+#include <bitgrad/qat/inference/detail/integer_weights.hpp>
 
 #include <algorithm>
 #include <cmath>
 
 #include <bitgrad/qat/batch_norm_fold.hpp>
-#include <bitgrad/qat/inference/accumulator.hpp>
+#include <bitgrad/qat/inference/detail/accumulator.hpp>
 
 namespace bitgrad::inference {
 namespace {

@@ -5,7 +5,7 @@
 #include <optional>
 #include <vector>
 
-#include <bitgrad/qat/inference/recorded.hpp>
+#include <bitgrad/qat/inference/detail/recorded.hpp>
 
 namespace bitgrad::inference {
 

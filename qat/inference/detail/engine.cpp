@@ -1,4 +1,4 @@
-#include <bitgrad/qat/inference/engine.hpp>
+#include <bitgrad/qat/inference/detail/engine.hpp>
 
 #include <algorithm>
 #include <limits>
@@ -8,9 +8,9 @@
 #include <bitgrad/core/kernels/im2col.hpp>
 #include <bitgrad/core/kernels/integer.hpp>
 #include <bitgrad/core/kernels/pool.hpp>
-#include <bitgrad/qat/inference/accumulator.hpp>
-#include <bitgrad/qat/inference/float_operations.hpp>
-#include <bitgrad/qat/inference/moving.hpp>
+#include <bitgrad/qat/inference/detail/accumulator.hpp>
+#include <bitgrad/qat/inference/detail/float_operations.hpp>
+#include <bitgrad/qat/inference/detail/moving.hpp>
 
 namespace bitgrad::inference {
 namespace {

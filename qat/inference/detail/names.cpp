@@ -1,4 +1,4 @@
-#include <bitgrad/qat/inference/names.hpp>
+#include <bitgrad/qat/inference/detail/names.hpp>
 
 #include <array>
 

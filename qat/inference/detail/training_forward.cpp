@@ -1,4 +1,4 @@
-#include <bitgrad/qat/inference/training_forward.hpp>
+#include <bitgrad/qat/inference/detail/training_forward.hpp>
 
 #include <algorithm>
 #include <cstdlib>

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include <bitgrad/qat/inference/graph.hpp>
-#include <bitgrad/qat/inference/rules.hpp>
+#include <bitgrad/qat/inference/detail/rules.hpp>
 
 namespace bitgrad::inference {
 

@@ -1,11 +1,11 @@
-#include <bitgrad/qat/inference/table.hpp>
+#include <bitgrad/qat/inference/detail/table.hpp>
 
 #include <algorithm>
 #include <numeric>
 
-#include <bitgrad/qat/inference/float_operations.hpp>
-#include <bitgrad/qat/inference/integer_weights.hpp>
-#include <bitgrad/qat/inference/names.hpp>
+#include <bitgrad/qat/inference/detail/float_operations.hpp>
+#include <bitgrad/qat/inference/detail/integer_weights.hpp>
+#include <bitgrad/qat/inference/detail/names.hpp>
 
 namespace bitgrad::inference {
 namespace {

@@ -1,8 +1,8 @@
-#include <bitgrad/qat/inference/chains.hpp>
+#include <bitgrad/qat/inference/detail/chains.hpp>
 
 #include <algorithm>
 
-#include <bitgrad/qat/inference/table.hpp>
+#include <bitgrad/qat/inference/detail/table.hpp>
 
 namespace bitgrad::inference {
 

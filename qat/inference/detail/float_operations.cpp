@@ -1,4 +1,4 @@
-#include <bitgrad/qat/inference/float_operations.hpp>
+#include <bitgrad/qat/inference/detail/float_operations.hpp>
 
 #include <algorithm>
 #include <cmath>
@@ -8,7 +8,7 @@
 #include <bitgrad/core/kernels/conv.hpp>
 #include <bitgrad/core/kernels/elementwise.hpp>
 #include <bitgrad/core/kernels/pool.hpp>
-#include <bitgrad/qat/inference/moving.hpp>
+#include <bitgrad/qat/inference/detail/moving.hpp>
 
 namespace bitgrad::inference {
 namespace {

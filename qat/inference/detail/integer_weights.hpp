@@ -1,7 +1,7 @@
 // From a layer's float weights to the integers it ships.
 #pragma once
 
-#include <bitgrad/qat/inference/recorded.hpp>
+#include <bitgrad/qat/inference/detail/recorded.hpp>
 
 namespace bitgrad::inference {
 

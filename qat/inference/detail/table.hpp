@@ -3,7 +3,7 @@
 
 #include <vector>
 
-#include <bitgrad/qat/inference/recorded.hpp>
+#include <bitgrad/qat/inference/detail/recorded.hpp>
 
 namespace bitgrad::inference {
 
