@@ -124,6 +124,11 @@ TEST_CASE("npz: what is wrong is said with the names of file and entry") {
   refused(central(20, 1), "stored as 1 bytes, expected its size 136");
   refused(central(43, 3), "its local header is missing or damaged");
 
+  Bytes longer = good;  // both headers of the last entry agree on a size that the file does not have
+  const std::size_t local = text_of(good).rfind("PK\3\4"), record = text_of(good).rfind("PK\1\2");
+  for (const std::size_t at : {local + 18, local + 22, record + 20, record + 24}) longer[at + 2] = std::byte{1};
+  refused(longer, "entry \"cd.npy\": it reaches into the central directory");
+
   const std::size_t end = good.size() - 22;
   const auto at_end = [&](std::size_t field, unsigned value) {
     Bytes bytes = good;
@@ -168,6 +173,10 @@ TEST_CASE("zip: comments, descriptors and names") {
   CHECK_THROWS_WITH(parse_zip(streamed, "f"), Contains("differ"));
   streamed[6] = streamed[32 + 8] = std::byte{1 << 3};
   CHECK(text_of(parse_zip(streamed, "f").at(0).content) == "1");
+
+  // Bit 11 of the flags says that the name is UTF-8.
+  CHECK(format_zip({{"\u00e4", {}}}).at(7) == std::byte{0x08});
+  CHECK(format_zip({{"a", {}}}).at(7) == std::byte{0});
 
   CHECK_THROWS_WITH(format_zip({{"a", {}}, {"a", {}}}), "zip: two entries are named \"a\"");
   CHECK_THROWS_WITH(format_zip({{"", {}}}), Contains("0 bytes, expected 1 to 65535"));
