@@ -10,8 +10,9 @@ struct Range {
   T min, max;
 };
 
-/// Moves a range so that zero is one of its 2^bits levels: [0, max] for min > 0, [min, 0] for max < 0, otherwise a shift by
-/// less than half a step that keeps the width. Every operation is rounded to T. A range of no width becomes NaN.
+/// Moves a range so that zero is one of its 2^bits levels: [0, max] for min > 0, [min, 0] for max < 0, otherwise a
+/// shift by less than half a step that keeps the width. Every operation is rounded to T. A range of no width becomes
+/// NaN.
 template <class T>
 Range<T> adjust_range_to_include_zero(T min, T max, int bits) {
   if (min > 0) return {T{0}, max};

@@ -36,7 +36,10 @@ TrainableEntry trainable_entry() {
 
 /// True where TrainableQuantizer has already refused to compile.
 template <class Q>
-concept ContradictsItsMark = requires { typename Q::ConfigType; } && !std::same_as<typename Q::ConfigType, ConfigOfTarget<Q>>;
+concept ContradictsItsMark = requires {
+  typename Q::ConfigType;
+}
+&&!std::same_as<typename Q::ConfigType, ConfigOfTarget<Q>>;
 
 template <class Q>
 concept ReadsJson = requires(std::string_view json) {
@@ -46,27 +49,30 @@ concept ReadsJson = requires(std::string_view json) {
 }  // namespace detail
 
 /// Makes a quantizer class known to look-ups, configuration by name and, if it is inferable, to inferable_from_json().
-/// A trainable class needs its mark, a constructor from the config of its target (and, if it can be frozen, a bool behind
-/// it) and convert2inferable(); an inferable one its mark and `static InferablePtr from_json(std::string_view)`. What is missing
-/// is said at compile time. Throws ValueError when a class of that name is already registered.
+/// A trainable class needs its mark, a constructor from the config of its target (and, if it can be frozen, a bool
+/// behind it) and convert2inferable(); an inferable one its mark and `static InferablePtr from_json(std::string_view)`.
+/// What is missing is said at compile time. Throws ValueError when a class of that name is already registered.
 template <class Q>
 void register_quantizer() {
   if constexpr (!MarkedQuantizer<Q>) {
     static_cast<void>(sizeof(detail::RequireMark<Q>));
   } else if constexpr (std::derived_from<Q, BaseTrainableQuantizer>) {
-    static_assert(!std::is_abstract_v<Q>, "register_quantizer<Q>(): Q must override initialize_quantization(), operator() and "
-                                          "convert2inferable()");
+    static_assert(!std::is_abstract_v<Q>,
+                  "register_quantizer<Q>(): Q must override initialize_quantization(), operator() and "
+                  "convert2inferable()");
     if constexpr (!std::is_abstract_v<Q> && !detail::ContradictsItsMark<Q>) {
       constexpr bool constructible = std::constructible_from<Q, const detail::ConfigOfTarget<Q>&>;
-      static_assert(constructible, "register_quantizer<Q>(): Q needs a constructor that takes const "
-                                   "TrainableQuantizerWeightsConfig& (target Weights) or const "
-                                   "TrainableQuantizerActivationConfig& (target Activation) alone");
+      static_assert(constructible,
+                    "register_quantizer<Q>(): Q needs a constructor that takes const "
+                    "TrainableQuantizerWeightsConfig& (target Weights) or const "
+                    "TrainableQuantizerActivationConfig& (target Activation) alone");
       if constexpr (constructible) register_entry(detail::trainable_entry<Q>());
     }
   } else {
     constexpr bool inferable = std::derived_from<Q, BaseInferableQuantizer> && detail::ReadsJson<Q>;
-    static_assert(inferable, "register_quantizer<Q>(): Q must derive from BaseTrainableQuantizer, or from "
-                             "BaseInferableQuantizer and have static InferablePtr from_json(std::string_view)");
+    static_assert(inferable,
+                  "register_quantizer<Q>(): Q must derive from BaseTrainableQuantizer, or from "
+                  "BaseInferableQuantizer and have static InferablePtr from_json(std::string_view)");
     if constexpr (inferable) register_entry(InferableEntry{type_name<Q>(), Q::mark, &Q::from_json});
   }
 }

@@ -34,20 +34,22 @@ template <class Entry>
 void add(std::deque<Entry>& entries, Entry entry) {
   for (const Entry& other : entries)
     if (other.class_name == entry.class_name)
-      fail<ValueError>("register_quantizer: ", entry.class_name, " (", describe(entry.mark), ") is already registered, as ",
-                       other.class_name, " (", describe(other.mark), ")");
+      fail<ValueError>("register_quantizer: ", entry.class_name, " (", describe(entry.mark),
+                       ") is already registered, as ", other.class_name, " (", describe(other.mark), ")");
   entries.push_back(std::move(entry));
 }
 
 template <class Entry>
 std::string names(const std::vector<const Entry*>& entries) {
   std::string text;
-  for (const Entry* entry : entries) text += (text.empty() ? "" : ", ") + entry->class_name + " (" + describe(entry->mark) + ")";
+  for (const Entry* entry : entries)
+    text += (text.empty() ? "" : ", ") + entry->class_name + " (" + describe(entry->mark) + ")";
   return text;
 }
 
 template <class Entry>
-std::vector<const Entry*> matching(const std::deque<Entry>& entries, QuantizationTarget target, std::string_view identifier) {
+std::vector<const Entry*> matching(const std::deque<Entry>& entries, QuantizationTarget target,
+                                   std::string_view identifier) {
   std::vector<const Entry*> found;
   for (const Entry& entry : entries)
     if (entry.mark.target == target && entry.mark.identifier == identifier) found.push_back(&entry);
@@ -83,8 +85,8 @@ std::string_view get_inferable_quantizer_class(QuantizationTarget target, Quanti
   const std::lock_guard lock(known.mutex);
   const auto found = serving(matching(known.inferable, target, inferable_identifier), method);
   if (found.size() == 1) return found.front()->class_name;
-  fail<ValueError>(found.empty() ? "no" : "several", " inferable quantizers for ", name_of(target), " ", name_of(method),
-                   found.empty() ? "" : ": ", names(found));
+  fail<ValueError>(found.empty() ? "no" : "several", " inferable quantizers for ", name_of(target), " ",
+                   name_of(method), found.empty() ? "" : ": ", names(found));
 }
 
 std::vector<std::string> trainable_identifiers() {
@@ -95,7 +97,8 @@ std::vector<std::string> trainable_identifiers() {
   return identifiers;
 }
 
-TrainablePtr make_trainable(std::string_view identifier, const TrainableQuantizerWeightsConfig& config, bool freeze_quant_params) {
+TrainablePtr make_trainable(std::string_view identifier, const TrainableQuantizerWeightsConfig& config,
+                            bool freeze_quant_params) {
   return get_trainable_quantizer_class(QuantizationTarget::Weights, identifier, config.method)
       .weights(config, freeze_quant_params);
 }

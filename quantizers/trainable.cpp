@@ -28,9 +28,10 @@ const ParameterPtr& BaseTrainableQuantizer::get_quantizer_variable(std::string_v
   for (const QuantizerVariable& variable : variables_)
     if (variable.key == key) return variable.parameter;
   if (variables_.empty())
-    fail<StateError>("quantizer ", describe(marks()), ": asked for variable \"", key, "\" before initialize_quantization()");
-  fail<StateError>("quantizer ", describe(marks()), ": has no variable \"", key, "\", expected \"", variables_.front().key,
-                   "\" or another that it created");
+    fail<StateError>("quantizer ", describe(marks()), ": asked for variable \"", key,
+                     "\" before initialize_quantization()");
+  fail<StateError>("quantizer ", describe(marks()), ": has no variable \"", key, "\", expected \"",
+                   variables_.front().key, "\" or another that it created");
 }
 
 std::vector<ParameterPtr> BaseTrainableQuantizer::get_trainable_variables(ParameterGroup group) const {

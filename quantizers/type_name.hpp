@@ -9,7 +9,8 @@ namespace bitgrad {
 /// "mine::MyQuantizer"; classes of bitgrad come without their namespace.
 template <class T>
 std::string type_name() {
-  const std::string_view function = __PRETTY_FUNCTION__;  // "... [with T = mine::MyQuantizer; ...]" or "... [T = mine::MyQuantizer]"
+  const std::string_view function =
+      __PRETTY_FUNCTION__;  // "... [with T = mine::MyQuantizer; ...]" or "... [T = mine::MyQuantizer]"
   const std::size_t begin = function.find("T = ") + 4;
   std::string_view name = function.substr(begin, function.find_first_of(";]", begin) - begin);
   if (name.starts_with("bitgrad::")) name.remove_prefix(9);

@@ -8,8 +8,8 @@ kernels::ChannelLayout channel_layout(const Shape& shape, std::optional<int> axi
   if (!axis) return kernels::per_tensor(shape.size());
   const int normalized = normalize_axis(*axis, shape.rank(), what);
   if (shape[normalized] != count)
-    fail<ShapeError>(what, ": axis ", *axis, " of a tensor of shape ", shape, " has ", shape[normalized], " channels, expected ",
-                     count);
+    fail<ShapeError>(what, ": axis ", *axis, " of a tensor of shape ", shape, " has ", shape[normalized],
+                     " channels, expected ", count);
   return kernels::per_channel(shape, normalized);
 }
 

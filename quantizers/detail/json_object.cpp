@@ -34,7 +34,8 @@ JsonWriter& JsonWriter::add(std::string_view key, std::string_view value) {
 }
 JsonWriter& JsonWriter::add(std::string_view key, const std::vector<double>& values) {
   for (const double value : values)
-    if (!std::isfinite(value)) fail<ValueError>("JSON member \"", key, "\": ", value, " cannot be written, expected a finite number");
+    if (!std::isfinite(value))
+      fail<ValueError>("JSON member \"", key, "\": ", value, " cannot be written, expected a finite number");
   members_->set(key, values);
   return *this;
 }

@@ -25,14 +25,16 @@ struct Report {
   Index count(Verdict verdict) const;
 };
 
-/// Runs every case of the manifest. Values are compared bit for bit (zeros of either sign are equal, NaN equals NaN), gradients
-/// with the tolerances of the manifest. Only what quantizers/README.md lists as a departure is left out:
-/// - a case whose parameters bitgrad refuses (thresholds that are not finite and positive, ranges, bits), which must throw;
+/// Runs every case of the manifest. Values are compared bit for bit (zeros of either sign are equal, NaN equals NaN),
+/// gradients with the tolerances of the manifest. Only what quantizers/README.md lists as a departure is left out:
+/// - a case whose parameters bitgrad refuses (thresholds that are not finite and positive, ranges, bits), which must
+///   throw;
 /// - 1 bit signed with an infinite gradient scale, which must throw;
-/// - elements that the reference leaves to the processor, infinities, NaN and, for straight-through clamps, levels from 2^23 up;
+/// - elements that the reference leaves to the processor, infinities, NaN and, for straight-through clamps, levels from
+///   2^23 up;
 /// - gradients of cases with such special inputs.
-/// Uniform weights are run with the reference's truncated zero point and, where it differs, with the rounded one as well.
-/// Cases of classes that are not registered are skipped.
+/// Uniform weights are run with the reference's truncated zero point; of bitgrad's rounded one the zero points are
+/// compared. Cases of classes that are not registered are skipped.
 Report check_quantizers(const Manifest& manifest);
 
 }  // namespace bitgrad::golden

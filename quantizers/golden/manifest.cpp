@@ -57,7 +57,8 @@ Shape shape_of(const json& extents) {
 
 class Reader {
  public:
-  Reader(const std::filesystem::path& directory, int channels_axis) : directory_(directory), channels_axis_(channels_axis) {}
+  Reader(const std::filesystem::path& directory, int channels_axis)
+      : directory_(directory), channels_axis_(channels_axis) {}
 
   InferableCase inferable(const json& entry) const {
     const json& derived = entry.at("derived");
@@ -171,7 +172,8 @@ LookupCase lookup(const json& entry) {
 
 PowerOfTwoCase power_of_two(const json& entry) {
   const std::string mode = entry.at("mode");
-  return {"pot_rounding " + mode, mode.starts_with("init"), numbers(entry.at("threshold")), numbers(entry.at("result"))};
+  return {"pot_rounding " + mode, mode.starts_with("init"), numbers(entry.at("threshold")),
+          numbers(entry.at("result"))};
 }
 
 RangeCase range(const json& entry) {
@@ -195,8 +197,8 @@ std::vector<Case> read_list(const json& manifest, const char* key, Read read) {
     try {
       cases.push_back(read(entry));
     } catch (const json::exception& error) {
-      fail<ValueError>("manifest.json: ", key, ": case ", entry.contains("id") ? entry.at("id").dump() : message(cases.size()), ": ",
-                       error.what());
+      fail<ValueError>("manifest.json: ", key, ": case ",
+                       entry.contains("id") ? entry.at("id").dump() : message(cases.size()), ": ", error.what());
     }
   }
   return cases;

@@ -1,5 +1,5 @@
-// Golden vectors: what the reference system's quantizers gave for known inputs, as read from a directory with manifest.json
-// and .npy files. The format is described in tests/golden/README.md.
+// Golden vectors: what the reference system's quantizers gave for known inputs, as read from a directory with
+// manifest.json and .npy files. The format is described in tests/golden/README.md.
 #pragma once
 
 #include <filesystem>
@@ -16,7 +16,8 @@ namespace bitgrad::golden {
 struct InferableCase {
   std::string id, class_name;
   std::string json;  ///< class and constructor arguments as inferable_from_json() takes them
-  std::vector<double> parameters;  ///< all thresholds or range bounds, for the check whether bitgrad refuses them on purpose
+  std::vector<double>
+      parameters;  ///< all thresholds or range bounds, for the check whether bitgrad refuses them on purpose
   int num_bits = 0;
   Tensor input, output;  ///< float32
   std::vector<double> scale;
@@ -31,7 +32,7 @@ struct GoldenVariable {
   bool trainable = false;
   Shape shape;
   std::vector<double> init;
-  Tensor gradient;           ///< undefined: none
+  Tensor gradient;                ///< undefined: none
   std::vector<double> tolerance;  ///< absolute, one per element of the gradient; empty: not to be compared
 };
 
@@ -91,8 +92,9 @@ struct Manifest {
   std::vector<RangeCase> ranges;
 };
 
-/// Reads manifest.json and the arrays it names. Throws IoError for what is missing, ValueError for what is malformed, naming
-/// the case. `activation_channels_axis` goes into the configs of activations: 1 for the reference's channels-first tensors.
+/// Reads manifest.json and the arrays it names. Throws IoError for what is missing, ValueError for what is malformed,
+/// naming the case. `activation_channels_axis` goes into the configs of activations: 1 for the reference's
+/// channels-first tensors.
 Manifest read_manifest(const std::filesystem::path& directory, int activation_channels_axis = 1);
 
 }  // namespace bitgrad::golden

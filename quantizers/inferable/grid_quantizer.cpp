@@ -9,7 +9,8 @@
 namespace bitgrad {
 GridInferableQuantizer::GridInferableQuantizer(Grid grid, std::string_view type) : grid_(std::move(grid)) {
   validate(grid_, type);
-  invertible_ = std::all_of(grid_.scale.begin(), grid_.scale.end(), [](float scale) { return std::isfinite(1.0F / scale); });
+  invertible_ =
+      std::all_of(grid_.scale.begin(), grid_.scale.end(), [](float scale) { return std::isfinite(1.0F / scale); });
 }
 
 Tensor GridInferableQuantizer::operator()(const Tensor& x) const {
@@ -20,8 +21,10 @@ Tensor GridInferableQuantizer::operator()(const Tensor& x) const {
     kernels::quantize_to_values(layout, x.data<float>(), grid, y.data<float>());
   } else {
     const std::vector<float> zero_point(grid_.zero_point.begin(), grid_.zero_point.end());
-    const kernels::LevelGrid<float> grid{.scale = grid_.scale.data(), .lo = static_cast<float>(grid_.lo),
-                                         .hi = static_cast<float>(grid_.hi), .zero_point = zero_point.data()};
+    const kernels::LevelGrid<float> grid{.scale = grid_.scale.data(),
+                                         .lo = static_cast<float>(grid_.lo),
+                                         .hi = static_cast<float>(grid_.hi),
+                                         .zero_point = zero_point.data()};
     kernels::fake_quantize(layout, x.data<float>(), grid, y.data<float>());
   }
   return y;
@@ -35,7 +38,8 @@ void check_bits(int bits, std::string_view type) {
 
 void check_count(std::size_t count, bool per_channel, const std::optional<int>& channel_axis, std::string_view type,
                  std::string_view name) {
-  if (!per_channel && count != 1) fail<ValueError>(type, ": ", name, " has ", count, " elements, expected exactly 1 per tensor");
+  if (!per_channel && count != 1)
+    fail<ValueError>(type, ": ", name, " has ", count, " elements, expected exactly 1 per tensor");
   if (per_channel && count == 0) fail<ValueError>(type, ": ", name, " is empty, expected one element per channel");
   if (per_channel && !channel_axis) fail<ValueError>(type, ": per_channel without a channel_axis");
 }
@@ -50,7 +54,8 @@ std::string short_list(std::span<const double> values) {
 
 std::string channels_text(const Grid& grid) {
   if (!grid.channel_axis) return {};
-  return message(", ", grid.scale.size(), grid.scale.size() == 1 ? " channel" : " channels", " on axis ", *grid.channel_axis);
+  return message(", ", grid.scale.size(), grid.scale.size() == 1 ? " channel" : " channels", " on axis ",
+                 *grid.channel_axis);
 }
 
 }  // namespace detail

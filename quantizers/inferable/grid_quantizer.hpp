@@ -8,8 +8,9 @@
 
 namespace bitgrad {
 
-/// Quantizes by a grid: floats with a multiplication by the float32 reciprocal of the scale, as the reference does, codes
-/// with a true division. Ties are decided before the zero point is added; level zero is +0; infinities saturate; NaN stays.
+/// Quantizes by a grid: floats with a multiplication by the float32 reciprocal of the scale, as the reference does,
+/// codes with a true division. Ties are decided before the zero point is added; level zero is +0; infinities saturate;
+/// NaN stays.
 class GridInferableQuantizer : public BaseInferableQuantizer {
  public:
   int bits() const override { return grid_.bits; }
@@ -29,7 +30,8 @@ namespace detail {
 
 /// Throws ValueError starting with `type` unless 1 <= bits <= 16.
 void check_bits(int bits, std::string_view type);
-/// One parameter list: exactly one element per tensor; per channel at least one, and a channel axis. `name` is the list's.
+/// One parameter list: exactly one element per tensor; per channel at least one, and a channel axis. `name` is the
+/// list's.
 void check_count(std::size_t count, bool per_channel, const std::optional<int>& channel_axis, std::string_view type,
                  std::string_view name);
 /// "[2, 4, 1]", long lists shortened.

@@ -8,7 +8,8 @@ namespace {
 
 void require_powers_of_two(const std::vector<double>& threshold, std::string_view type) {
   for (std::size_t c = 0; c < threshold.size(); ++c)
-    if (!is_power_of_two(threshold[c])) fail<ValueError>(type, ": threshold ", c, " is ", threshold[c], ", expected a power of two");
+    if (!is_power_of_two(threshold[c]))
+      fail<ValueError>(type, ": threshold ", c, " is ", threshold[c], ", expected a power of two");
 }
 
 }  // namespace

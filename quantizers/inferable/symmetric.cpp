@@ -27,7 +27,8 @@ Grid symmetric_grid(int bits, bool is_signed, const std::vector<double>& thresho
 
 Grid weights_grid(const WeightsSymmetricInferableQuantizer::Options& options, std::string_view type) {
   detail::check_count(options.threshold.size(), options.per_channel, options.channel_axis, type, "threshold");
-  return symmetric_grid(options.num_bits, true, options.threshold, options.per_channel ? options.channel_axis : std::nullopt, type);
+  return symmetric_grid(options.num_bits, true, options.threshold,
+                        options.per_channel ? options.channel_axis : std::nullopt, type);
 }
 
 Grid activation_grid(const ActivationSymmetricInferableQuantizer::Options& options, std::string_view type) {
@@ -41,7 +42,8 @@ WeightsSymmetricInferableQuantizer::WeightsSymmetricInferableQuantizer(Options o
     : GridInferableQuantizer(weights_grid(options, type), type), options_(std::move(options)) {}
 
 std::string WeightsSymmetricInferableQuantizer::describe() const {
-  return message(type(), ": ", bits(), " bits, threshold ", detail::short_list(options_.threshold), detail::channels_text(grid()));
+  return message(type(), ": ", bits(), " bits, threshold ", detail::short_list(options_.threshold),
+                 detail::channels_text(grid()));
 }
 
 std::string WeightsSymmetricInferableQuantizer::to_json() const {
@@ -87,8 +89,8 @@ std::string ActivationSymmetricInferableQuantizer::to_json() const {
       .text();
 }
 
-ActivationSymmetricInferableQuantizer::Options ActivationSymmetricInferableQuantizer::read_options(std::string_view json,
-                                                                                                   std::string_view type) {
+ActivationSymmetricInferableQuantizer::Options ActivationSymmetricInferableQuantizer::read_options(
+    std::string_view json, std::string_view type) {
   JsonReader reader(json, type);
   reader.string("class");
   Options options{.num_bits = reader.integer("num_bits"),

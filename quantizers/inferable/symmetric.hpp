@@ -15,13 +15,14 @@ class WeightsSymmetricInferableQuantizer : public GridInferableQuantizer {
       mark_quantizer(QuantizationTarget::Weights, {QuantizationMethod::SYMMETRIC}, inferable_identifier);
 
   struct Options {
-    int num_bits = 8;                 ///< 1 to 16
-    std::vector<double> threshold = {};    ///< finite, positive; 1 element, or one per channel
+    int num_bits = 8;                    ///< 1 to 16
+    std::vector<double> threshold = {};  ///< finite, positive; 1 element, or one per channel
     bool per_channel = false;
     std::optional<int> channel_axis = {};  ///< required per channel, else ignored; negative counts from the end
   };
   /// Throws ValueError naming the option that is wrong.
-  explicit WeightsSymmetricInferableQuantizer(Options options) : WeightsSymmetricInferableQuantizer(std::move(options), name) {}
+  explicit WeightsSymmetricInferableQuantizer(Options options)
+      : WeightsSymmetricInferableQuantizer(std::move(options), name) {}
 
   std::string_view type() const override { return name; }
   const QuantizerMark& marks() const override { return mark; }
@@ -47,9 +48,9 @@ class ActivationSymmetricInferableQuantizer : public GridInferableQuantizer {
       mark_quantizer(QuantizationTarget::Activation, {QuantizationMethod::SYMMETRIC}, inferable_identifier);
 
   struct Options {
-    int num_bits = 8;               ///< 1 to 16
+    int num_bits = 8;                    ///< 1 to 16
     std::vector<double> threshold = {};  ///< one element, finite, positive
-    bool is_signed = true;          ///< "signed" in JSON
+    bool is_signed = true;               ///< "signed" in JSON
   };
   /// Throws ValueError naming the option that is wrong.
   explicit ActivationSymmetricInferableQuantizer(Options options)

@@ -14,7 +14,8 @@ namespace {
 void check_range(double min, double max, std::size_t c, std::string_view type) {
   const float width = static_cast<float>(max) - static_cast<float>(min);
   if (!std::isfinite(width) || !(width > 0))
-    fail<ValueError>(type, ": range ", c, " is [", min, ", ", max, "], expected finite numbers, min < max, and a finite width in float32");
+    fail<ValueError>(type, ": range ", c, " is [", min, ", ", max,
+                     "], expected finite numbers, min < max, and a finite width in float32");
 }
 
 /// A zero point; what is no level of any grid (NaN, or far outside) becomes one that no grid accepts.
@@ -47,18 +48,16 @@ Grid uniform_grid(int bits, const std::vector<double>& min, const std::vector<do
 Grid weights_grid(const WeightsUniformInferableQuantizer::Options& options, std::string_view type) {
   detail::check_count(options.min_range.size(), options.per_channel, options.channel_axis, type, "min_range");
   detail::check_count(options.max_range.size(), options.per_channel, options.channel_axis, type, "max_range");
-  return uniform_grid(options.num_bits, options.min_range, options.max_range,
-                      options.per_channel ? options.channel_axis : std::nullopt, type, [&](float min, float max) {
-                        return uniform_weights_step(min, max, options.num_bits, options.zero_point);
-                      });
+  return uniform_grid(
+      options.num_bits, options.min_range, options.max_range, options.per_channel ? options.channel_axis : std::nullopt,
+      type, [&](float min, float max) { return uniform_weights_step(min, max, options.num_bits, options.zero_point); });
 }
 
 Grid activation_grid(const ActivationUniformInferableQuantizer::Options& options, std::string_view type) {
   detail::check_count(options.min_range.size(), false, {}, type, "min_range");
   detail::check_count(options.max_range.size(), false, {}, type, "max_range");
-  return uniform_grid(options.num_bits, options.min_range, options.max_range, {}, type, [&](float min, float max) {
-    return uniform_activation_step(min, max, options.num_bits);
-  });
+  return uniform_grid(options.num_bits, options.min_range, options.max_range, {}, type,
+                      [&](float min, float max) { return uniform_activation_step(min, max, options.num_bits); });
 }
 
 std::string ranges(const std::vector<double>& min, const std::vector<double>& max) {
@@ -71,7 +70,8 @@ UniformStep uniform_weights_step(float min, float max, int bits, ZeroPointRule r
   const Range<float> range = adjust_range_to_include_zero(min, max, bits);
   const float scale = (range.max - range.min) / static_cast<float>((1 << bits) - 1);
   const float steps = range.min / scale;
-  return {scale, zero_point_of(static_cast<double>(rule == ZeroPointRule::reference ? std::trunc(steps) : std::nearbyint(steps)))};
+  return {scale, zero_point_of(static_cast<double>(rule == ZeroPointRule::reference ? std::trunc(steps)
+                                                                                    : std::nearbyint(steps)))};
 }
 
 UniformStep uniform_activation_step(float min, float max, int bits) {
@@ -84,7 +84,8 @@ WeightsUniformInferableQuantizer::WeightsUniformInferableQuantizer(Options optio
     : GridInferableQuantizer(weights_grid(options, name), name), options_(std::move(options)) {}
 
 std::string WeightsUniformInferableQuantizer::describe() const {
-  return message(name, ": ", bits(), " bits, ", ranges(options_.min_range, options_.max_range), detail::channels_text(grid()),
+  return message(name, ": ", bits(), " bits, ", ranges(options_.min_range, options_.max_range),
+                 detail::channels_text(grid()),
                  options_.zero_point == ZeroPointRule::reference ? ", truncated zero point" : "");
 }
 

@@ -14,16 +14,17 @@ enum class ZeroPointRule {
   reference,  ///< truncated, as the reference does: moves the grid by one step for about 5 % of ranges
 };
 
-/// Ranges are rounded to float32 and moved so that zero is on the grid (adjust_range_to_include_zero); codes 0 .. 2^n - 1.
+/// Codes 0 .. 2^n - 1. Ranges are rounded to float32 and moved so that zero is on the grid
+/// (adjust_range_to_include_zero).
 class WeightsUniformInferableQuantizer : public GridInferableQuantizer {
  public:
   static constexpr QuantizerMark mark =
       mark_quantizer(QuantizationTarget::Weights, {QuantizationMethod::UNIFORM}, inferable_identifier);
 
   struct Options {
-    int num_bits = 8;                 ///< 1 to 16
-    std::vector<double> min_range = {};    ///< finite; 1 element, or one per channel; a single one serves all channels
-    std::vector<double> max_range = {};    ///< finite, greater than min_range
+    int num_bits = 8;                    ///< 1 to 16
+    std::vector<double> min_range = {};  ///< finite; 1 element, or one per channel; a single one serves all channels
+    std::vector<double> max_range = {};  ///< finite, greater than min_range
     bool per_channel = false;
     std::optional<int> channel_axis = {};  ///< required per channel, else ignored; negative counts from the end
     ZeroPointRule zero_point = ZeroPointRule::rounded;
@@ -51,7 +52,7 @@ class ActivationUniformInferableQuantizer : public GridInferableQuantizer {
       mark_quantizer(QuantizationTarget::Activation, {QuantizationMethod::UNIFORM}, inferable_identifier);
 
   struct Options {
-    int num_bits = 8;               ///< 1 to 16
+    int num_bits = 8;                    ///< 1 to 16
     std::vector<double> min_range = {};  ///< one element, finite
     std::vector<double> max_range = {};  ///< one element, finite, greater than min_range
   };
@@ -71,7 +72,8 @@ class ActivationUniformInferableQuantizer : public GridInferableQuantizer {
   Options options_;
 };
 
-/// Scale and zero point that the quantizers above take for a range: what a training forward needs to be on the same grid.
+/// Scale and zero point that the quantizers above take for a range: what a training forward needs to be on the same
+/// grid.
 struct UniformStep {
   float scale;
   std::int32_t zero_point;

@@ -17,21 +17,21 @@ constexpr std::string_view scale_key = "scale";
 constexpr std::string_view offset_key = "offset";
 constexpr double smallest_share = 0x1p-16;  // of the starting step
 
-/// A parameter as the forward pass sees it: the same value, or the floor where there is one and the value is below; gradient
-/// `factor`. Unlike grad_scale() it does not touch the last bit, since conversion has to meet the same number.
+/// A parameter as the forward pass sees it: the same value, or the floor where there is one and the value is below;
+/// gradient `factor`. Unlike grad_scale() it does not touch the last bit, since conversion has to meet the same number.
 Variable seen(const Variable& p, double factor, const Tensor& floor = {}) {
   Tensor y = p.value().clone();
   if (floor.defined()) {
     dispatch_floating("lsq", p.dtype(), [&](auto zero) {
       using T = decltype(zero);
       for (Index i = 0; i < y.size(); ++i)
-        if (y.data<T>()[i] < static_cast<T>(floor.data<double>()[i])) y.data<T>()[i] = static_cast<T>(floor.data<double>()[i]);
+        if (y.data<T>()[i] < static_cast<T>(floor.data<double>()[i]))
+          y.data<T>()[i] = static_cast<T>(floor.data<double>()[i]);
     });
   }
   replay::residual(p.value(), y, factor);
-  return record_operation("lsq_parameter", std::move(y), {p}, [factor](const Tensor& g, GradSink& sink) {
-    sink.add(0, (Variable(g) * factor).value());
-  });
+  return record_operation("lsq_parameter", std::move(y), {p},
+                          [factor](const Tensor& g, GradSink& sink) { sink.add(0, (Variable(g) * factor).value()); });
 }
 
 /// 2^x, exact for whole x.
@@ -63,7 +63,8 @@ LearnedStep::LearnedStep(const BaseQuantizerConfig& config, QuantizationTarget t
   if (method_ == QuantizationMethod::UNIFORM) {
     levels_ = detail::uniform_levels(bits_);
     const detail::ConfigRange range = detail::config_range(config, class_name);
-    start_step_ = map(range.min, range.max, [](double min, double max) { return std::max(max, 0.0) - std::min(min, 0.0); });
+    start_step_ =
+        map(range.min, range.max, [](double min, double max) { return std::max(max, 0.0) - std::min(min, 0.0); });
     for (double& step : start_step_.span<double>()) step /= levels_.hi;
     start_offset_ = map(range.min, range.max, [](double min, double) { return std::min(min, 0.0); });
   } else {
@@ -73,14 +74,16 @@ LearnedStep::LearnedStep(const BaseQuantizerConfig& config, QuantizationTarget t
   }
   floor_ = (Variable(start_step_) * smallest_share).value();
   for (const double step : start_step_.span<double>())
-    if (!std::isnormal(static_cast<float>(step * smallest_share)) || !std::isfinite(static_cast<float>(step * levels_.count)))
+    if (!std::isnormal(static_cast<float>(step * smallest_share)) ||
+        !std::isfinite(static_cast<float>(step * levels_.count)))
       fail<ValueError>(class_name, ": the starting step is ", step, ", too small or too large for float32");
 }
 
 void LearnedStep::create_variables(BaseTrainableQuantizer& owner, std::string_view name, bool activation) const {
   const auto add = [&](std::string_view key, const Tensor& start) {
     const Tensor value = activation ? start.reshape(Shape{1}) : start;
-    owner.add_quantizer_variable(key, detail::quantizer_variable(message(name, "_", key), value, !owner.freeze_quant_params()));
+    owner.add_quantizer_variable(
+        key, detail::quantizer_variable(message(name, "_", key), value, !owner.freeze_quant_params()));
   };
   add(scale_key, start_step_);
   if (uniform()) add(offset_key, start_offset_);
@@ -94,7 +97,9 @@ LearnedStep::Learned LearnedStep::learned(const Variable& step, const Variable& 
 }
 
 LearnedStep::Learned LearnedStep::current(const BaseTrainableQuantizer& owner) const {
-  const auto value = [&](std::string_view key) { return Variable(owner.get_quantizer_variable(key)->value().to(DType::float32)); };
+  const auto value = [&](std::string_view key) {
+    return Variable(owner.get_quantizer_variable(key)->value().to(DType::float32));
+  };
   return learned(value(scale_key), uniform() ? value(offset_key) : Variable(), 1);
 }
 
@@ -109,7 +114,8 @@ Variable LearnedStep::on_grid(const Learned& learned) const {
   const detail::ConfigRange range = range_of(learned);
   Tensor step = learned.step.value().clone();
   for (Index c = 0; c < step.size(); ++c) {
-    const auto min = static_cast<float>(range.min.data<double>()[c]), max = static_cast<float>(range.max.data<double>()[c]);
+    const auto min = static_cast<float>(range.min.data<double>()[c]),
+               max = static_cast<float>(range.max.data<double>()[c]);
     step.data<float>()[c] = target_ == QuantizationTarget::Weights ? uniform_weights_step(min, max, bits_).scale
                                                                    : uniform_activation_step(min, max, bits_).scale;
   }
@@ -121,7 +127,8 @@ Variable LearnedStep::quantize(const BaseTrainableQuantizer& owner, const Variab
   const double factor = 1 / std::sqrt(static_cast<double>(std::max<Index>(elements, 1)) * largest_level);
   const Variable offset = uniform() ? variable_of(owner.get_quantizer_variable(offset_key)) : Variable();
   const Learned now = learned(variable_of(owner.get_quantizer_variable(scale_key)), offset, factor);
-  return fake_quantize("lsq", x, {.step = on_grid(now), .zero_point = now.zero_point, .lo = levels_.lo, .hi = levels_.hi});
+  return fake_quantize("lsq", x,
+                       {.step = on_grid(now), .zero_point = now.zero_point, .lo = levels_.lo, .hi = levels_.hi});
 }
 
 Tensor LearnedStep::threshold(const BaseTrainableQuantizer& owner) const {
@@ -132,7 +139,8 @@ detail::ConfigRange LearnedStep::range(const BaseTrainableQuantizer& owner) cons
 
 }  // namespace lsq
 
-LearnedStepWeightsQuantizer::LearnedStepWeightsQuantizer(const TrainableQuantizerWeightsConfig& config, bool freeze_quant_params)
+LearnedStepWeightsQuantizer::LearnedStepWeightsQuantizer(const TrainableQuantizerWeightsConfig& config,
+                                                         bool freeze_quant_params)
     : TrainableQuantizer(config, freeze_quant_params), step_(config, mark.target, "LearnedStepWeightsQuantizer") {
   detail::check_weight_parameter(config, step_.start(), "LearnedStepWeightsQuantizer");
 }

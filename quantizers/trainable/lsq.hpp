@@ -1,11 +1,12 @@
 // Learned step size quantization as published: Esser, McKinstry, Bablani, Appuswamy, Modha, "Learned step size
-// quantization", ICLR 2020. What is learned is the step itself (equations 1 to 3); its gradient is scaled by 1/sqrt(elements * Qp)
-// (section 2.2). Three things go beyond the paper, so that what is trained is what is converted:
-// - the step cannot become zero or negative: the forward pass takes max(parameter, start * 2^-16), the gradient passes as if it
-//   had taken the parameter;
+// quantization", ICLR 2020. What is learned is the step itself (equations 1 to 3); its gradient is scaled by
+// 1/sqrt(elements * Qp) (section 2.2). Three things go beyond the paper, so that what is trained is what is converted:
+// - the step cannot become zero or negative: the forward pass takes max(parameter, start * 2^-16), the gradient passes
+//   as if it had taken the parameter;
 // - POWER_OF_TWO: the step is 2^round(log2 parameter), the rounding of the exponent straight-through;
-// - UNIFORM: a second parameter, the real value of code 0, gives the zero point round(-offset / step) in 0..Qp, rounding and limits
-//   straight-through (the offset of Bhalgat et al., "LSQ+", CVPR workshops 2020, section 3.1, snapped so that zero is on the grid).
+// - UNIFORM: a second parameter, the real value of code 0, gives the zero point round(-offset / step) in 0..Qp,
+//   rounding and limits straight-through (the offset of Bhalgat et al., "LSQ+", CVPR workshops 2020, section 3.1,
+//   snapped so that zero is on the grid).
 #pragma once
 
 #include <bitgrad/quantizers/trainable/detail/parts.hpp>
@@ -49,11 +50,12 @@ class LearnedStep {
 }  // namespace lsq
 
 /// Weights: one step per tensor or channel, shared by all weights of the channel.
-class LearnedStepWeightsQuantizer : public TrainableQuantizer<LearnedStepWeightsQuantizer, TrainableQuantizerWeightsConfig> {
+class LearnedStepWeightsQuantizer
+    : public TrainableQuantizer<LearnedStepWeightsQuantizer, TrainableQuantizerWeightsConfig> {
  public:
-  static constexpr QuantizerMark mark =
-      mark_quantizer(QuantizationTarget::Weights,
-                     {QuantizationMethod::POWER_OF_TWO, QuantizationMethod::SYMMETRIC, QuantizationMethod::UNIFORM}, "lsq");
+  static constexpr QuantizerMark mark = mark_quantizer(
+      QuantizationTarget::Weights,
+      {QuantizationMethod::POWER_OF_TWO, QuantizationMethod::SYMMETRIC, QuantizationMethod::UNIFORM}, "lsq");
 
   /// Starts from "threshold" (finite, positive) or, for UNIFORM, "range_min" < "range_max". ValueError otherwise.
   explicit LearnedStepWeightsQuantizer(const TrainableQuantizerWeightsConfig& config, bool freeze_quant_params = false);
@@ -69,12 +71,13 @@ class LearnedStepWeightsQuantizer : public TrainableQuantizer<LearnedStepWeights
 class LearnedStepActivationQuantizer
     : public TrainableQuantizer<LearnedStepActivationQuantizer, TrainableQuantizerActivationConfig> {
  public:
-  static constexpr QuantizerMark mark =
-      mark_quantizer(QuantizationTarget::Activation,
-                     {QuantizationMethod::POWER_OF_TWO, QuantizationMethod::SYMMETRIC, QuantizationMethod::UNIFORM}, "lsq");
+  static constexpr QuantizerMark mark = mark_quantizer(
+      QuantizationTarget::Activation,
+      {QuantizationMethod::POWER_OF_TWO, QuantizationMethod::SYMMETRIC, QuantizationMethod::UNIFORM}, "lsq");
 
   /// As for weights; "is_signed" beside "threshold".
-  explicit LearnedStepActivationQuantizer(const TrainableQuantizerActivationConfig& config, bool freeze_quant_params = false);
+  explicit LearnedStepActivationQuantizer(const TrainableQuantizerActivationConfig& config,
+                                          bool freeze_quant_params = false);
   void initialize_quantization(const std::optional<Shape>& shape, std::string_view name) override;
   Variable operator()(const Variable& x, bool training) override;
   InferablePtr convert2inferable() const override;

@@ -10,7 +10,9 @@ namespace {
 
 constexpr ClampGradient level_in_bounds = ClampGradient::level_in_bounds;
 
-double gradient_factor(const detail::Levels& levels, Index count) { return 1 / std::sqrt(levels.hi * static_cast<double>(count)); }
+double gradient_factor(const detail::Levels& levels, Index count) {
+  return 1 / std::sqrt(levels.hi * static_cast<double>(count));
+}
 
 /// Extent of the axis that the reference takes for the channels.
 Index channels(const Variable& x, const TrainableQuantizerActivationConfig& config) {
@@ -24,13 +26,15 @@ Variable symmetric(const Variable& x, const Variable& threshold, const detail::L
 
 Variable uniform(const Variable& x, const mct::AdjustedRange& range, const detail::Levels& levels, Index count) {
   const Variable step = grad_scale((range.max - range.min) / levels.hi, gradient_factor(levels, count));
-  return fake_quantize("mct_lsq_uniform", x,
-                       {.step = step, .offset = range.min, .lo = levels.lo, .hi = levels.hi, .gradient = level_in_bounds});
+  return fake_quantize(
+      "mct_lsq_uniform", x,
+      {.step = step, .offset = range.min, .lo = levels.lo, .hi = levels.hi, .gradient = level_in_bounds});
 }
 
 void refuse_one_bit(const detail::Levels& levels, std::string_view class_name) {
   if (levels.hi == 0)
-    fail<ValueError>(class_name, ": 1 bit signed has the levels -1 and 0; the gradient scale 1/sqrt(0) would make every value NaN");
+    fail<ValueError>(class_name,
+                     ": 1 bit signed has the levels -1 and 0; the gradient scale 1/sqrt(0) would make every value NaN");
 }
 
 }  // namespace
@@ -39,7 +43,8 @@ LSQWeightQATQuantizer::LSQWeightQATQuantizer(const TrainableQuantizerWeightsConf
   refuse_one_bit(levels_, "LSQWeightQATQuantizer");
 }
 
-LSQSymmetricActivationTrainableQuantizer::LSQSymmetricActivationTrainableQuantizer(const TrainableQuantizerActivationConfig& config)
+LSQSymmetricActivationTrainableQuantizer::LSQSymmetricActivationTrainableQuantizer(
+    const TrainableQuantizerActivationConfig& config)
     : SymmetricActivation(config) {
   refuse_one_bit(levels_, "LSQSymmetricActivationTrainableQuantizer");
 }

@@ -1,12 +1,14 @@
 // The reference system's learned step size quantizers. They scale gradients by 1/sqrt(hi * number of thresholds) for
-// weights and 1/sqrt(hi * number of channels) for activations, where the paper counts elements; see lsq.hpp for the paper.
+// weights and 1/sqrt(hi * number of channels) for activations, where the paper counts elements; see lsq.hpp for the
+// paper.
 #pragma once
 
 #include <bitgrad/quantizers/trainable/detail/mct_parts.hpp>
 
 namespace bitgrad {
 
-/// y = d clamp(round(x / d)) with d = grad_scale(t / 2^(n-1), f); the gradient passes where the rounded level is in bounds.
+/// y = d clamp(round(x / d)) with d = grad_scale(t / 2^(n-1), f); the gradient passes where the rounded level is in
+/// bounds.
 class LSQWeightQATQuantizer : public mct::SymmetricWeights<LSQWeightQATQuantizer> {
  public:
   static constexpr QuantizerMark mark = mark_quantizer(
@@ -31,7 +33,8 @@ class LSQUniformWeightQATQuantizer : public mct::UniformWeights<LSQUniformWeight
 };
 
 /// The number of channels is the extent of config.channels_axis in the tensor of each call.
-class LSQSymmetricActivationTrainableQuantizer : public mct::SymmetricActivation<LSQSymmetricActivationTrainableQuantizer> {
+class LSQSymmetricActivationTrainableQuantizer
+    : public mct::SymmetricActivation<LSQSymmetricActivationTrainableQuantizer> {
  public:
   static constexpr QuantizerMark mark = mark_quantizer(
       QuantizationTarget::Activation, {QuantizationMethod::POWER_OF_TWO, QuantizationMethod::SYMMETRIC}, "mct-lsq");
@@ -49,7 +52,8 @@ class LSQUniformActivationTrainableQuantizer : public mct::UniformActivation<LSQ
   static constexpr bool learns = true;
   static constexpr bool adjusts_at_conversion = true;
 
-  explicit LSQUniformActivationTrainableQuantizer(const TrainableQuantizerActivationConfig& config) : UniformActivation(config) {}
+  explicit LSQUniformActivationTrainableQuantizer(const TrainableQuantizerActivationConfig& config)
+      : UniformActivation(config) {}
   Variable operator()(const Variable& x, bool training) override;
 };
 

@@ -9,7 +9,8 @@ namespace {
 constexpr ClampGradient everywhere = ClampGradient::everywhere;
 
 Variable symmetric(const Variable& x, const Variable& threshold, const detail::Levels& levels) {
-  return fake_quantize("mct_ste", x, {.step = threshold / levels.count, .lo = levels.lo, .hi = levels.hi, .gradient = everywhere});
+  return fake_quantize("mct_ste", x,
+                       {.step = threshold / levels.count, .lo = levels.lo, .hi = levels.hi, .gradient = everywhere});
 }
 
 Variable uniform(const Variable& x, const mct::AdjustedRange& range, const detail::Levels& levels) {
@@ -22,7 +23,11 @@ Variable uniform(const Variable& x, const mct::AdjustedRange& range, const detai
 
 Variable STEWeightQATQuantizer::operator()(const Variable& x, bool) { return symmetric(x, threshold(), levels_); }
 Variable STEUniformWeightQATQuantizer::operator()(const Variable& x, bool) { return uniform(x, range(), levels_); }
-Variable STESymmetricActivationTrainableQuantizer::operator()(const Variable& x, bool) { return symmetric(x, threshold(), levels_); }
-Variable STEUniformActivationTrainableQuantizer::operator()(const Variable& x, bool) { return uniform(x, range(), levels_); }
+Variable STESymmetricActivationTrainableQuantizer::operator()(const Variable& x, bool) {
+  return symmetric(x, threshold(), levels_);
+}
+Variable STEUniformActivationTrainableQuantizer::operator()(const Variable& x, bool) {
+  return uniform(x, range(), levels_);
+}
 
 }  // namespace bitgrad

@@ -31,8 +31,10 @@ class STEUniformWeightQATQuantizer : public mct::UniformWeights<STEUniformWeight
   Variable operator()(const Variable& x, bool training) override;
 };
 
-/// As the weights' one, with a threshold that learns unless frozen. A power-of-two threshold is rounded at conversion only.
-class STESymmetricActivationTrainableQuantizer : public mct::SymmetricActivation<STESymmetricActivationTrainableQuantizer> {
+/// As the weights' one, with a threshold that learns unless frozen. A power-of-two threshold is rounded at conversion
+/// only.
+class STESymmetricActivationTrainableQuantizer
+    : public mct::SymmetricActivation<STESymmetricActivationTrainableQuantizer> {
  public:
   static constexpr QuantizerMark mark = mark_quantizer(
       QuantizationTarget::Activation, {QuantizationMethod::POWER_OF_TWO, QuantizationMethod::SYMMETRIC}, "mct-ste");

@@ -14,21 +14,23 @@ namespace detail {
 /// One message per class, however many places ask.
 template <class Q>
 struct RequireMark {
-  static_assert(MarkedQuantizer<Q>,
-                "this quantizer class has no mark; give it a public member `static constexpr bitgrad::QuantizerMark mark = "
-                "bitgrad::mark_quantizer(target, {methods}, \"identifier\");`");
+  static_assert(
+      MarkedQuantizer<Q>,
+      "this quantizer class has no mark; give it a public member `static constexpr bitgrad::QuantizerMark mark = "
+      "bitgrad::mark_quantizer(target, {methods}, \"identifier\");`");
 };
 
 /// The config that goes with a marked class's target.
 template <class Q>
-using ConfigOfTarget = std::conditional_t<Q::mark.target == QuantizationTarget::Weights, TrainableQuantizerWeightsConfig,
-                                          TrainableQuantizerActivationConfig>;
+using ConfigOfTarget = std::conditional_t<Q::mark.target == QuantizationTarget::Weights,
+                                          TrainableQuantizerWeightsConfig, TrainableQuantizerActivationConfig>;
 
 template <class Q, class Config>
 struct RequireConfigOfTarget {
-  static_assert(std::same_as<Config, ConfigOfTarget<Q>>,
-                "the mark's target and the config type contradict each other: TrainableQuantizerWeightsConfig goes with "
-                "QuantizationTarget::Weights, TrainableQuantizerActivationConfig with QuantizationTarget::Activation");
+  static_assert(
+      std::same_as<Config, ConfigOfTarget<Q>>,
+      "the mark's target and the config type contradict each other: TrainableQuantizerWeightsConfig goes with "
+      "QuantizationTarget::Weights, TrainableQuantizerActivationConfig with QuantizationTarget::Activation");
 };
 
 /// Throws ValueError unless the mark serves the config's method and 1 <= n_bits <= 16.
@@ -36,8 +38,9 @@ void check_config(const BaseQuantizerConfig& config, const QuantizerMark& mark, 
 
 }  // namespace detail
 
-/// `class Mine : public TrainableQuantizer<Mine, TrainableQuantizerWeightsConfig>` supplies marks(), config(), clone() and the
-/// checks of the configuration. Mine declares its mark publicly and has a copy constructor (the implicit one will do).
+/// `class Mine : public TrainableQuantizer<Mine, TrainableQuantizerWeightsConfig>` supplies marks(), config(), clone()
+/// and the checks of the configuration. Mine declares its mark publicly and has a copy constructor (the implicit one
+/// will do).
 template <class Derived, std::derived_from<BaseQuantizerConfig> Config>
 class TrainableQuantizer : public BaseTrainableQuantizer {
  public:

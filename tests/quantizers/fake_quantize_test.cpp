@@ -24,24 +24,28 @@ struct Case {
 std::vector<Case> cases() {
   std::vector<Case> result;
   for (const auto& [shape, parameters] : std::vector<std::pair<Shape, Shape>>{{{7, 5}, {}},
-                                                                             {{7, 5}, {1}},
-                                                                             {{7, 5}, {5}},
-                                                                             {{3, 4, 2}, {4, 1}},
-                                                                             {{3, 4, 2}, {3, 1, 1}},
-                                                                             {{20000, 3}, {1, 3}},
-                                                                             {{70000}, {1}}}) {
-    for (const ClampGradient gradient : {ClampGradient::everywhere, ClampGradient::level_in_bounds, ClampGradient::value_in_bounds})
+                                                                              {{7, 5}, {1}},
+                                                                              {{7, 5}, {5}},
+                                                                              {{3, 4, 2}, {4, 1}},
+                                                                              {{3, 4, 2}, {3, 1, 1}},
+                                                                              {{20000, 3}, {1, 3}},
+                                                                              {{70000}, {1}}}) {
+    for (const ClampGradient gradient :
+         {ClampGradient::everywhere, ClampGradient::level_in_bounds, ClampGradient::value_in_bounds})
       for (const bool offset : {false, true})
-        result.push_back({message(shape, " by ", parameters, " mode ", static_cast<int>(gradient), offset ? " offset" : ""), shape,
-                          parameters, gradient, offset, false});
-    result.push_back({message(shape, " by ", parameters, " zero point"), shape, parameters, ClampGradient::value_in_bounds, false, true});
+        result.push_back(
+            {message(shape, " by ", parameters, " mode ", static_cast<int>(gradient), offset ? " offset" : ""), shape,
+             parameters, gradient, offset, false});
+    result.push_back({message(shape, " by ", parameters, " zero point"), shape, parameters,
+                      ClampGradient::value_in_bounds, false, true});
   }
   return result;
 }
 
 Tensor numbers(const Shape& shape, double first, double step) {
   Tensor result(shape);
-  for (Index i = 0; i < result.size(); ++i) result.data<float>()[i] = static_cast<float>(first + step * static_cast<double>(i));
+  for (Index i = 0; i < result.size(); ++i)
+    result.data<float>()[i] = static_cast<float>(first + step * static_cast<double>(i));
   return result;
 }
 
@@ -96,10 +100,12 @@ TEST_CASE("the fused operation equals its definition") {
       const Tensor& b = defined.gradients[i];
       REQUIRE(a.shape() == b.shape());
       double worst = 0;
-      // The definition rounds after every operation; sums over a channel of terms of size 10 differ in proportion to their root.
+      // The definition rounds after every operation; sums over a channel of terms of size 10 differ in proportion to
+      // their root.
       const double tolerance = i == 0 ? 1e-6 : 1e-5 * std::sqrt(static_cast<double>(c.shape.size()));
       for (Index k = 0; k < a.size(); ++k)
-        worst = std::max(worst, std::abs(static_cast<double>(a.data<float>()[k]) - static_cast<double>(b.data<float>()[k])));
+        worst = std::max(worst,
+                         std::abs(static_cast<double>(a.data<float>()[k]) - static_cast<double>(b.data<float>()[k])));
       CAPTURE(i, tolerance);
       CHECK(worst <= tolerance);
     }
@@ -113,7 +119,10 @@ TEST_CASE("the definition's gradients are those of its surrogate, in double") {
     std::vector<Tensor> inputs{scattered(c.shape, 21, 2)};
     for (const Tensor& parameter : parameters_of(c)) inputs.push_back(parameter);
     CHECK_NOTHROW(require_gradients(
-        [&](const std::vector<Variable>& in) { return fake_quantize("test", in[0], grid_of(c, {in.begin() + 1, in.end()})); }, inputs));
+        [&](const std::vector<Variable>& in) {
+          return fake_quantize("test", in[0], grid_of(c, {in.begin() + 1, in.end()}));
+        },
+        inputs));
   }
 }
 
@@ -125,7 +134,8 @@ TEST_CASE("the same bytes for any number of threads") {
       const Result result = fused(c);
       if (threads == 1) first = result;
       CHECK(identical(result.y, first.y));
-      for (std::size_t i = 0; i < result.gradients.size(); ++i) CHECK(identical(result.gradients[i], first.gradients[i]));
+      for (std::size_t i = 0; i < result.gradients.size(); ++i)
+        CHECK(identical(result.gradients[i], first.gradients[i]));
     }
   }
 }
@@ -155,8 +165,11 @@ TEST_CASE("NaN stays, infinities saturate, nothing turns into -0") {
 
 TEST_CASE("parameters that do not fit are refused") {
   const Variable x(Tensor::zeros(Shape{4, 3}));
-  const auto step = [](const Shape& shape) { return LearnedGrid{.step = Variable(Tensor::full(shape, 1)), .lo = 0, .hi = 1}; };
-  CHECK_THROWS_WITH(fake_quantize("here", x, step(Shape{4})), Contains("here") && Contains("(4)") && Contains("(4, 3)"));
+  const auto step = [](const Shape& shape) {
+    return LearnedGrid{.step = Variable(Tensor::full(shape, 1)), .lo = 0, .hi = 1};
+  };
+  CHECK_THROWS_WITH(fake_quantize("here", x, step(Shape{4})),
+                    Contains("here") && Contains("(4)") && Contains("(4, 3)"));
   CHECK_THROWS_AS(fake_quantize("here", x, step(Shape{4, 3})), ShapeError);
   CHECK_THROWS_AS(fake_quantize("here", x, step(Shape{2, 1, 1})), ShapeError);
   LearnedGrid grid = step(Shape{3});

@@ -50,9 +50,9 @@ TEST_CASE("the committed golden vectors pass, and only documented departures are
   require_no_failure(report);
   // Counted, so that nothing can be skipped unnoticed.
   CHECK(report.count(Verdict::passed) == 168);
-  CHECK(report.count(Verdict::skipped) ==
-        skipped_because(report, "LUT") + skipped_because(report, "Lut") + skipped_because(report, "finite and positive") +
-            skipped_because(report, "1 bit signed"));
+  CHECK(report.count(Verdict::skipped) == skipped_because(report, "LUT") + skipped_because(report, "Lut") +
+                                              skipped_because(report, "finite and positive") +
+                                              skipped_because(report, "1 bit signed"));
   CHECK(skipped_because(report, "finite and positive") == 4);
   CHECK(skipped_because(report, "1 bit signed") == 1);
   Index elements = 0;
@@ -83,7 +83,8 @@ TEST_CASE("the comparison sees every kind of difference") {
     REQUIRE(found != cases.end());
     return found->id;
   };
-  const std::string inferable = first(manifest.inferable, [](const InferableCase& c) { return c.class_name == "WeightsUniformInferableQuantizer"; });
+  const std::string inferable = first(
+      manifest.inferable, [](const InferableCase& c) { return c.class_name == "WeightsUniformInferableQuantizer"; });
   const std::string lsq = first(manifest.trainable, [](const TrainableCase& c) {
     return c.identifier == "mct-lsq" && !c.special_values && !c.conversion.refused;
   });

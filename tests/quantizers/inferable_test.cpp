@@ -16,7 +16,9 @@ namespace {
 constexpr float inf = std::numeric_limits<float>::infinity();
 constexpr float not_a_number = std::numeric_limits<float>::quiet_NaN();
 
-Tensor row(std::initializer_list<float> values) { return Tensor::from(Shape{static_cast<Index>(values.size())}, values); }
+Tensor row(std::initializer_list<float> values) {
+  return Tensor::from(Shape{static_cast<Index>(values.size())}, values);
+}
 
 void check_equal(const Tensor& got, std::initializer_list<float> expected) {
   REQUIRE(got.size() == static_cast<Index>(expected.size()));
@@ -27,8 +29,10 @@ void check_equal(const Tensor& got, std::initializer_list<float> expected) {
   }
 }
 
-WeightsUniformInferableQuantizer uniform_weights(int bits, double min, double max, ZeroPointRule rule = ZeroPointRule::rounded) {
-  return WeightsUniformInferableQuantizer({.num_bits = bits, .min_range = {min}, .max_range = {max}, .zero_point = rule});
+WeightsUniformInferableQuantizer uniform_weights(int bits, double min, double max,
+                                                 ZeroPointRule rule = ZeroPointRule::rounded) {
+  return WeightsUniformInferableQuantizer(
+      {.num_bits = bits, .min_range = {min}, .max_range = {max}, .zero_point = rule});
 }
 
 }  // namespace
@@ -38,7 +42,8 @@ TEST_CASE("per-channel symmetric weights stay in [-t, t - step] of their channel
   const WeightsSymmetricInferableQuantizer quantizer(
       {.num_bits = 8, .threshold = {2, 4, 1}, .per_channel = true, .channel_axis = -1});
   Tensor x(Shape{1, 3, 3, 3});
-  for (Index i = 0; i < x.size(); ++i) x.data<float>()[i] = static_cast<float>((i % 2 ? 1 : -1) * (0.37 * static_cast<double>(i) + 0.011));
+  for (Index i = 0; i < x.size(); ++i)
+    x.data<float>()[i] = static_cast<float>((i % 2 ? 1 : -1) * (0.37 * static_cast<double>(i) + 0.011));
   const Tensor y = quantizer(x);
   const float thresholds[] = {2, 4, 1};
   for (Index i = 0; i < y.size(); ++i) {
@@ -113,9 +118,11 @@ TEST_CASE("the zero point of uniform weights is rounded, or truncated as in the 
 }
 
 TEST_CASE("one bit: signed {-t, 0}, unsigned {0, t/2}, uniform both ends") {
-  check_equal(WeightsPOTInferableQuantizer({.num_bits = 1, .threshold = {2}})(row({-3, -1.5F, -1, 1, 3})), {-2, -2, 0, 0, 0});
-  check_equal(ActivationPOTInferableQuantizer({.num_bits = 1, .threshold = {2}, .is_signed = false})(row({-3, 0.4F, 0.6F, 9})),
-              {0, 0, 1, 1});
+  check_equal(WeightsPOTInferableQuantizer({.num_bits = 1, .threshold = {2}})(row({-3, -1.5F, -1, 1, 3})),
+              {-2, -2, 0, 0, 0});
+  check_equal(
+      ActivationPOTInferableQuantizer({.num_bits = 1, .threshold = {2}, .is_signed = false})(row({-3, 0.4F, 0.6F, 9})),
+      {0, 0, 1, 1});
   check_equal(uniform_weights(1, -0.7, 1.3)(row({-1, 0.4F, 1.2F, 5})), {0, 0, 2, 2});
 }
 
@@ -135,13 +142,15 @@ TEST_CASE("negative axes count from the end; every axis works") {
   for (int axis = 0; axis < 3; ++axis) {
     std::vector<double> thresholds;
     for (Index c = 0; c < shape[axis]; ++c) thresholds.push_back(0.5 + 0.3 * static_cast<double>(c));
-    const WeightsSymmetricInferableQuantizer front({.num_bits = 4, .threshold = thresholds, .per_channel = true, .channel_axis = axis});
+    const WeightsSymmetricInferableQuantizer front(
+        {.num_bits = 4, .threshold = thresholds, .per_channel = true, .channel_axis = axis});
     const WeightsSymmetricInferableQuantizer back(
         {.num_bits = 4, .threshold = thresholds, .per_channel = true, .channel_axis = axis - 3});
     CHECK(identical(front(x), back(x)));
     CHECK(identical(front.codes(x), back.codes(x)));
     for (Index c = 0; c < shape[axis]; ++c) {
-      const WeightsSymmetricInferableQuantizer one({.num_bits = 4, .threshold = {thresholds[static_cast<std::size_t>(c)]}});
+      const WeightsSymmetricInferableQuantizer one(
+          {.num_bits = 4, .threshold = {thresholds[static_cast<std::size_t>(c)]}});
       CHECK(identical(front(x).slice(axis, c, c + 1), one(x.slice(axis, c, c + 1))));
     }
     CHECK(identical(front.dequantize(front.codes(x)), values_of(codes_of(x, back.grid()), front.grid())));
@@ -149,8 +158,10 @@ TEST_CASE("negative axes count from the end; every axis works") {
 }
 
 TEST_CASE("channels that do not fit are refused when quantizing") {
-  const WeightsSymmetricInferableQuantizer quantizer({.num_bits = 4, .threshold = {1, 2}, .per_channel = true, .channel_axis = 1});
-  CHECK_THROWS_WITH(quantizer(Tensor::zeros(Shape{2, 3})), Contains("WeightsSymmetric") && Contains("3 channels, expected 2"));
+  const WeightsSymmetricInferableQuantizer quantizer(
+      {.num_bits = 4, .threshold = {1, 2}, .per_channel = true, .channel_axis = 1});
+  CHECK_THROWS_WITH(quantizer(Tensor::zeros(Shape{2, 3})),
+                    Contains("WeightsSymmetric") && Contains("3 channels, expected 2"));
   CHECK_THROWS_AS(quantizer(Tensor::zeros(Shape{2})), ShapeError);
   CHECK_THROWS_AS(quantizer.codes(Tensor::zeros(Shape{2, 3})), ShapeError);
   CHECK_THROWS_AS(quantizer(Tensor::zeros(Shape{2, 2}, DType::float64)), ShapeError);
@@ -172,7 +183,8 @@ TEST_CASE("illegal constructions name the option and the value") {
   CHECK_THROWS_AS(ActivationSymmetricInferableQuantizer({.threshold = {1, 2}}), ValueError);
 
   using Uniform = WeightsUniformInferableQuantizer;
-  CHECK_THROWS_WITH(Uniform({.min_range = {1.3}, .max_range = {-0.7}}), Contains("[1.3, -0.7]") && Contains("min < max"));
+  CHECK_THROWS_WITH(Uniform({.min_range = {1.3}, .max_range = {-0.7}}),
+                    Contains("[1.3, -0.7]") && Contains("min < max"));
   for (const double bad : {0.5, static_cast<double>(inf), static_cast<double>(not_a_number), 1e39})
     CHECK_THROWS_AS(Uniform({.min_range = {0.5}, .max_range = {bad}}), ValueError);
   CHECK_THROWS_WITH(Uniform({.min_range = {-3e38}, .max_range = {3e38}}), Contains("finite width"));
@@ -230,13 +242,19 @@ TEST_CASE("JSON gives back the same quantizer, to the bit") {
   std::vector<InferablePtr> quantizers;
   quantizers.push_back(std::make_unique<WeightsSymmetricInferableQuantizer>(WeightsSymmetricInferableQuantizer::Options{
       .num_bits = 5, .threshold = {0.1, 1.0 / 3, 7e-20}, .per_channel = true, .channel_axis = -1}));
-  quantizers.push_back(std::make_unique<WeightsPOTInferableQuantizer>(WeightsPOTInferableQuantizer::Options{.threshold = {0.125}}));
+  quantizers.push_back(
+      std::make_unique<WeightsPOTInferableQuantizer>(WeightsPOTInferableQuantizer::Options{.threshold = {0.125}}));
   quantizers.push_back(std::make_unique<ActivationSymmetricInferableQuantizer>(
       ActivationSymmetricInferableQuantizer::Options{.num_bits = 16, .threshold = {1e9 / 7}, .is_signed = false}));
-  quantizers.push_back(std::make_unique<ActivationPOTInferableQuantizer>(ActivationPOTInferableQuantizer::Options{.threshold = {4}}));
-  quantizers.push_back(std::make_unique<WeightsUniformInferableQuantizer>(WeightsUniformInferableQuantizer::Options{
-      .num_bits = 3, .min_range = {-0.1, 0.2}, .max_range = {0.3, 0.7}, .per_channel = true, .channel_axis = 0,
-      .zero_point = ZeroPointRule::reference}));
+  quantizers.push_back(
+      std::make_unique<ActivationPOTInferableQuantizer>(ActivationPOTInferableQuantizer::Options{.threshold = {4}}));
+  quantizers.push_back(std::make_unique<WeightsUniformInferableQuantizer>(
+      WeightsUniformInferableQuantizer::Options{.num_bits = 3,
+                                                .min_range = {-0.1, 0.2},
+                                                .max_range = {0.3, 0.7},
+                                                .per_channel = true,
+                                                .channel_axis = 0,
+                                                .zero_point = ZeroPointRule::reference}));
   quantizers.push_back(std::make_unique<ActivationUniformInferableQuantizer>(
       ActivationUniformInferableQuantizer::Options{.min_range = {-0.7}, .max_range = {1.3}}));
   for (const InferablePtr& quantizer : quantizers) {
@@ -247,7 +265,8 @@ TEST_CASE("JSON gives back the same quantizer, to the bit") {
     CHECK(back->describe() == quantizer->describe());
     CHECK(quantizer->clone()->to_json() == quantizer->to_json());
     CHECK(quantizer->describe().find('\n') == std::string::npos);
-    CHECK_THAT(quantizer->describe(), Contains(std::string(quantizer->type())) && Contains(message(quantizer->bits(), " bits")));
+    CHECK_THAT(quantizer->describe(),
+               Contains(std::string(quantizer->type())) && Contains(message(quantizer->bits(), " bits")));
   }
 }
 
@@ -258,7 +277,8 @@ TEST_CASE("JSON that is wrong is refused with the member's name") {
                     Contains("did you mean \"WeightsSymmetricInferableQuantizer\""));
   const std::string head = R"({"class": "ActivationSymmetricInferableQuantizer", "signed": true, )";
   CHECK_THROWS_WITH(inferable_from_json(head + R"("num_bits": 8})"), Contains("threshold") && Contains("missing"));
-  CHECK_THROWS_WITH(inferable_from_json(head + R"("num_bits": 8, "threshold": 1})"), Contains("threshold") && Contains("list"));
+  CHECK_THROWS_WITH(inferable_from_json(head + R"("num_bits": 8, "threshold": 1})"),
+                    Contains("threshold") && Contains("list"));
   CHECK_THROWS_WITH(inferable_from_json(head + R"("num_bits": 8.5, "threshold": [1]})"), Contains("num_bits"));
   CHECK_THROWS_WITH(inferable_from_json(head + R"("num_bits": 8, "threshold": [1], "extra": 1})"), Contains("extra"));
   CHECK_THROWS_WITH(inferable_from_json(head + R"("num_bits": 8, "threshold": [-1]})"), Contains("threshold 0 is -1"));
@@ -277,7 +297,13 @@ TEST_CASE("impossible grids are refused") {
   CHECK_THROWS_WITH(validate(changed([](Grid& g) { g.hi = 128; }), "g"), Contains("do not fit in 8 bits"));
   CHECK_THROWS_WITH(validate(changed([](Grid& g) { g.scale[0] = 0; }), "g"), Contains("scale 0 is 0"));
   CHECK_THROWS_WITH(validate(changed([](Grid& g) { g.scale[0] = not_a_number; }), "g"), Contains("scale 0 is nan"));
-  CHECK_THROWS_WITH(validate(changed([](Grid& g) { g.zero_point.push_back(1); }), "g"), Contains("1 scales and 2 zero points"));
+  CHECK_THROWS_WITH(validate(changed([](Grid& g) { g.zero_point.push_back(1); }), "g"),
+                    Contains("1 scales and 2 zero points"));
   CHECK_THROWS_WITH(validate(changed([](Grid& g) { g.zero_point[0] = 1 << 24; }), "g"), Contains("zero point 0 is"));
-  CHECK_THROWS_WITH(validate(changed([](Grid& g) { g.scale = {1, 2}; g.zero_point = {0, 0}; }), "g"), Contains("channel axis"));
+  CHECK_THROWS_WITH(validate(changed([](Grid& g) {
+                               g.scale = {1, 2};
+                               g.zero_point = {0, 0};
+                             }),
+                             "g"),
+                    Contains("channel axis"));
 }

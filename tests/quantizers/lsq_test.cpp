@@ -32,7 +32,8 @@ std::vector<Given> weights_given() {
 Tensor awkward(const Shape& shape) {
   Tensor x = scattered(shape, 5, 3);
   auto values = x.span<float>();
-  for (std::size_t i = 0; i < values.size(); i += 3) values[i] = static_cast<float>(static_cast<int>(i) % 41 - 20) * 0.0875F;
+  for (std::size_t i = 0; i < values.size(); i += 3)
+    values[i] = static_cast<float>(static_cast<int>(i) % 41 - 20) * 0.0875F;
   values[1] = infinity;
   values[2] = -infinity;
   values[4] = 1e30F;
@@ -63,9 +64,10 @@ TEST_CASE("lsq: what is trained is what is converted, to the bit") {
       CHECK(quantizer->convert2inferable()->to_json() == converted->to_json());
     }
   }
-  for (Given given : {Given{.method = symmetric, .bits = 4, .threshold = {1.7}}, Given{.method = pot, .bits = 8, .threshold = {1.7}},
-                      Given{.method = uniform, .bits = 5, .min = {-0.6}, .max = {2.4}},
-                      Given{.method = uniform, .bits = 8, .min = {0.3}, .max = {2.4}}}) {
+  for (Given given :
+       {Given{.method = symmetric, .bits = 4, .threshold = {1.7}}, Given{.method = pot, .bits = 8, .threshold = {1.7}},
+        Given{.method = uniform, .bits = 5, .min = {-0.6}, .max = {2.4}},
+        Given{.method = uniform, .bits = 8, .min = {0.3}, .max = {2.4}}}) {
     for (const bool is_signed : {true, false}) {
       given.is_signed = is_signed;
       const TrainablePtr quantizer = make_trainable("lsq", activation_config(given));
@@ -172,14 +174,16 @@ TEST_CASE("lsq: gradient checks in double") {
       variable.parameter->convert(DType::float64);
       parameters.push_back(variable.parameter);
     }
-    CHECK_NOTHROW(require_gradients([&](const std::vector<Variable>& in) { return (*quantizer)(in[0], true); }, {x}, parameters));
+    CHECK_NOTHROW(
+        require_gradients([&](const std::vector<Variable>& in) { return (*quantizer)(in[0], true); }, {x}, parameters));
   };
   for (const Given& given : weights_given()) {
     const TrainablePtr quantizer = make_trainable("lsq", weights_config(given, 2));
     quantizer->initialize_quantization(Shape{11, 3}, "w");
     check(quantizer, scattered(Shape{11, 3}, 7, 2.5));
   }
-  const TrainablePtr activation = make_trainable("lsq", activation_config({.method = uniform, .bits = 3, .min = {-0.5}, .max = {1.1}}));
+  const TrainablePtr activation =
+      make_trainable("lsq", activation_config({.method = uniform, .bits = 3, .min = {-0.5}, .max = {1.1}}));
   activation->initialize_quantization({}, "act");
   check(activation, scattered(Shape{3, 4, 2}, 9, 2));
 }
@@ -206,7 +210,8 @@ TEST_CASE("lsq: variables, their names and the freeze option") {
 TEST_CASE("lsq: starts that cannot work are refused") {
   CHECK_THROWS_WITH(make_trainable("lsq", weights_config({.threshold = {0}})), Contains("threshold is 0"));
   CHECK_THROWS_WITH(make_trainable("lsq", weights_config({.threshold = {1e-40}})), Contains("too small"));
-  CHECK_THROWS_WITH(make_trainable("lsq", weights_config({.method = uniform, .min = {1}, .max = {1}})), Contains("min < max"));
+  CHECK_THROWS_WITH(make_trainable("lsq", weights_config({.method = uniform, .min = {1}, .max = {1}})),
+                    Contains("min < max"));
   TrainableQuantizerActivationConfig two = activation_config({.threshold = {1}});
   two.quantization_params["threshold"] = doubles({1, 2}, 1);
   CHECK_THROWS_WITH(make_trainable("lsq", two), Contains("2 elements, expected 1"));

@@ -27,7 +27,8 @@ std::vector<std::string> names(const BaseTrainableQuantizer& quantizer) {
 /// Weights and activations, symmetric and uniform, of one identifier.
 std::vector<TrainablePtr> family(std::string_view identifier) {
   std::vector<TrainablePtr> result;
-  const Given threshold{.bits = 4, .threshold = {0.7, 0.3, 1.9}}, ranges{.method = uniform, .min = {-0.7, -0.1, 0.2}, .max = {1.3, 2.2, 0.9}};
+  const Given threshold{.bits = 4, .threshold = {0.7, 0.3, 1.9}},
+      ranges{.method = uniform, .min = {-0.7, -0.1, 0.2}, .max = {1.3, 2.2, 0.9}};
   const Given negative{.method = uniform, .min = {-2}, .max = {-0.3}};
   result.push_back(make_trainable(identifier, weights_config(threshold, 2)));
   result.push_back(make_trainable(identifier, weights_config(ranges, 2)));
@@ -76,7 +77,8 @@ TEST_CASE("gradient checks in double") {
 }
 
 TEST_CASE("in the ordinary uniform case the gradients of min and max are opposite") {
-  const TrainablePtr quantizer = make_trainable("mct-ste", activation_config({.method = uniform, .min = {-0.5}, .max = {1.1}}));
+  const TrainablePtr quantizer =
+      make_trainable("mct-ste", activation_config({.method = uniform, .min = {-0.5}, .max = {1.1}}));
   quantizer->initialize_quantization({}, "act");
   const Tensor x = scattered(Shape{50}, 4, 2);
   Tape tape;
@@ -115,15 +117,18 @@ TEST_CASE("freezing is for straight-through activations only") {
     CHECK(frozen->get_trainable_variables(ParameterGroup::qparams).empty());
     frozen->variables()[0].parameter->set_trainable(true);
     CHECK_THROWS_AS(frozen->get_trainable_variables(ParameterGroup::qparams), StateError);
-    CHECK_THROWS_WITH(make_trainable("mct-lsq", activation_config(given), true), Contains("LSQ") && Contains("freeze_quant_params"));
-    CHECK_THROWS_WITH(make_trainable("mct-ste", weights_config(given), true), Contains("STE") && Contains("freeze_quant_params"));
+    CHECK_THROWS_WITH(make_trainable("mct-lsq", activation_config(given), true),
+                      Contains("LSQ") && Contains("freeze_quant_params"));
+    CHECK_THROWS_WITH(make_trainable("mct-ste", weights_config(given), true),
+                      Contains("STE") && Contains("freeze_quant_params"));
   }
 }
 
 TEST_CASE("one bit signed LSQ is refused, the others work") {
   CHECK_THROWS_WITH(make_trainable("mct-lsq", weights_config({.bits = 1, .threshold = {1}})),
                     Contains("LSQWeightQATQuantizer") && Contains("1 bit signed"));
-  CHECK_THROWS_WITH(make_trainable("mct-lsq", activation_config({.bits = 1, .threshold = {1}})), Contains("1 bit signed"));
+  CHECK_THROWS_WITH(make_trainable("mct-lsq", activation_config({.bits = 1, .threshold = {1}})),
+                    Contains("1 bit signed"));
   CHECK_NOTHROW(make_trainable("mct-lsq", activation_config({.bits = 1, .threshold = {1}, .is_signed = false})));
   CHECK_NOTHROW(make_trainable("mct-ste", weights_config({.bits = 1, .threshold = {1}})));
   CHECK_NOTHROW(make_trainable("mct-lsq", weights_config({.method = uniform, .bits = 1, .min = {-1}, .max = {1}})));
@@ -136,7 +141,8 @@ TEST_CASE("power-of-two weights start at a power of two not below 2^-16, activat
   };
   CHECK(start(make_trainable("mct-ste", weights_config({.method = pot, .threshold = {0.7}}))) == 1);
   CHECK(start(make_trainable("mct-lsq", weights_config({.method = pot, .threshold = {0}}))) == 0x1p-16);
-  CHECK(start(make_trainable("mct-lsq", activation_config({.method = pot, .threshold = {0.7}}))) == static_cast<double>(0.7F));
+  CHECK(start(make_trainable("mct-lsq", activation_config({.method = pot, .threshold = {0.7}}))) ==
+        static_cast<double>(0.7F));
 }
 
 TEST_CASE("a learned threshold or range that became impossible cannot be converted") {
@@ -175,7 +181,8 @@ TEST_CASE("copies have variables of their own") {
 
 TEST_CASE("configurations that do not fit are refused by name") {
   CHECK_THROWS_WITH(make_trainable("mct-ste", weights_config({.bits = 0, .threshold = {1}})), Contains("n_bits is 0"));
-  CHECK_THROWS_WITH(make_trainable("mct-ste", weights_config({.bits = 17, .threshold = {1}})), Contains("n_bits is 17"));
+  CHECK_THROWS_WITH(make_trainable("mct-ste", weights_config({.bits = 17, .threshold = {1}})),
+                    Contains("n_bits is 17"));
   CHECK_THROWS_WITH(make_trainable("mct-ste", weights_config({})), Contains("threshold") && Contains("it has nothing"));
   CHECK_THROWS_WITH(make_trainable("mct-ste", weights_config({.method = uniform, .min = {1}})),
                     Contains("range_max") && Contains("it has range_min"));
@@ -183,8 +190,10 @@ TEST_CASE("configurations that do not fit are refused by name") {
   unsigned_unknown.quantization_params.erase("is_signed");
   CHECK_THROWS_WITH(make_trainable("mct-ste", unsigned_unknown), Contains("is_signed"));
   for (const double bad : {-1.0, 0.0, static_cast<double>(not_a_number), static_cast<double>(infinity)})
-    CHECK_THROWS_WITH(make_trainable("mct-lsq", activation_config({.threshold = {bad}})), Contains("LSQ") && Contains("threshold is"));
-  CHECK_THROWS_WITH(make_trainable("mct-lsq", weights_config({.method = uniform, .min = {1}, .max = {-1}})), Contains("min < max"));
+    CHECK_THROWS_WITH(make_trainable("mct-lsq", activation_config({.threshold = {bad}})),
+                      Contains("LSQ") && Contains("threshold is"));
+  CHECK_THROWS_WITH(make_trainable("mct-lsq", weights_config({.method = uniform, .min = {1}, .max = {-1}})),
+                    Contains("min < max"));
 
   TrainableQuantizerWeightsConfig per_tensor = weights_config({.threshold = {1, 2}}, 2);
   per_tensor.weights_per_channel_threshold = false;
@@ -202,5 +211,6 @@ TEST_CASE("asking for a variable too early or by a wrong key") {
   CHECK_THROWS_WITH((*quantizer)(row({1}), true), Contains("before initialize_quantization"));
   CHECK_THROWS_AS(quantizer->convert2inferable(), StateError);
   quantizer->initialize_quantization({}, "act");
-  CHECK_THROWS_WITH(quantizer->get_quantizer_variable("minimum"), Contains("minimum") && Contains("ptq_threshold_tensor"));
+  CHECK_THROWS_WITH(quantizer->get_quantizer_variable("minimum"),
+                    Contains("minimum") && Contains("ptq_threshold_tensor"));
 }

@@ -14,14 +14,17 @@ namespace mine {
 using namespace bitgrad;
 
 /// A user's quantizer, written with Variable arithmetic: symmetric with a learned threshold.
-class MyWeightsTrainingQuantizer : public TrainableQuantizer<MyWeightsTrainingQuantizer, TrainableQuantizerWeightsConfig> {
+class MyWeightsTrainingQuantizer
+    : public TrainableQuantizer<MyWeightsTrainingQuantizer, TrainableQuantizerWeightsConfig> {
  public:
-  static constexpr QuantizerMark mark = mark_quantizer(QuantizationTarget::Weights, {QuantizationMethod::SYMMETRIC}, "mine");
+  static constexpr QuantizerMark mark =
+      mark_quantizer(QuantizationTarget::Weights, {QuantizationMethod::SYMMETRIC}, "mine");
   explicit MyWeightsTrainingQuantizer(const TrainableQuantizerWeightsConfig& config) : TrainableQuantizer(config) {}
 
   void initialize_quantization(const std::optional<Shape>&, std::string_view name) override {
-    add_quantizer_variable("t", std::make_shared<Parameter>(std::string(name) + "_t",
-                                                            config().param("threshold").to(DType::float32), ParameterGroup::qparams));
+    add_quantizer_variable(
+        "t", std::make_shared<Parameter>(std::string(name) + "_t", config().param("threshold").to(DType::float32),
+                                         ParameterGroup::qparams));
   }
   Variable operator()(const Variable& x, bool) override {
     const double levels = 1 << (config().n_bits - 1);
@@ -29,8 +32,8 @@ class MyWeightsTrainingQuantizer : public TrainableQuantizer<MyWeightsTrainingQu
     return step * clip(ste_round(x / step), -levels, levels - 1);
   }
   InferablePtr convert2inferable() const override {
-    return std::make_unique<WeightsSymmetricInferableQuantizer>(
-        WeightsSymmetricInferableQuantizer::Options{.num_bits = config().n_bits, .threshold = {get_quantizer_variable("t")->value().item()}});
+    return std::make_unique<WeightsSymmetricInferableQuantizer>(WeightsSymmetricInferableQuantizer::Options{
+        .num_bits = config().n_bits, .threshold = {get_quantizer_variable("t")->value().item()}});
   }
 };
 
@@ -82,7 +85,8 @@ TEST_CASE("methods by name") {
 
 TEST_CASE("look-ups name what is wrong and the nearest") {
   CHECK(get_trainable_quantizer_class(weights, "lsq", symmetric).class_name == "LearnedStepWeightsQuantizer");
-  CHECK(get_inferable_quantizer_class(activation, QuantizationMethod::UNIFORM) == "ActivationUniformInferableQuantizer");
+  CHECK(get_inferable_quantizer_class(activation, QuantizationMethod::UNIFORM) ==
+        "ActivationUniformInferableQuantizer");
   CHECK_THROWS_WITH(get_trainable_quantizer_class(weights, "mct-lsk", symmetric),
                     Contains("Weights SYMMETRIC \"mct-lsk\"") && Contains("did you mean \"mct-lsq\""));
   CHECK_THROWS_WITH(get_trainable_quantizer_class(activation, "mct-ste", QuantizationMethod::LUT_POT_QUANTIZER),
@@ -113,8 +117,10 @@ TEST_CASE("a quantizer of one's own: registered once, then known by name") {
   CHECK(quantizer->get_quantizer_variable("t")->gradient().item() != 0);
   const TrainablePtr copy = quantizer->clone();
   CHECK(dynamic_cast<mine::MyWeightsTrainingQuantizer*>(copy.get()));
-  CHECK_THROWS_WITH(make_trainable("mine", weights_config({.threshold = {1}}), true), Contains("no option freeze_quant_params"));
-  CHECK_THROWS_WITH(make_trainable("mine", activation_config({.threshold = {1}})), Contains("no trainable quantizer for Activation"));
+  CHECK_THROWS_WITH(make_trainable("mine", weights_config({.threshold = {1}}), true),
+                    Contains("no option freeze_quant_params"));
+  CHECK_THROWS_WITH(make_trainable("mine", activation_config({.threshold = {1}})),
+                    Contains("no trainable quantizer for Activation"));
 
   register_quantizer<mine::Rival>();
   CHECK_THROWS_WITH(get_trainable_quantizer_class(weights, "mine", symmetric),
@@ -125,6 +131,7 @@ TEST_CASE("every registered inferable class is read back by its name") {
   for (const InferableEntry& entry : inferable_quantizers()) {
     CAPTURE(entry.class_name);
     CHECK(entry.mark.identifier == inferable_identifier);
-    CHECK_THROWS_WITH(inferable_from_json("{\"class\": \"" + entry.class_name + "\"}"), Contains(entry.class_name) && Contains("missing"));
+    CHECK_THROWS_WITH(inferable_from_json("{\"class\": \"" + entry.class_name + "\"}"),
+                      Contains(entry.class_name) && Contains("missing"));
   }
 }

@@ -33,7 +33,9 @@ inline Tensor scattered(const Shape& shape, std::uint64_t seed, double spread = 
   return result;
 }
 
-inline Tensor row(std::initializer_list<float> values) { return Tensor::from(Shape{static_cast<Index>(values.size())}, values); }
+inline Tensor row(std::initializer_list<float> values) {
+  return Tensor::from(Shape{static_cast<Index>(values.size())}, values);
+}
 
 /// float64, as configurations hold them; per channel along the last axis of a weight of that rank, or of rank 0.
 inline Tensor doubles(const std::vector<double>& values, int rank = 0) {

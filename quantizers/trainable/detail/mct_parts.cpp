@@ -12,7 +12,8 @@ template <class Keep>
 Variable where_range(const Variable& min, const Variable& max, Keep keep) {
   Tensor branches(min.shape(), DType::int32);
   const Tensor low = min.value().to(DType::float64), high = max.value().to(DType::float64);
-  for (Index i = 0; i < low.size(); ++i) branches.data<std::int32_t>()[i] = keep(low.data<double>()[i], high.data<double>()[i]);
+  for (Index i = 0; i < low.size(); ++i)
+    branches.data<std::int32_t>()[i] = keep(low.data<double>()[i], high.data<double>()[i]);
   replay::branch(branches);
   return Variable(branches.to(min.dtype()));
 }
@@ -58,7 +59,8 @@ Tensor converted_threshold(QuantizationMethod method, const Tensor& threshold) {
 
 void require_convertible(const Tensor& range, std::string_view class_name) {
   if (range.rank() == 0)
-    fail<ValueError>(class_name, ": range_min and range_max are scalars, which this quantizer cannot convert; configure tensors "
+    fail<ValueError>(class_name,
+                     ": range_min and range_max are scalars, which this quantizer cannot convert; configure tensors "
                      "of shape (1)");
 }
 

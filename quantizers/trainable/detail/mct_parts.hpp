@@ -33,8 +33,8 @@ class SymmetricWeights : public TrainableQuantizer<Derived, TrainableQuantizerWe
  public:
   void initialize_quantization(const std::optional<Shape>& shape, std::string_view name) override {
     detail::check_weight_shape(this->config(), shape, start_, name);
-    this->add_quantizer_variable(threshold_key, detail::quantizer_variable(message(name, "_", threshold_key), start_,
-                                                                           Derived::learns));
+    this->add_quantizer_variable(
+        threshold_key, detail::quantizer_variable(message(name, "_", threshold_key), start_, Derived::learns));
   }
   InferablePtr convert2inferable() const override {
     const Tensor& threshold = this->get_quantizer_variable(threshold_key)->value();
@@ -60,8 +60,10 @@ class UniformWeights : public TrainableQuantizer<Derived, TrainableQuantizerWeig
  public:
   void initialize_quantization(const std::optional<Shape>& shape, std::string_view name) override {
     detail::check_weight_shape(this->config(), shape, start_.min, name);
-    this->add_quantizer_variable(min_key, detail::quantizer_variable(message(name, "_min"), start_.min, Derived::learns));
-    this->add_quantizer_variable(max_key, detail::quantizer_variable(message(name, "_max"), start_.max, Derived::learns));
+    this->add_quantizer_variable(min_key,
+                                 detail::quantizer_variable(message(name, "_min"), start_.min, Derived::learns));
+    this->add_quantizer_variable(max_key,
+                                 detail::quantizer_variable(message(name, "_max"), start_.max, Derived::learns));
   }
   InferablePtr convert2inferable() const override {
     const Tensor& min = this->get_quantizer_variable(min_key)->value();
@@ -94,7 +96,8 @@ class SymmetricActivation : public TrainableQuantizer<Derived, TrainableQuantize
  public:
   void initialize_quantization(const std::optional<Shape>&, std::string_view name) override {
     this->add_quantizer_variable(
-        threshold_key, detail::quantizer_variable(std::string(name), start_, Derived::learns && !this->freeze_quant_params()));
+        threshold_key,
+        detail::quantizer_variable(std::string(name), start_, Derived::learns && !this->freeze_quant_params()));
   }
   InferablePtr convert2inferable() const override {
     const Tensor& threshold = this->get_quantizer_variable(threshold_key)->value();
@@ -104,7 +107,8 @@ class SymmetricActivation : public TrainableQuantizer<Derived, TrainableQuantize
  protected:
   explicit SymmetricActivation(const TrainableQuantizerActivationConfig& config, bool freeze_quant_params = false)
       : TrainableQuantizer<Derived, TrainableQuantizerActivationConfig>(config, freeze_quant_params),
-        start_(detail::one_element(detail::config_threshold(config, type_name<Derived>()), "threshold", type_name<Derived>())),
+        start_(detail::one_element(detail::config_threshold(config, type_name<Derived>()), "threshold",
+                                   type_name<Derived>())),
         levels_(detail::symmetric_levels(config.n_bits, detail::is_signed(config))) {}
   Variable threshold() const { return variable_of(this->get_quantizer_variable(threshold_key)); }
 

@@ -58,15 +58,18 @@ Tensor config_threshold(const BaseQuantizerConfig& config, std::string_view clas
 ConfigRange config_range(const BaseQuantizerConfig& config, std::string_view class_name) {
   ConfigRange range{config_values(config, "range_min", class_name), config_values(config, "range_max", class_name)};
   if (range.min.shape() != range.max.shape())
-    fail<ValueError>(class_name, ": range_min has shape ", range.min.shape(), " and range_max ", range.max.shape(), ", expected one shape");
+    fail<ValueError>(class_name, ": range_min has shape ", range.min.shape(), " and range_max ", range.max.shape(),
+                     ", expected one shape");
   const auto min = flat(range.min), max = flat(range.max);
   for (std::size_t c = 0; c < min.size(); ++c)
-    if (!(min[c] < max[c])) fail<ValueError>(class_name, ": range ", c, " is [", min[c], ", ", max[c], "], expected min < max");
+    if (!(min[c] < max[c]))
+      fail<ValueError>(class_name, ": range ", c, " is [", min[c], ", ", max[c], "], expected min < max");
   return range;
 }
 
 Tensor one_element(const Tensor& value, std::string_view key, std::string_view class_name) {
-  if (value.size() != 1) fail<ValueError>(class_name, ": ", key, " has ", value.size(), " elements, expected 1 for activations");
+  if (value.size() != 1)
+    fail<ValueError>(class_name, ": ", key, " has ", value.size(), " elements, expected 1 for activations");
   return value.reshape(Shape{1});
 }
 
@@ -74,13 +77,15 @@ ParameterPtr quantizer_variable(std::string name, const Tensor& value, bool trai
   return std::make_shared<Parameter>(std::move(name), value.to(DType::float32), ParameterGroup::qparams, trainable);
 }
 
-void check_weight_parameter(const TrainableQuantizerWeightsConfig& config, const Tensor& parameter, std::string_view class_name) {
+void check_weight_parameter(const TrainableQuantizerWeightsConfig& config, const Tensor& parameter,
+                            std::string_view class_name) {
   if (!config.weights_per_channel_threshold && parameter.size() != 1)
-    fail<ValueError>(class_name, ": ", parameter.size(), " thresholds or ranges, expected 1 as weights_per_channel_threshold is false");
+    fail<ValueError>(class_name, ": ", parameter.size(),
+                     " thresholds or ranges, expected 1 as weights_per_channel_threshold is false");
 }
 
-void check_weight_shape(const TrainableQuantizerWeightsConfig& config, const std::optional<Shape>& shape, const Tensor& parameter,
-                        std::string_view name) {
+void check_weight_shape(const TrainableQuantizerWeightsConfig& config, const std::optional<Shape>& shape,
+                        const Tensor& parameter, std::string_view name) {
   if (!shape) return;
   const std::string what = message("quantizer of ", name);
   const kernels::ChannelLayout layout = channel_layout(*shape, parameter.shape(), what);
@@ -112,11 +117,13 @@ InferablePtr weights_inferable(const TrainableQuantizerWeightsConfig& config, co
 InferablePtr activation_inferable(const TrainableQuantizerActivationConfig& config, const Tensor& threshold) {
   const ActivationSymmetricInferableQuantizer::Options options{
       .num_bits = config.n_bits, .threshold = flat(threshold), .is_signed = is_signed(config)};
-  if (config.method == QuantizationMethod::POWER_OF_TWO) return std::make_unique<ActivationPOTInferableQuantizer>(options);
+  if (config.method == QuantizationMethod::POWER_OF_TWO)
+    return std::make_unique<ActivationPOTInferableQuantizer>(options);
   return std::make_unique<ActivationSymmetricInferableQuantizer>(options);
 }
 
-InferablePtr activation_inferable(const TrainableQuantizerActivationConfig& config, const Tensor& min, const Tensor& max) {
+InferablePtr activation_inferable(const TrainableQuantizerActivationConfig& config, const Tensor& min,
+                                  const Tensor& max) {
   return std::make_unique<ActivationUniformInferableQuantizer>(ActivationUniformInferableQuantizer::Options{
       .num_bits = config.n_bits, .min_range = flat(min), .max_range = flat(max)});
 }

@@ -20,8 +20,8 @@ Levels uniform_levels(int bits);
 /// "is_signed" of an activation config; ValueError unless it is one element, 0 or 1.
 bool is_signed(const BaseQuantizerConfig& config);
 
-/// The parameter as float64. ValueError naming class and parameter for an empty or integer tensor and for elements that are
-/// not finite.
+/// The parameter as float64. ValueError naming class and parameter for an empty or integer tensor and for elements that
+/// are not finite.
 Tensor config_values(const BaseQuantizerConfig& config, const std::string& key, std::string_view class_name);
 /// "threshold": positive as well; where `floored` (the reference's power-of-two weights) 0 is allowed.
 Tensor config_threshold(const BaseQuantizerConfig& config, std::string_view class_name, bool floored = false);
@@ -37,16 +37,18 @@ Tensor one_element(const Tensor& value, std::string_view key, std::string_view c
 ParameterPtr quantizer_variable(std::string name, const Tensor& value, bool trainable);
 
 /// Throws ValueError when there are several thresholds or ranges although the config says one per tensor.
-void check_weight_parameter(const TrainableQuantizerWeightsConfig& config, const Tensor& parameter, std::string_view class_name);
+void check_weight_parameter(const TrainableQuantizerWeightsConfig& config, const Tensor& parameter,
+                            std::string_view class_name);
 /// Throws ShapeError naming the weight when a parameter does not broadcast against it, or not along its channels axis.
-void check_weight_shape(const TrainableQuantizerWeightsConfig& config, const std::optional<Shape>& shape, const Tensor& parameter,
-                        std::string_view name);
+void check_weight_shape(const TrainableQuantizerWeightsConfig& config, const std::optional<Shape>& shape,
+                        const Tensor& parameter, std::string_view name);
 
 /// Weights{Symmetric,POT}InferableQuantizer by the config's method; `threshold` of any shape is flattened.
 InferablePtr weights_inferable(const TrainableQuantizerWeightsConfig& config, const Tensor& threshold);
 InferablePtr weights_inferable(const TrainableQuantizerWeightsConfig& config, const Tensor& min, const Tensor& max);
 /// Activation{Symmetric,POT,Uniform}InferableQuantizer.
 InferablePtr activation_inferable(const TrainableQuantizerActivationConfig& config, const Tensor& threshold);
-InferablePtr activation_inferable(const TrainableQuantizerActivationConfig& config, const Tensor& min, const Tensor& max);
+InferablePtr activation_inferable(const TrainableQuantizerActivationConfig& config, const Tensor& min,
+                                  const Tensor& max);
 
 }  // namespace bitgrad::detail
