@@ -116,7 +116,7 @@ Tensor sum_axes(const Tensor& x, const AxisMask& summed) {
     });
     last = first;
   }
-  return result.unique() ? result : result.clone();
+  return result;
 }
 
 }  // namespace bitgrad::detail
