@@ -37,7 +37,7 @@ WeightsUniformInferableQuantizer uniform_weights(int bits, double min, double ma
 
 }  // namespace
 
-TEST_CASE("per-channel symmetric weights stay in [-t, t - step] of their channel") {
+TEST_CASE("per-channel symmetric weights stay between minus t and t minus a step of their channel") {
   // The guide's example: 8 bits, thresholds 2, 4, 1 on the last axis of a (1, 3, 3, 3) tensor.
   const WeightsSymmetricInferableQuantizer quantizer(
       {.num_bits = 8, .threshold = {2, 4, 1}, .per_channel = true, .channel_axis = -1});
@@ -135,7 +135,7 @@ TEST_CASE("16 bits are exact") {
   }
 }
 
-TEST_CASE("negative axes count from the end; every axis works") {
+TEST_CASE("negative axes count from the end, and every axis works") {
   const Shape shape{2, 3, 4};
   Tensor x(shape);
   for (Index i = 0; i < x.size(); ++i) x.data<float>()[i] = 0.11F * static_cast<float>(i) - 1.3F;
