@@ -34,6 +34,7 @@ TEST_CASE("memory: a returned buffer is handed out again for the same and for sl
   const auto second = allocate_buffer(100000);
   CHECK((second.get() == first) == reused);
   CHECK(memory_statistics().requests == before.requests + 1);
+  CHECK(memory_statistics().cached == 0);
   CHECK(memory_statistics().fresh == before.fresh + (reused ? 0 : 1));
   const auto third = allocate_buffer(100000);
   CHECK(third != second);
