@@ -222,34 +222,43 @@ TEST_CASE("averages, concatenation, tables: codes computed by hand") {
 }
 
 TEST_CASE("sums beyond float32 are taken in blocks, products beyond it in integers") {
+  // Logits show every bit of an accumulator: large inputs and weights of one sign pass 2^24 soon, and odd sums need their last bit.
   Dice dice(11);
   for (const int bits : {8, 12, 16}) {
-    const Index k = 3000;
-    Grid weights = signed_grid(bits == 16 ? 12 : 8, 1.0F / 128);
-    // Large inputs and weights of one sign: partial sums pass 2^24 soon, and odd ones need their last bit.
-    DenseNet net{unsigned_grid(bits, 1.0F), weights, signed_grid(16, bits == 8 ? 1000.0F : 4000.0F), dice.tensor({k, 5}, 0.3F, 0.9F), {}};
-    if (bits == 16) net.kernel = dice.tensor({8, 5}, 8.0F, 15.9F);
-    const InferenceGraph graph = net.graph();
-    const LayerCertificate certificate = certify(graph, node_writing(graph, "out"));
+    const Index k = bits == 16 ? 8 : 3000;
+    const float reach = bits == 16 ? 15.9F : 0.9F;
+    InferenceGraphBuilder builder({k});
+    const GraphValue x = builder.quantize(builder.input(), activations(unsigned_grid(bits, 1.0F)));
+    builder.set_layer_name("fc");
+    const WeightQuantizers quantizers = kernel_on(signed_grid(bits == 16 ? 12 : 8, 1.0F / 128));
+    const InferenceGraphBuilder::WeightScope scope(builder, quantizers);
+    const InferenceGraph graph =
+        builder.finish(builder.dense(x, {"kernel", dice.tensor({k, 5}, reach / 2, reach)}, {"bias", dice.tensor({5}, -9, 9)}));
+    const LayerCertificate certificate = certify(graph, node_writing(graph, "fc"));
     INFO(bits << " bits, worst accumulator " << certificate.worst_accumulator);
     CHECK(!certificate.float32_exact);
     CHECK(certificate.worst_accumulator > (std::int64_t{1} << 24));
-    codes_at(graph, "out", dice.tensor({20, net.kernel.dim(0)}, 0, static_cast<float>((1 << bits) - 1)));
+    const Tensor images = dice.tensor({200, k}, 0, static_cast<float>((1 << bits) - 1));
+    const std::vector<Tensor> naive = run_naive(graph, images);
+    check_same(graph, naive, graph.run_all(images));
+    check_same(graph, naive, graph.run_integer_all(naive[1]));
   }
 }
 
 TEST_CASE("convolutions in blocks") {
   InferenceGraphBuilder builder({6, 5, 300});
   Dice dice(5);
-  builder.set_layer_name("in");
   const GraphValue x = builder.quantize(builder.input(), activations(unsigned_grid(8, 1.0F, 9)));
+  builder.set_layer_name("conv");
   const WeightQuantizers quantizers = kernel_on(signed_grid(8, 1.0F));
   const InferenceGraphBuilder::WeightScope scope(builder, quantizers);
-  const GraphValue y = builder.conv2d(x, {2, 1}, Padding::same(), {"kernel", dice.tensor({3, 3, 300, 3}, 60, 127)}, {"bias", {}});
-  builder.set_layer_name("out");
-  const InferenceGraph graph = builder.finish(builder.quantize(y, activations(signed_grid(16, 1000.0F))));
-  CHECK(!certify(graph, node_writing(graph, "out")).float32_exact);
-  codes_at(graph, "out", dice.tensor({3, 6, 5, 300}, -9, 240));
+  const InferenceGraph graph =
+      builder.finish(builder.conv2d(x, {2, 1}, Padding::same(), {"kernel", dice.tensor({3, 3, 300, 3}, 60, 127)}, {"bias", {}}));
+  CHECK(!certify(graph, node_writing(graph, "conv")).float32_exact);
+  const Tensor images = dice.tensor({30, 6, 5, 300}, -9, 240);
+  const std::vector<Tensor> naive = run_naive(graph, images);
+  check_same(graph, naive, graph.run_all(images));
+  check_same(graph, naive, graph.run_integer_all(naive[1]));
 }
 
 TEST_CASE("a sample's bytes do not depend on its batch, the threads or who else runs") {

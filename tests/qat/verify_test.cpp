@@ -169,6 +169,23 @@ TEST_CASE("verify finds one changed number and names the tensor") {
   finds(graph.tensors[static_cast<std::size_t>(graph.integer_input())].name, scaled);
 }
 
+TEST_CASE("the training forward of a layer is fed the graph's codes: a wrong layer does not blame those behind it") {
+  Model model = quantized(plain_model(), "lsq:8", "lsq:8");
+  const InferenceGraph graph = convert2inferable(model);
+  const Tensor images = pictures(model.input_shape(), 20, 3);
+  const InferenceGraph wrong = changed(graph, "relu1/out", images, [](IntegerWeights& w, std::size_t) {
+    for (std::int32_t& bias : w.bias.span<std::int32_t>()) bias += 30000;
+  });
+  for (const LayerAgreement& layer : verify(model, wrong, images).training_forward) {
+    INFO(layer.tensor << ' ' << layer.differing << " of " << layer.codes);
+    if (layer.tensor == "relu1/out")
+      CHECK(layer.largest_step > 10);
+    else
+      CHECK((layer.largest_step <= 1 && layer.differing * 50 < layer.codes));
+  }
+  CHECK(verify(model, graph, images, {.training_forward = false}).training_forward.empty());
+}
+
 TEST_CASE("verify refuses a graph of another model") {
   Model model = quantized(plain_model(), "lsq:4", "lsq:4");
   const InferenceGraph other = convert2inferable(quantized(branching_model(), "lsq:4", "lsq:4"));
