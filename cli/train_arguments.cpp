@@ -107,7 +107,7 @@ TrainArguments TrainOptions::resolve() const {
   arguments.float_training.epochs = epochs.value_or(given.from.empty() ? default_epochs : 0);
   arguments.quantized_training = quantized_training(training);
   arguments.quantized_training.epochs = qat_epochs;
-  if (qat_learning_rate) arguments.quantized_training.learning_rate = *qat_learning_rate;
+  arguments.quantized_training.learning_rate = qat_learning_rate.value_or(default_learning_rate(training.optimizer));
   if (qparams_rate) arguments.quantized_training.qparams_rate = *qparams_rate;
   try {
     validate(arguments.float_training);

@@ -30,10 +30,36 @@ data::LoaderOptions loader_options(const TrainingOptions& options) {
 
 std::string place(std::int64_t epoch, std::int64_t step) { return message("epoch ", epoch + 1, ", step ", step + 1, ": "); }
 
+double root_mean_square(const Tensor& tensor) {
+  double sum = 0;
+  for (const float value : tensor.span<float>()) sum += static_cast<double>(value) * static_cast<double>(value);
+  return std::sqrt(sum / static_cast<double>(tensor.size()));
+}
+
+/// Adam steps by the learning rate whatever the size of the gradient, while quantizer parameters range over orders of
+/// magnitude (the step of 8 bits is 1/64 of that of 2 bits). So each gets a rate relative to where it starts.
+std::vector<OptimizerGroup> with_relative_qparams(const std::vector<OptimizerGroup>& groups) {
+  std::vector<OptimizerGroup> result;
+  for (const OptimizerGroup& group : groups) {
+    OptimizerGroup others{{}, group.options};
+    for (const NamedParameter& named : group.parameters) {
+      if (named.parameter->group() != ParameterGroup::qparams) {
+        others.parameters.push_back(named);
+        continue;
+      }
+      OptimizerGroup own{{named}, group.options};
+      own.options.learning_rate_scale *= root_mean_square(named.parameter->value());
+      result.push_back(std::move(own));
+    }
+    if (!others.parameters.empty()) result.push_back(std::move(others));
+  }
+  return result;
+}
+
 std::unique_ptr<Optimizer> make_optimizer(const TrainingOptions& options, const Model& model) {
   auto groups = group_parameters(model.parameters(), {.weight_decay = options.weight_decay,
                                                       .qparams_learning_rate_scale = options.qparams_rate});
-  if (options.optimizer == "adam") return std::make_unique<Adam>(std::move(groups));
+  if (options.optimizer == "adam") return std::make_unique<Adam>(with_relative_qparams(groups));
   return std::make_unique<Sgd>(std::move(groups), SgdOptions{.momentum = options.momentum, .nesterov = options.momentum > 0});
 }
 

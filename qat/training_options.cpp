@@ -10,9 +10,6 @@
 namespace bitgrad {
 namespace {
 
-/// Steps of quantization-aware training start near a minimum: a rate for a fresh model would leave it.
-constexpr double quantized_rate_factor = 0.5;
-
 void require_range(std::string_view name, double value, double low, double high, std::string_view expected) {
   if (!(value >= low && value <= high)) fail<ValueError>("training: ", name, " is ", value, ", expected ", expected);
 }
@@ -30,7 +27,6 @@ std::vector<std::string> schedule_names() { return {"constant", "cosine", "step"
 double default_learning_rate(std::string_view optimizer) { return optimizer == "sgd" ? 0.05 : 2e-3; }
 
 TrainingOptions quantized_training(TrainingOptions base) {
-  base.learning_rate = quantized_rate_factor * default_learning_rate(base.optimizer);
   base.frozen_batch_norm = 1.0 / 3;
   return base;
 }

@@ -16,7 +16,7 @@ struct TrainingOptions {
   Index batch = 64;
   std::string optimizer = "adam";     ///< one of optimizer_names()
   double learning_rate = 2e-3;        ///< the highest of the schedule
-  double qparams_rate = 1;            ///< learning rate of quantizer parameters, as a factor
+  double qparams_rate = 1;            ///< learning rate of quantizer parameters, as a factor; with adam also of their start
   std::string schedule = "cosine";    ///< one of schedule_names()
   double warmup_epochs = 0;           ///< the rate rises linearly over these
   double weight_decay = 0;            ///< of weights; quantizer parameters have none
@@ -30,7 +30,7 @@ struct TrainingOptions {
   std::string to_json() const;
 };
 
-/// `base` with the learning rate and the frozen batch statistics of a model with quantizers that starts from trained weights.
+/// `base` for a model with quantizers that starts from trained weights: batch statistics are frozen in the last third.
 TrainingOptions quantized_training(TrainingOptions base = {});
 
 /// ValueError naming the option that is out of range, its value and what was expected.

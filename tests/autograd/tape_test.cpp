@@ -27,7 +27,7 @@ TEST_CASE("backward adds up along the graph") {
   CHECK(identical(w->gradient(), tensor({5 * 21, 7 * 43})));
 }
 
-TEST_CASE("a parameter used twice is one leaf; gradients of several tapes add up") {
+TEST_CASE("a parameter used twice is one leaf, and gradients of several tapes add up") {
   const ParameterPtr w = parameter(tensor({2, 3}));
   for (int pass = 0; pass < 2; ++pass) {
     Tape tape;

@@ -150,7 +150,7 @@ TEST_CASE("the same graph gives the same bytes, again after loading") {
   CHECK(io::read_file(again.path() / "graph.npz") == io::read_file(first.npz()));
 }
 
-TEST_CASE("graph.json is for people; narrow codes take one byte") {
+TEST_CASE("graph.json is for people, and narrow codes take one byte") {
   const Saved saved;
   const std::string text = text_of(saved.json());
   for (const char* part : {"\"format\": \"bitgrad.graph\"", "\"version\": 1", "{\"name\":\"block/conv\",\"operation\":\"integer_conv2d\"",
@@ -163,7 +163,7 @@ TEST_CASE("graph.json is for people; narrow codes take one byte") {
   CHECK(arrays.at("block/conv.scale").shape() == Shape{3});
 }
 
-TEST_CASE("saving over an older graph replaces it; other directories are made") {
+TEST_CASE("saving over an older graph replaces it, and other directories are made") {
   const TemporaryDirectory folder;
   const std::string path = (folder.path() / "deep" / "er").string();
   RandomNetwork(1, 8).build().save(path);
