@@ -2,6 +2,7 @@
 
 #include <cmath>
 #include <cstring>
+#include <cstdlib>
 #include <filesystem>
 
 #include <bitgrad/layers/layers.hpp>
@@ -195,16 +196,16 @@ TEST_CASE("verify refuses a graph of another model") {
 }
 
 TEST_CASE("verify leaves nothing behind") {
-  const auto scratch = [] {
-    Index count = 0;
-    for (const auto& entry : std::filesystem::directory_iterator(std::filesystem::temp_directory_path()))
-      count += entry.path().filename().string().starts_with("bitgrad-verify-");
-    return count;
-  };
+  std::string own = (std::filesystem::temp_directory_path() / "bitgrad-test-XXXXXX").string();
+  REQUIRE(mkdtemp(own.data()));
+  const char* before = std::getenv("TMPDIR");
+  const std::string restored = before ? before : "";
+  setenv("TMPDIR", own.c_str(), 1);
   const InferenceGraph graph = RandomNetwork(2, 8).build();
-  const Index before = scratch();
   CHECK(verify(graph, Dice(1).tensor(graph.tensors[0].shape.prepended(2), 0, 1)).passed());
-  CHECK(scratch() == before);
+  CHECK(std::filesystem::is_empty(own));
+  before ? setenv("TMPDIR", restored.c_str(), 1) : unsetenv("TMPDIR");
+  std::filesystem::remove_all(own);
 }
 
 TEST_CASE("verify names layers left in float and says when the integer engine cannot take part") {
