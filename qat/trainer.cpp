@@ -37,8 +37,8 @@ double root_mean_square(const Tensor& tensor) {
 }
 
 /// Adam steps by the learning rate whatever the size of the gradient, while quantizer parameters range over orders of
-/// magnitude (the step of 8 bits is 1/64 of that of 2 bits). So each gets a rate relative to where it starts.
-std::vector<OptimizerGroup> with_relative_qparams(const std::vector<OptimizerGroup>& groups) {
+/// magnitude (the step of 8 bits is 1/64 of that of 2 bits). So each gets a group of its own, for a rate of its own.
+std::vector<OptimizerGroup> with_single_qparams(const std::vector<OptimizerGroup>& groups) {
   std::vector<OptimizerGroup> result;
   for (const OptimizerGroup& group : groups) {
     OptimizerGroup others{{}, group.options};
@@ -47,9 +47,7 @@ std::vector<OptimizerGroup> with_relative_qparams(const std::vector<OptimizerGro
         others.parameters.push_back(named);
         continue;
       }
-      OptimizerGroup own{{named}, group.options};
-      own.options.learning_rate_scale *= root_mean_square(named.parameter->value());
-      result.push_back(std::move(own));
+      result.push_back({{named}, group.options});
     }
     if (!others.parameters.empty()) result.push_back(std::move(others));
   }
@@ -59,8 +57,19 @@ std::vector<OptimizerGroup> with_relative_qparams(const std::vector<OptimizerGro
 std::unique_ptr<Optimizer> make_optimizer(const TrainingOptions& options, const Model& model) {
   auto groups = group_parameters(model.parameters(), {.weight_decay = options.weight_decay,
                                                       .qparams_learning_rate_scale = options.qparams_rate});
-  if (options.optimizer == "adam") return std::make_unique<Adam>(with_relative_qparams(groups));
+  if (options.optimizer == "adam") return std::make_unique<Adam>(with_single_qparams(groups));
   return std::make_unique<Sgd>(std::move(groups), SgdOptions{.momentum = options.momentum, .nesterov = options.momentum > 0});
+}
+
+/// The rate of every quantizer parameter as a share of its value; done at the start of an epoch, where checkpoints are.
+void set_relative_rates(Optimizer& optimizer, double qparams_rate) {
+  for (std::size_t i = 0; i < optimizer.groups().size(); ++i) {
+    const OptimizerGroup& group = optimizer.groups()[i];
+    if (group.parameters.empty() || group.parameters.front().parameter->group() != ParameterGroup::qparams) continue;
+    ParameterGroupOptions options = group.options;
+    options.learning_rate_scale = qparams_rate * root_mean_square(group.parameters.front().parameter->value());
+    optimizer.set_group_options(i, options);
+  }
 }
 
 Schedule make_schedule(const TrainingOptions& options, Index batches) {
@@ -129,6 +138,7 @@ void Trainer::fit(const TrainingCallbacks& callbacks) {
 }
 
 void Trainer::train_epoch(Running& running, const TrainingCallbacks& callbacks) {
+  if (options_.optimizer == "adam") set_relative_rates(*optimizer_, options_.qparams_rate);
   for (const data::Batch& batch : loader_.epoch(epoch_)) {
     train_step(batch, running);
     if (!callbacks.step) continue;
