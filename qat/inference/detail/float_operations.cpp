@@ -13,26 +13,26 @@
 namespace bitgrad::inference {
 namespace {
 
-/// y[..., c] = f(x[..., c], c)
+/// y[..., c] = f(x[..., c], a[c], b[c]), where a and b have an element for every channel or one for all.
 template <class F>
-Tensor map_channels(const Tensor& x, F&& f) {
+Tensor map_channels(const Tensor& x, const Tensor& a, const Tensor& b, F&& f) {
   Tensor y(x.shape());
-  const Index channels = x.rank() > 0 ? x.dim(-1) : 1;
-  const float* from = x.data<float>();
+  const Index channels = x.rank() > 0 ? x.dim(-1) : 1, size = x.size();
+  const Index a_step = a.size() == 1 ? 0 : 1, b_step = b.size() == 1 ? 0 : 1;
+  const float *from = x.data<float>(), *a_values = a.data<float>(), *b_values = b.data<float>();
   float* to = y.data<float>();
-  for (Index row = 0; row < x.size(); row += channels)
-    for (Index c = 0; c < channels; ++c) to[row + c] = f(from[row + c], c);
+  for (Index row = 0; row < size; row += channels)
+    for (Index c = 0; c < channels; ++c) to[row + c] = f(from[row + c], a_values[c * a_step], b_values[c * b_step]);
   return y;
 }
 
-/// Element c of a vector, or its only one.
-float element(const Tensor& vector, Index c) { return vector.data<float>()[vector.size() == 1 ? 0 : c]; }
-
 void add_bias(Tensor& y, const Tensor& bias) {
   if (!bias.defined()) return;
+  const Index channels = bias.size(), size = y.size();
+  const float* add = bias.data<float>();
   float* values = y.data<float>();
-  for (Index row = 0; row < y.size(); row += bias.size())
-    for (Index c = 0; c < bias.size(); ++c) values[row + c] += bias.data<float>()[c];
+  for (Index row = 0; row < size; row += channels)
+    for (Index c = 0; c < channels; ++c) values[row + c] += add[c];
 }
 
 void softmax_row(const float* x, Index n, bool logarithm, float* y) {
@@ -63,10 +63,10 @@ struct FloatRunner {
     return y;
   }
   Tensor operator()(const FloatBatchNorm& op) const {
-    return map_channels(x(), [&](float v, Index c) { return v * element(op.gain, c) + element(op.offset, c); });
+    return map_channels(x(), op.gain, op.offset, [](float v, float gain, float offset) { return v * gain + offset; });
   }
   Tensor operator()(const FloatNormalize& op) const {
-    return map_channels(x(), [&](float v, Index c) { return (v - element(op.mean, c)) / element(op.deviation, c); });
+    return map_channels(x(), op.mean, op.deviation, [](float v, float mean, float deviation) { return (v - mean) / deviation; });
   }
   Tensor average(const PoolWindow& window, Stride stride, const Padding& padding) const {
     Tensor y(shape);
