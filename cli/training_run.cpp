@@ -186,7 +186,10 @@ void TrainingRun::convert_and_verify(Model& model) {
     std::cout << ", quantized " << report_.quantized_accuracy << " %, converted " << report_.converted_accuracy << " %, "
               << report_.differing_codes << " of " << report_.codes_compared << " codes differ";
   std::cout << "; " << directory_.path.string() << std::endl;
-  if (!verified.passed()) fail<Error>("the converted model differs from the trained one:\n", verified.describe());
+  if (verified.passed()) return;
+  std::cout << verified.describe();
+  fail<Error>("the converted model differs from the trained one in ", verified.differing_codes, " of ",
+              verified.codes_compared, " codes");
 }
 
 void TrainingRun::describe_run() {

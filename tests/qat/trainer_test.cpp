@@ -227,6 +227,13 @@ TEST_CASE("quantization-aware training learns quantizers, freezes batch statisti
   resumed.fit();
   CHECK(same(stored(resumed), epochs[2]));
 
+  Model loaded = attach_quantizers(model, plan);  // as from a file: quantizers have moved before the trainer sees them
+  loaded.load_state_dict(epochs[1].state);
+  Trainer from_file(loaded, dataset, options);
+  from_file.restore(epochs[1]);
+  from_file.fit();
+  CHECK(same(stored(from_file), epochs[2]));
+
   options.qparams_rate = 0;
   Model still = attach_quantizers(model, plan);
   fit(still, dataset, options);
