@@ -11,7 +11,8 @@ template <class F>
 void for_each_gradient(const std::vector<NamedParameter>& parameters, F f) {
   for (const auto& named : parameters)
     if (named.parameter->has_gradient())
-      dispatch_floating(named.name, named.parameter->value().dtype(), [&](auto zero) { f(zero, named.name, *named.parameter); });
+      dispatch_floating(named.name, named.parameter->value().dtype(),
+                        [&](auto zero) { f(zero, named.name, *named.parameter); });
 }
 
 /// Sum of squares in double. Parameters are small beside activations: one thread, one order.
@@ -43,11 +44,13 @@ double clip_gradient_norm(const std::vector<NamedParameter>& parameters, double 
 }
 
 void clip_gradient_value(const std::vector<NamedParameter>& parameters, double max_value) {
-  if (!(max_value > 0)) fail<ValueError>("clip_gradient_value: max_value is ", max_value, ", expected a positive number");
+  if (!(max_value > 0))
+    fail<ValueError>("clip_gradient_value: max_value is ", max_value, ", expected a positive number");
   for_each_gradient(parameters, [&](auto zero, const std::string&, Parameter& parameter) {
     using T = decltype(zero);
     T* gradient = parameter.gradient().template data<T>();
-    kernels::clip(parameter.gradient().size(), static_cast<T>(-max_value), static_cast<T>(max_value), gradient, gradient);
+    kernels::clip(parameter.gradient().size(), static_cast<T>(-max_value), static_cast<T>(max_value), gradient,
+                  gradient);
   });
 }
 

@@ -29,8 +29,8 @@ Tensor random_like(const Tensor& x, Random& random) {
 
 class GradientCheck {
  public:
-  GradientCheck(const DifferentiableFunction& f, const std::vector<Tensor>& inputs, const std::vector<ParameterPtr>& parameters,
-                const GradientCheckOptions& options)
+  GradientCheck(const DifferentiableFunction& f, const std::vector<Tensor>& inputs,
+                const std::vector<ParameterPtr>& parameters, const GradientCheckOptions& options)
       : f_(f), parameters_(parameters), options_(options), random_(options.seed) {
     for (const Tensor& input : inputs) {
       Tensor value = input.dtype() == DType::float64 ? input.clone() : input.to(DType::float64);
@@ -67,7 +67,8 @@ class GradientCheck {
     for (const Variable& input : inputs_) leaves.push_back(tape.watch(input.value()));
     const Variable output = f_(leaves);
     require_finite(output.value(), "the output");
-    if (output.shape() != recorded.shape() || !std::ranges::equal(output.value().span<double>(), recorded.span<double>()))
+    if (output.shape() != recorded.shape() ||
+        !std::ranges::equal(output.value().span<double>(), recorded.span<double>()))
       fail<StateError>("check_gradients: the function computes different outputs in two calls with the same inputs");
     projection_ = random_like(output.value(), random_);
     std::vector<Variable> all = leaves;
@@ -83,8 +84,8 @@ class GradientCheck {
     }
   }
 
-  /// The output, as an operation that also fills the gradient buffers of all leaves. It is the last one recorded, so its
-  /// backward pass runs before all others, which then find the buffers filled.
+  /// The output, as an operation that also fills the gradient buffers of all leaves. It is the last one recorded, so
+  /// its backward pass runs before all others, which then find the buffers filled.
   Variable poisoned(const Variable& output, const std::vector<Variable>& leaves) const {
     std::vector<Variable> operands{output};
     operands.insert(operands.end(), leaves.begin(), leaves.end());
@@ -97,19 +98,22 @@ class GradientCheck {
   static void require_finite(const Tensor& x, const std::string& what) {
     const auto elements = x.span<double>();
     for (std::size_t i = 0; i < elements.size(); ++i)
-      if (!std::isfinite(elements[i])) fail<ValueError>("check_gradients: element ", i, " of ", what, " is ", elements[i]);
+      if (!std::isfinite(elements[i]))
+        fail<ValueError>("check_gradients: element ", i, " of ", what, " is ", elements[i]);
   }
 
   std::vector<Index> elements_of(const Checked& checked) {
     const Index size = checked.value.size();
     std::vector<Index> order = random_.permutation(size);
-    if (options_.max_elements > 0 && options_.max_elements < size) order.resize(static_cast<std::size_t>(options_.max_elements));
+    if (options_.max_elements > 0 && options_.max_elements < size)
+      order.resize(static_cast<std::size_t>(options_.max_elements));
     std::sort(order.begin(), order.end());
     return order;
   }
 
   /// Central difference of projection * f along one element.
-  double difference(const std::function<void(const std::function<void()>&)>& replayed, const Checked& checked, Index element) const {
+  double difference(const std::function<void(const std::function<void()>&)>& replayed, const Checked& checked,
+                    Index element) const {
     double& x = const_cast<Tensor&>(checked.value).span<double>()[static_cast<std::size_t>(element)];
     const double before = x, step = options_.step * std::max(1.0, std::abs(before));
     Tensor outputs[2];
@@ -173,10 +177,10 @@ void require_gradients(const DifferentiableFunction& f, const std::vector<Tensor
 
 std::ostream& operator<<(std::ostream& out, const GradientReport& report) {
   if (report.checked == 0) return out << "no element was checked";
-  return out << report.checked << " elements " << (report.passed ? "agree" : "do not all agree") << "; worst is element "
-             << report.worst_element << " of " << report.worst_input << ": analytic " << report.analytic << ", numeric "
-             << report.numeric << " (relative error " << report.max_relative_error << ", largest absolute error "
-             << report.max_absolute_error << ")";
+  return out << report.checked << " elements " << (report.passed ? "agree" : "do not all agree")
+             << "; worst is element " << report.worst_element << " of " << report.worst_input << ": analytic "
+             << report.analytic << ", numeric " << report.numeric << " (relative error " << report.max_relative_error
+             << ", largest absolute error " << report.max_absolute_error << ")";
 }
 
 }  // namespace bitgrad

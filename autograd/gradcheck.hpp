@@ -1,9 +1,10 @@
-// Are the gradients right? Compares them with central differences, in double precision. For the tests of bitgrad and for
-// everyone who writes an operation or a quantizer.
+// Are the gradients right? Compares them with central differences, in double precision. For the tests of bitgrad and
+// for everyone who writes an operation or a quantizer.
 //
 // Straight-through gradients are checked against the surrogate they declare: the base pass records what every rounding
 // added and which branch every clip took, the perturbed passes replay both (autograd/replay.hpp). The gradients are
-// accumulated into buffers that already hold other numbers, so that an operation that overwrites instead of adding is caught.
+// accumulated into buffers that already hold other numbers, so that an operation that overwrites instead of adding is
+// caught.
 #pragma once
 
 #include <cstdint>
@@ -42,8 +43,8 @@ struct GradientReport {
 /// One line for a person.
 std::ostream& operator<<(std::ostream& out, const GradientReport& report);
 
-/// A function of its inputs and of parameters (through variable_of), with one output of any shape. It is called once per
-/// pass and must compute the same every time: a dropout takes a fixed seed.
+/// A function of its inputs and of parameters (through variable_of), with one output of any shape. It is called once
+/// per pass and must compute the same every time: a dropout takes a fixed seed.
 using DifferentiableFunction = std::function<Variable(const std::vector<Variable>& inputs)>;
 
 /// Checks the gradient of every input and parameter, through a random projection of the output. Inputs are converted to
@@ -51,7 +52,8 @@ using DifferentiableFunction = std::function<Variable(const std::vector<Variable
 /// unchanged values and zeroed gradients. Throws StateError when a tape is in scope, ValueError when an output or a
 /// gradient is not finite.
 GradientReport check_gradients(const DifferentiableFunction& f, const std::vector<Tensor>& inputs,
-                               const std::vector<ParameterPtr>& parameters = {}, const GradientCheckOptions& options = {});
+                               const std::vector<ParameterPtr>& parameters = {},
+                               const GradientCheckOptions& options = {});
 
 /// The same, throwing ValueError with the report when the check fails.
 void require_gradients(const DifferentiableFunction& f, const std::vector<Tensor>& inputs,

@@ -11,7 +11,8 @@ namespace bitgrad {
 namespace {
 
 void check_rate(const std::string& name, const char* what, double rate) {
-  if (!(rate >= 0) || !std::isfinite(rate)) fail<ValueError>(name, ": ", what, " is ", rate, ", expected a finite number >= 0");
+  if (!(rate >= 0) || !std::isfinite(rate))
+    fail<ValueError>(name, ": ", what, " is ", rate, ", expected a finite number >= 0");
 }
 
 void check_share(const std::string& name, const char* what, double value) {
@@ -27,16 +28,19 @@ std::vector<NamedParameter> select_parameters(const std::vector<NamedParameter>&
   return result;
 }
 
-std::vector<OptimizerGroup> group_parameters(const std::vector<NamedParameter>& parameters, const GroupingOptions& options) {
+std::vector<OptimizerGroup> group_parameters(const std::vector<NamedParameter>& parameters,
+                                             const GroupingOptions& options) {
   const auto is_qparam = [](const NamedParameter& p) { return p.parameter->group() == ParameterGroup::qparams; };
   const auto is_kernel = [&](const NamedParameter& p) { return !is_qparam(p) && p.parameter->value().rank() >= 2; };
   const auto is_vector = [&](const NamedParameter& p) { return !is_qparam(p) && p.parameter->value().rank() < 2; };
-  return {{select_parameters(parameters, is_kernel), {.weight_decay = options.weight_decay}},
-          {select_parameters(parameters, is_vector), {.weight_decay = options.decay_vectors ? options.weight_decay : 0.0}},
-          {select_parameters(parameters, is_qparam), {.learning_rate_scale = options.qparams_learning_rate_scale}}};
+  return {
+      {select_parameters(parameters, is_kernel), {.weight_decay = options.weight_decay}},
+      {select_parameters(parameters, is_vector), {.weight_decay = options.decay_vectors ? options.weight_decay : 0.0}},
+      {select_parameters(parameters, is_qparam), {.learning_rate_scale = options.qparams_learning_rate_scale}}};
 }
 
-Optimizer::Optimizer(std::string name, std::vector<OptimizerGroup> groups, double learning_rate, std::vector<std::string> moments)
+Optimizer::Optimizer(std::string name, std::vector<OptimizerGroup> groups, double learning_rate,
+                     std::vector<std::string> moments)
     : name_(std::move(name)), groups_(std::move(groups)), learning_rate_(learning_rate), moments_(std::move(moments)) {
   check_rate(name_, "learning rate", learning_rate);
   for (const OptimizerGroup& group : groups_) check(group.options);
@@ -47,7 +51,8 @@ Optimizer::Optimizer(std::string name, std::vector<OptimizerGroup> groups, doubl
     if (!seen.insert(parameter.get()).second) fail<ValueError>(name_, ": parameter ", full_name, " is listed twice");
     if (!names.insert(full_name).second) fail<ValueError>(name_, ": two parameters are named ", full_name);
     slots_.push_back({0, std::vector<Tensor>(moments_.size())});
-    for (Tensor& moment : slots_.back().moments) moment = Tensor::zeros(parameter->value().shape(), parameter->value().dtype());
+    for (Tensor& moment : slots_.back().moments)
+      moment = Tensor::zeros(parameter->value().shape(), parameter->value().dtype());
   }
 }
 
@@ -77,14 +82,16 @@ void Optimizer::set_learning_rate(double rate) {
 }
 
 void Optimizer::set_group_options(std::size_t group, const ParameterGroupOptions& options) {
-  if (group >= groups_.size()) fail<ValueError>(name_, ": group ", group, ", expected 0 to ", groups_.size(), " exclusive");
+  if (group >= groups_.size())
+    fail<ValueError>(name_, ": group ", group, ", expected 0 to ", groups_.size(), " exclusive");
   check(options);
   groups_[group].options = options;
 }
 
 std::vector<NamedParameter> Optimizer::parameters() const {
   std::vector<NamedParameter> result;
-  for (const OptimizerGroup& group : groups_) result.insert(result.end(), group.parameters.begin(), group.parameters.end());
+  for (const OptimizerGroup& group : groups_)
+    result.insert(result.end(), group.parameters.begin(), group.parameters.end());
   return result;
 }
 
@@ -105,20 +112,23 @@ NamedTensors Optimizer::state() const { return collect(true); }
 void Optimizer::load_state(const NamedTensors& state) {
   const NamedTensors own = collect(false);
   for (const auto& [name, tensor] : state)
-    if (!own.contains(name)) fail<ValueError>(name_, ": unexpected '", name, "' in the state; was it saved with other parameters?");
+    if (!own.contains(name))
+      fail<ValueError>(name_, ": unexpected '", name, "' in the state; was it saved with other parameters?");
   for (const auto& [name, tensor] : own) {
     const Tensor* found = state.find(name);
     if (!found) fail<ValueError>(name_, ": '", name, "' is missing in the state; was it saved with other parameters?");
     if (found->shape() != tensor.shape() || found->dtype() != tensor.dtype())
-      fail<ShapeError>(name_, ": '", name, "' in the state is ", found->dtype(), " ", found->shape(), ", expected ", tensor.dtype(), " ",
-                       tensor.shape());
-    if (tensor.dtype() == DType::int32 && found->item() < 0) fail<ValueError>(name_, ": '", name, "' is ", found->item(), ", expected >= 0");
+      fail<ShapeError>(name_, ": '", name, "' in the state is ", found->dtype(), " ", found->shape(), ", expected ",
+                       tensor.dtype(), " ", tensor.shape());
+    if (tensor.dtype() == DType::int32 && found->item() < 0)
+      fail<ValueError>(name_, ": '", name, "' is ", found->item(), ", expected >= 0");
   }
   std::size_t i = 0;
   for (const auto& [full_name, parameter] : parameters()) {
     Slot& slot = slots_[i++];
     slot.steps = static_cast<Index>(state.at(full_name + "/steps").item());
-    for (std::size_t m = 0; m < moments_.size(); ++m) slot.moments[m].copy_from(state.at(full_name + "/" + moments_[m]));
+    for (std::size_t m = 0; m < moments_.size(); ++m)
+      slot.moments[m].copy_from(state.at(full_name + "/" + moments_[m]));
   }
 }
 
@@ -128,29 +138,38 @@ Sgd::Sgd(std::vector<OptimizerGroup> groups, const SgdOptions& options)
   if (options.nesterov && options.momentum == 0) fail<ValueError>("Sgd: nesterov needs momentum, which is 0");
 }
 
-Sgd::Sgd(const std::vector<NamedParameter>& parameters, const SgdOptions& options) : Sgd(group_parameters(parameters), options) {}
+Sgd::Sgd(const std::vector<NamedParameter>& parameters, const SgdOptions& options)
+    : Sgd(group_parameters(parameters), options) {}
 
 void Sgd::update(Parameter& parameter, Slot& slot, double rate, double weight_decay) {
-  const kernels::SgdStep step{.rate = rate, .momentum = options_.momentum, .weight_decay = weight_decay, .nesterov = options_.nesterov};
+  const kernels::SgdStep step{
+      .rate = rate, .momentum = options_.momentum, .weight_decay = weight_decay, .nesterov = options_.nesterov};
   dispatch_floating("Sgd", parameter.value().dtype(), [&](auto zero) {
     using T = decltype(zero);
-    kernels::sgd_update<T>(parameter.value().size(), step, parameter.gradient().data<T>(), slot.moments[0].data<T>(), parameter.value().data<T>());
+    kernels::sgd_update<T>(parameter.value().size(), step, parameter.gradient().data<T>(), slot.moments[0].data<T>(),
+                           parameter.value().data<T>());
   });
 }
 
 Adam::Adam(std::vector<OptimizerGroup> groups, const AdamOptions& options)
-    : Optimizer("Adam", std::move(groups), options.learning_rate, {"first_moment", "second_moment"}), options_(options) {
+    : Optimizer("Adam", std::move(groups), options.learning_rate, {"first_moment", "second_moment"}),
+      options_(options) {
   check_share("Adam", "beta1", options.beta1);
   check_share("Adam", "beta2", options.beta2);
   if (!(options.epsilon > 0)) fail<ValueError>("Adam: epsilon is ", options.epsilon, ", expected a positive number");
 }
 
-Adam::Adam(const std::vector<NamedParameter>& parameters, const AdamOptions& options) : Adam(group_parameters(parameters), options) {}
+Adam::Adam(const std::vector<NamedParameter>& parameters, const AdamOptions& options)
+    : Adam(group_parameters(parameters), options) {}
 
 void Adam::update(Parameter& parameter, Slot& slot, double rate, double weight_decay) {
   const auto t = static_cast<double>(slot.steps);
-  const kernels::AdamStep step{.rate = rate, .beta1 = options_.beta1, .beta2 = options_.beta2, .epsilon = options_.epsilon,
-                               .weight_decay = weight_decay, .correction1 = 1 - std::pow(options_.beta1, t),
+  const kernels::AdamStep step{.rate = rate,
+                               .beta1 = options_.beta1,
+                               .beta2 = options_.beta2,
+                               .epsilon = options_.epsilon,
+                               .weight_decay = weight_decay,
+                               .correction1 = 1 - std::pow(options_.beta1, t),
                                .correction2 = 1 - std::pow(options_.beta2, t)};
   dispatch_floating("Adam", parameter.value().dtype(), [&](auto zero) {
     using T = decltype(zero);

@@ -32,8 +32,10 @@ struct GroupingOptions {
   bool decay_vectors = false;                ///< also of weights of rank 0 and 1: biases, batch norm
   double qparams_learning_rate_scale = 1.0;  ///< of quantizer parameters, which are never decayed
 };
-/// Three groups: kernels (weights of rank 2 and more), vectors (other weights), quantizer parameters (ParameterGroup::qparams).
-std::vector<OptimizerGroup> group_parameters(const std::vector<NamedParameter>& parameters, const GroupingOptions& options = {});
+/// Three groups: kernels (weights of rank 2 and more), vectors (other weights), quantizer parameters
+/// (ParameterGroup::qparams).
+std::vector<OptimizerGroup> group_parameters(const std::vector<NamedParameter>& parameters,
+                                             const GroupingOptions& options = {});
 
 /// Base of the optimizers. A step changes every trainable parameter that has a gradient; the others, and what the
 /// optimizer remembers about them, stay as they are.
@@ -72,7 +74,8 @@ class Optimizer {
   };
   /// `moments` names the tensors of a slot. Throws ValueError for illegal options, a null parameter, and a name or
   /// parameter that is listed twice.
-  Optimizer(std::string name, std::vector<OptimizerGroup> groups, double learning_rate, std::vector<std::string> moments);
+  Optimizer(std::string name, std::vector<OptimizerGroup> groups, double learning_rate,
+            std::vector<std::string> moments);
 
   /// Updates one parameter; slot.steps is 1 in its first step.
   virtual void update(Parameter& parameter, Slot& slot, double rate, double weight_decay) = 0;
@@ -94,9 +97,9 @@ struct SgdOptions {
   bool nesterov = false;  ///< needs momentum
 };
 
-/// Stochastic gradient descent with PyTorch's formula (torch.optim.SGD without dampening): with g = gradient + decay * p,
-/// v = momentum * v + g and p -= rate * v, or with Nesterov p -= rate * (g + momentum * v). Sutskever et al., "On the
-/// importance of initialization and momentum", ICML 2013, with the rate outside of v.
+/// Stochastic gradient descent with PyTorch's formula (torch.optim.SGD without dampening): with g = gradient + decay *
+/// p, v = momentum * v + g and p -= rate * v, or with Nesterov p -= rate * (g + momentum * v). Sutskever et al., "On
+/// the importance of initialization and momentum", ICML 2013, with the rate outside of v.
 class Sgd : public Optimizer {
  public:
   explicit Sgd(std::vector<OptimizerGroup> groups, const SgdOptions& options = {});
@@ -115,8 +118,8 @@ struct AdamOptions {
   double epsilon = 1e-8;
 };
 
-/// Kingma and Ba, "Adam: a method for stochastic optimization", ICLR 2015, algorithm 1 with its bias correction. Weight decay
-/// is part of the gradient, as in PyTorch's Adam.
+/// Kingma and Ba, "Adam: a method for stochastic optimization", ICLR 2015, algorithm 1 with its bias correction. Weight
+/// decay is part of the gradient, as in PyTorch's Adam.
 class Adam : public Optimizer {
  public:
   explicit Adam(std::vector<OptimizerGroup> groups, const AdamOptions& options = {});
@@ -128,11 +131,12 @@ class Adam : public Optimizer {
   AdamOptions options_;
 };
 
-/// Scales all gradients so that their common Euclidean norm is at most `max_norm`; returns the norm before. Pascanu et al.,
-/// "On the difficulty of training recurrent neural networks", ICML 2013, algorithm 1. Throws ValueError unless max_norm > 0,
-/// and when a gradient is NaN or infinite, naming its parameter.
+/// Scales all gradients so that their common Euclidean norm is at most `max_norm`; returns the norm before. Pascanu et
+/// al., "On the difficulty of training recurrent neural networks", ICML 2013, algorithm 1. Throws ValueError unless
+/// max_norm > 0, and when a gradient is NaN or infinite, naming its parameter.
 double clip_gradient_norm(const std::vector<NamedParameter>& parameters, double max_norm);
-/// Limits every element of every gradient to [-max_value, max_value]; NaN stays. Throws ValueError unless max_value > 0.
+/// Limits every element of every gradient to [-max_value, max_value]; NaN stays. Throws ValueError unless max_value >
+/// 0.
 void clip_gradient_value(const std::vector<NamedParameter>& parameters, double max_value);
 
 }  // namespace bitgrad

@@ -9,7 +9,8 @@ namespace bitgrad {
 namespace {
 
 void check_rate(const char* name, double rate) {
-  if (!(rate >= 0) || !std::isfinite(rate)) fail<ValueError>(name, ": the rate is ", rate, ", expected a finite number >= 0");
+  if (!(rate >= 0) || !std::isfinite(rate))
+    fail<ValueError>(name, ": the rate is ", rate, ", expected a finite number >= 0");
 }
 
 void check_steps(const char* name, Index steps) {
@@ -46,7 +47,8 @@ Schedule constant_schedule(double rate) {
 
 Schedule step_schedule(double rate, const std::vector<Index>& milestones, double factor) {
   check_rate("step_schedule", rate);
-  if (!(factor > 0) || !std::isfinite(factor)) fail<ValueError>("step_schedule: factor is ", factor, ", expected a positive number");
+  if (!(factor > 0) || !std::isfinite(factor))
+    fail<ValueError>("step_schedule: factor is ", factor, ", expected a positive number");
   for (std::size_t i = 0; i < milestones.size(); ++i)
     if (milestones[i] < 0 || (i > 0 && milestones[i] <= milestones[i - 1]))
       fail<ValueError>("step_schedule: milestone ", i, " is ", milestones[i], ", expected increasing steps from 0 on");

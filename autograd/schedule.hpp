@@ -17,8 +17,8 @@ class Schedule {
   /// Throws ValueError for a negative step.
   double at(Index step) const;
 
-  /// Linear warm-up in front: step i < steps gets at(0) * (i + 1) / steps, later ones at(i - steps). Goyal et al., "Accurate,
-  /// large minibatch SGD", 2017, section 2.2. Throws ValueError for a negative number of steps.
+  /// Linear warm-up in front: step i < steps gets at(0) * (i + 1) / steps, later ones at(i - steps). Goyal et al.,
+  /// "Accurate, large minibatch SGD", 2017, section 2.2. Throws ValueError for a negative number of steps.
   Schedule with_warmup(Index steps) const;
   /// This schedule for `steps` steps, then `next` from its step 0 on. Throws ValueError for a negative number of steps.
   Schedule then(Index steps, const Schedule& next) const;
@@ -34,8 +34,8 @@ Schedule constant_schedule(double rate);
 /// factor > 0.
 Schedule step_schedule(double rate, const std::vector<Index>& milestones, double factor = 0.1);
 
-/// Half a cosine from `rate` at step 0 to `final_rate` at step `steps` and after: Loshchilov and Hutter, "SGDR", ICLR 2017,
-/// equation 5. Throws ValueError unless steps > 0.
+/// Half a cosine from `rate` at step 0 to `final_rate` at step `steps` and after: Loshchilov and Hutter, "SGDR", ICLR
+/// 2017, equation 5. Throws ValueError unless steps > 0.
 Schedule cosine_schedule(double rate, Index steps, double final_rate = 0.0);
 
 }  // namespace bitgrad

@@ -11,6 +11,24 @@ namespace bitgrad {
 using detail::map;
 using detail::piecewise;
 
+namespace {
+
+/// Pieces of a clip: 0 below, 1 inside (and NaN), 2 above.
+template <class T>
+T limited(int piece, T x, T lo, T hi) {
+  if (piece == 1) return x;
+  return piece == 0 ? lo : hi;
+}
+
+/// What operand `mine` (0 or 1) of maximum has of a value, where `piece` is the larger operand, or 2 for a tie.
+template <class T>
+T share_of(int mine, T piece, T value) {
+  if (piece == 2) return value / 2;
+  return piece == static_cast<T>(mine) ? value : T{0};
+}
+
+}  // namespace
+
 Variable relu(const Variable& x) {
   return piecewise(
       "relu", x, [](auto v) { return v <= 0 ? 0 : 1; },  // NaN is not <= 0: it stays
@@ -20,18 +38,25 @@ Variable relu(const Variable& x) {
 }
 
 Variable relu6(const Variable& x) {
+  const auto piece = [](auto v) {
+    if (v <= 0) return 0;
+    return v >= 6 ? 2 : 1;
+  };
   return piecewise(
-      "relu6", x, [](auto v) { return v <= 0 ? 0 : v >= 6 ? 2 : 1; },
-      [](int piece, auto v) { return piece == 0 ? decltype(v){0} : piece == 2 ? decltype(v){6} : v; },
+      "relu6", x, piece, []<class T>(int which, T v) { return limited(which, v, T{0}, T{6}); },
       []<class T>(Index n, const T* v, T* y) { kernels::clip(n, T{0}, T{6}, v, y); },
       [](Index n, const auto* v, const auto* g, auto* dx) { kernels::relu6_gradient(n, v, g, dx); });
 }
 
 Variable clip(const Variable& x, double lo, double hi) {
   if (!(lo <= hi)) fail<ValueError>("clip: the range is [", lo, ", ", hi, "], expected lo <= hi");
+  const auto piece = [=]<class T>(T v) {
+    if (v < static_cast<T>(lo)) return 0;
+    return v > static_cast<T>(hi) ? 2 : 1;
+  };
   return piecewise(
-      "clip", x, [=](auto v) { return v < static_cast<decltype(v)>(lo) ? 0 : v > static_cast<decltype(v)>(hi) ? 2 : 1; },
-      [=](int piece, auto v) { return piece == 0 ? static_cast<decltype(v)>(lo) : piece == 2 ? static_cast<decltype(v)>(hi) : v; },
+      "clip", x, piece,
+      [=]<class T>(int which, T v) { return limited(which, v, static_cast<T>(lo), static_cast<T>(hi)); },
       [=]<class T>(Index n, const T* v, T* y) { kernels::clip(n, static_cast<T>(lo), static_cast<T>(hi), v, y); },
       [=]<class T>(Index n, const T* v, const T* g, T* dx) {
         kernels::clip_gradient(n, static_cast<T>(lo), static_cast<T>(hi), v, g, dx);
@@ -39,9 +64,12 @@ Variable clip(const Variable& x, double lo, double hi) {
 }
 
 Variable abs(const Variable& x) {
+  const auto piece = [](auto v) {  // the sign plus one
+    if (v == 0) return 1;
+    return v < 0 ? 0 : 2;
+  };
   return piecewise(
-      "abs", x, [](auto v) { return v < 0 ? 0 : v == 0 ? 1 : 2; },
-      [](int piece, auto v) { return piece == 0 ? -v : piece == 1 ? decltype(v){0} : v; },
+      "abs", x, piece, []<class T>(int which, T v) { return static_cast<T>(which - 1) * v; },
       [](Index n, const auto* v, auto* y) { kernels::absolute(n, v, y); },
       [](Index n, const auto* v, const auto* g, auto* dx) { kernels::absolute_gradient(n, v, g, dx); });
 }
@@ -75,30 +103,28 @@ Variable sqrt(const Variable& x) {
 }
 
 Variable maximum(const Variable& a, const Variable& b) {
-  // Pieces: 0 is a, 1 is b, 2 is a tie, which is the mean of both (or NaN when one of them is).
-  Tensor pieces = detail::broadcast_map("maximum", a.value(), b.value(), [](auto p, auto q) {
-    return static_cast<decltype(p)>(p > q ? 0 : q > p ? 1 : 2);
+  // A tie is the mean of both, which is either, or NaN when one of them is.
+  Tensor pieces = detail::broadcast_map("maximum", a.value(), b.value(), []<class T>(T p, T q) {
+    if (p > q) return T{0};
+    return q > p ? T{1} : T{2};
   });
   if (replay::mode() != replay::Mode::off) {
     Tensor branches = pieces.to(DType::int32);
     replay::branch(branches);
     pieces = branches.to(pieces.dtype());
   }
-  const auto weighted = [&](const Tensor& x, int mine) {
-    return detail::broadcast_map("maximum", x, pieces, [=](auto v, auto piece) {
-      return piece == static_cast<decltype(v)>(mine) ? v : piece == 2 ? v / 2 : decltype(v){0};
-    });
+  const auto part = [&](const Tensor& x, int mine) {
+    return detail::broadcast_map("maximum", x, pieces, [=](auto v, auto piece) { return share_of(mine, piece, v); });
   };
-  Tensor y = map("maximum", weighted(a.value(), 0), weighted(b.value(), 1), [](auto p, auto q) { return p + q; });
-  return record_operation("maximum", std::move(y), {a, b}, [=, a = a.shape(), b = b.shape()](const Tensor& g, GradSink& sink) {
+  Tensor y = map("maximum", part(a.value(), 0), part(b.value(), 1), [](auto p, auto q) { return p + q; });
+  auto backward = [=, a = a.shape(), b = b.shape()](const Tensor& g, GradSink& sink) {
     const auto share = [&](int mine) {
-      return map("maximum", g, pieces, [=](auto u, auto piece) {
-        return piece == static_cast<decltype(u)>(mine) ? u : piece == 2 ? u / 2 : decltype(u){0};
-      });
+      return map("maximum", g, pieces, [=](auto u, auto piece) { return share_of(mine, piece, u); });
     };
     if (sink.wants(0)) sink.add(0, detail::sum_to(share(0), a));
     if (sink.wants(1)) sink.add(1, detail::sum_to(share(1), b));
-  });
+  };
+  return record_operation("maximum", std::move(y), {a, b}, std::move(backward));
 }
 
 Variable dropout(const Variable& x, double rate, std::uint64_t seed, std::uint64_t stream) {
@@ -112,13 +138,14 @@ Variable dropout(const Variable& x, double rate, std::uint64_t seed, std::uint64
       std::vector<float> uniform(static_cast<std::size_t>(end - begin));
       Random::uniforms_at(seed, stream, static_cast<std::uint64_t>(begin), uniform);
       for (Index i = begin; i < end; ++i)
-        to[i] = static_cast<double>(uniform[static_cast<std::size_t>(i - begin)]) < rate ? T{0} : static_cast<T>(1 / (1 - rate));
+        to[i] = static_cast<double>(uniform[static_cast<std::size_t>(i - begin)]) < rate
+                    ? T{0}
+                    : static_cast<T>(1 / (1 - rate));
     });
   });
   const auto product = [](auto v, auto f) { return v * f; };
-  return record_operation("dropout", map("dropout", x.value(), factor, product), {x}, [=](const Tensor& g, GradSink& sink) {
-    sink.add(0, map("dropout", g, factor, product));
-  });
+  return record_operation("dropout", map("dropout", x.value(), factor, product), {x},
+                          [=](const Tensor& g, GradSink& sink) { sink.add(0, map("dropout", g, factor, product)); });
 }
 
 }  // namespace bitgrad

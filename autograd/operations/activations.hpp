@@ -29,9 +29,9 @@ Variable sqrt(const Variable& x);
 /// The larger of two operands, with broadcasting; where they are equal each gets half of the gradient.
 Variable maximum(const Variable& a, const Variable& b);
 
-/// Every element is 0 with probability `rate` and x / (1 - rate) otherwise: inverted dropout, the identity in expectation.
-/// Srivastava et al., "Dropout", JMLR 2014. Element i is decided by the i-th uniform number of Random(seed, stream), so
-/// that results do not depend on threads. Throws ValueError unless 0 <= rate < 1.
+/// Every element is 0 with probability `rate` and x / (1 - rate) otherwise: inverted dropout, the identity in
+/// expectation. Srivastava et al., "Dropout", JMLR 2014. Element i is decided by the i-th uniform number of
+/// Random(seed, stream), so that results do not depend on threads. Throws ValueError unless 0 <= rate < 1.
 Variable dropout(const Variable& x, double rate, std::uint64_t seed, std::uint64_t stream = 0);
 
 }  // namespace bitgrad

@@ -5,9 +5,9 @@
 
 namespace bitgrad {
 
-/// Elementwise arithmetic on two operands of one floating dtype. Shapes broadcast as in NumPy: aligned at the last axis,
-/// extents equal or 1; the gradient of a repeated operand is the sum over its repetitions, formed in double in a fixed
-/// order. Throws ShapeError naming the operation and both shapes.
+/// Elementwise arithmetic on two operands of one floating dtype. Shapes broadcast as in NumPy: aligned at the last
+/// axis, extents equal or 1; the gradient of a repeated operand is the sum over its repetitions, formed in double in a
+/// fixed order. Throws ShapeError naming the operation and both shapes.
 Variable add(const Variable& a, const Variable& b);
 Variable sub(const Variable& a, const Variable& b);
 Variable mul(const Variable& a, const Variable& b);

@@ -12,13 +12,14 @@ Variable conv2d(const Variable& x, const Variable& kernel, const Conv2DArguments
     using T = decltype(zero);
     Tensor y(output_shape(geometry), x.dtype());
     kernels::conv2d_forward(geometry, x.value().data<T>(), kernel.value().data<T>(), y.data<T>());
-    return record_operation("conv2d", std::move(y), {x, kernel},
-                            [geometry, x = x.value(), kernel = kernel.value()](const Tensor& g, GradSink& sink) {
-      if (sink.wants(0))
-        kernels::conv2d_data_gradient(geometry, g.data<T>(), kernel.data<T>(), sink.buffer(0).data<T>());
-      if (sink.wants(1))
-        kernels::conv2d_kernel_gradient(geometry, x.data<T>(), g.data<T>(), sink.buffer(1).data<T>());
-    });
+    return record_operation(
+        "conv2d", std::move(y), {x, kernel},
+        [geometry, x = x.value(), kernel = kernel.value()](const Tensor& g, GradSink& sink) {
+          if (sink.wants(0))
+            kernels::conv2d_data_gradient(geometry, g.data<T>(), kernel.data<T>(), sink.buffer(0).data<T>());
+          if (sink.wants(1))
+            kernels::conv2d_kernel_gradient(geometry, x.data<T>(), g.data<T>(), sink.buffer(1).data<T>());
+        });
   });
 }
 

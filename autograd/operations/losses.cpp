@@ -11,8 +11,8 @@ namespace {
 void check_labels(const Variable& logits, const Tensor& labels, double label_smoothing) {
   detail::require_floating("cross_entropy", logits.value());
   if (logits.shape().rank() != 2 || labels.dtype() != DType::int32 || labels.shape() != Shape{logits.shape()[0]})
-    fail<ShapeError>("cross_entropy: logits are ", logits.dtype(), " ", logits.shape(), " and labels ", labels.dtype(), " ",
-                     labels.shape(), ", expected (N, K) and int32 (N)");
+    fail<ShapeError>("cross_entropy: logits are ", logits.dtype(), " ", logits.shape(), " and labels ", labels.dtype(),
+                     " ", labels.shape(), ", expected (N, K) and int32 (N)");
   if (logits.value().size() == 0) fail<ShapeError>("cross_entropy: the batch is empty: logits are ", logits.shape());
   if (!(label_smoothing >= 0 && label_smoothing < 1))
     fail<ValueError>("cross_entropy: label_smoothing is ", label_smoothing, ", expected 0 <= label_smoothing < 1");
@@ -29,7 +29,8 @@ Variable cross_entropy(const Variable& logits, const Tensor& labels, double labe
   const Index n = logits.shape()[0], k = logits.shape()[1];
   const double others = label_smoothing / static_cast<double>(k), extra = 1 - label_smoothing;
   Tensor log_probability(logits.shape(), logits.dtype());
-  detail::for_each_row(logits.value(), log_probability, [](const auto* x, auto* to, Index count) { detail::log_softmax_row(x, to, count); });
+  detail::for_each_row(logits.value(), log_probability,
+                       [](const auto* x, auto* to, Index count) { detail::log_softmax_row(x, to, count); });
   const auto label = labels.span<std::int32_t>();
   return dispatch_floating("cross_entropy", logits.dtype(), [&](auto zero) {
     using T = decltype(zero);
@@ -42,25 +43,28 @@ Variable cross_entropy(const Variable& logits, const Tensor& labels, double labe
     }
     Tensor loss = Tensor::scalar(total / static_cast<double>(n), logits.dtype());
     // d loss / d logits = (softmax - target) / N
-    return record_operation("cross_entropy", std::move(loss), {logits}, [=, labels = labels.clone()](const Tensor& g, GradSink& sink) {
-      const double scale = g.item() / static_cast<double>(n);
-      Tensor dx(log_probability.shape(), g.dtype());
-      const T* from = log_probability.data<T>();
-      T* to = dx.data<T>();
-      for (Index i = 0; i < n; ++i, from += k, to += k) {
-        for (Index j = 0; j < k; ++j) to[j] = static_cast<T>((std::exp(static_cast<double>(from[j])) - others) * scale);
-        const std::int32_t y = labels.data<std::int32_t>()[i];
-        to[y] = static_cast<T>((std::exp(static_cast<double>(from[y])) - others - extra) * scale);
-      }
-      sink.add(0, std::move(dx));
-    });
+    return record_operation(
+        "cross_entropy", std::move(loss), {logits}, [=, labels = labels.clone()](const Tensor& g, GradSink& sink) {
+          const double scale = g.item() / static_cast<double>(n);
+          Tensor dx(log_probability.shape(), g.dtype());
+          const T* from = log_probability.data<T>();
+          T* to = dx.data<T>();
+          for (Index i = 0; i < n; ++i, from += k, to += k) {
+            for (Index j = 0; j < k; ++j)
+              to[j] = static_cast<T>((std::exp(static_cast<double>(from[j])) - others) * scale);
+            const std::int32_t y = labels.data<std::int32_t>()[i];
+            to[y] = static_cast<T>((std::exp(static_cast<double>(from[y])) - others - extra) * scale);
+          }
+          sink.add(0, std::move(dx));
+        });
   });
 }
 
 Variable mse(const Variable& prediction, const Variable& target) {
   detail::require_same_dtype("mse", prediction.value(), target.value());
   if (prediction.shape() != target.shape())
-    fail<ShapeError>("mse: prediction is ", prediction.shape(), " and target ", target.shape(), ", expected equal shapes");
+    fail<ShapeError>("mse: prediction is ", prediction.shape(), " and target ", target.shape(),
+                     ", expected equal shapes");
   const Variable difference = sub(prediction, target);
   return mean(mul(difference, difference));
 }

@@ -11,7 +11,8 @@ void check(const Variable& x, const Variable& gamma, const Variable& beta, doubl
   detail::require_same_dtype("batch_norm", x.value(), beta.value());
   const bool fits = x.shape().rank() >= 2 && gamma.shape() == Shape{x.shape()[-1]} && beta.shape() == gamma.shape();
   if (!fits)
-    fail<ShapeError>("batch_norm: x is ", x.shape(), ", gamma ", gamma.shape(), ", beta ", beta.shape(), ", expected (..., C), (C), (C)");
+    fail<ShapeError>("batch_norm: x is ", x.shape(), ", gamma ", gamma.shape(), ", beta ", beta.shape(),
+                     ", expected (..., C), (C), (C)");
   if (x.value().size() < 2 * x.shape()[-1] || x.value().size() == 0)
     fail<ShapeError>("batch_norm: x is ", x.shape(), ", expected at least two values per channel");
   if (!(epsilon > 0)) fail<ValueError>("batch_norm: epsilon is ", epsilon, ", expected a positive number");
@@ -31,8 +32,9 @@ BatchNormResult batch_norm(const Variable& x, const Variable& gamma, const Varia
                                    gamma.value().data<T>(), beta.value().data<T>(), y.data<T>());
     auto backward = [=, x = x.value(), gamma = gamma.value()](const Tensor& g, GradSink& sink) {
       const auto wanted = [&](std::size_t i) { return sink.wants(i) ? sink.buffer(i).data<T>() : nullptr; };
-      kernels::batch_norm_gradient<T>(rows, channels, x.data<T>(), mean.data<T>(), variance.data<T>(), small, gamma.data<T>(),
-                                      g.data<T>(), {.dx = wanted(0), .dgamma = wanted(1), .dbeta = wanted(2)});
+      kernels::batch_norm_gradient<T>(rows, channels, x.data<T>(), mean.data<T>(), variance.data<T>(), small,
+                                      gamma.data<T>(), g.data<T>(),
+                                      {.dx = wanted(0), .dgamma = wanted(1), .dbeta = wanted(2)});
     };
     Variable result = record_operation("batch_norm", std::move(y), {x, gamma, beta}, std::move(backward));
     return BatchNormResult{std::move(result), mean, variance};

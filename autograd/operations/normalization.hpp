@@ -12,9 +12,9 @@ struct BatchNormResult {
   Tensor variance;  ///< [C], biased: divided by the number of elements per channel
 };
 
-/// y = (x - mean) / sqrt(variance + epsilon) * gamma + beta (algorithm 1), mean and variance over all axes but the last.
-/// x [..., C], gamma and beta [C]. The gradient goes through the statistics as well. Throws ShapeError when shapes do not
-/// fit or there are fewer than two values per channel, ValueError unless epsilon > 0.
+/// y = (x - mean) / sqrt(variance + epsilon) * gamma + beta (algorithm 1), mean and variance over all axes but the
+/// last. x [..., C], gamma and beta [C]. The gradient goes through the statistics as well. Throws ShapeError when
+/// shapes do not fit or there are fewer than two values per channel, ValueError unless epsilon > 0.
 BatchNormResult batch_norm(const Variable& x, const Variable& gamma, const Variable& beta, double epsilon = 1e-5);
 
 }  // namespace bitgrad

@@ -34,7 +34,8 @@ Variable max_pool2d(const Variable& x, const Pool2DArguments& options) {
     Tensor argmax(y.shape(), DType::int32);
     kernels::max_pool2d_forward(geometry, x.value().data<T>(), y.data<T>(), argmax.data<std::int32_t>());
     replay::branch(argmax);
-    if (replay::mode() == replay::Mode::replay) gather(geometry, x.value().data<T>(), argmax.data<std::int32_t>(), y.data<T>());
+    if (replay::mode() == replay::Mode::replay)
+      gather(geometry, x.value().data<T>(), argmax.data<std::int32_t>(), y.data<T>());
     return record_operation("max_pool2d", std::move(y), {x}, [=](const Tensor& g, GradSink& sink) {
       kernels::max_pool2d_gradient(geometry, argmax.data<std::int32_t>(), g.data<T>(), sink.buffer(0).data<T>());
     });

@@ -39,7 +39,8 @@ Variable reduce(std::string_view name, const Variable& x, const ReduceOptions& o
   std::vector<Index> kept;
   for (int i = 0; i < x.shape().rank(); ++i) {
     if (summed[static_cast<std::size_t>(i)]) count *= x.shape()[i];
-    if (!summed[static_cast<std::size_t>(i)] || options.keepdims) kept.push_back(summed[static_cast<std::size_t>(i)] ? 1 : x.shape()[i]);
+    if (!summed[static_cast<std::size_t>(i)] || options.keepdims)
+      kept.push_back(summed[static_cast<std::size_t>(i)] ? 1 : x.shape()[i]);
   }
   if (average && count == 0) fail<ShapeError>(name, ": no elements along the axes of shape ", x.shape());
   const auto divided = [average, count](const Tensor& total) {
@@ -56,9 +57,8 @@ Variable reduce(std::string_view name, const Variable& x, const ReduceOptions& o
 
 Variable reshape(const Variable& x, const Shape& shape) {
   detail::require_floating("reshape", x.value());
-  return record_operation("reshape", x.value().reshape(shape), {x}, [from = x.shape()](const Tensor& g, GradSink& sink) {
-    sink.add(0, g.reshape(from));
-  });
+  return record_operation("reshape", x.value().reshape(shape), {x},
+                          [from = x.shape()](const Tensor& g, GradSink& sink) { sink.add(0, g.reshape(from)); });
 }
 
 Variable flatten(const Variable& x) {
@@ -77,7 +77,8 @@ Variable concat(const std::vector<Variable>& operands, int axis) {
   for (const Variable& operand : operands) {
     detail::require_same_dtype("concat", first.value(), operand.value());
     if (operand.shape().rank() != first.shape().rank() || operand.shape().with(axis, 1) != first.shape().with(axis, 1))
-      fail<ShapeError>("concat: shapes are ", first.shape(), " and ", operand.shape(), ", expected to differ along axis ", axis, " only");
+      fail<ShapeError>("concat: shapes are ", first.shape(), " and ", operand.shape(),
+                       ", expected to differ along axis ", axis, " only");
     extents.push_back(operand.shape()[axis]);
     total += extents.back();
   }

@@ -12,8 +12,8 @@ Variable reshape(const Variable& x, const Shape& shape);
 /// [N, ...] → [N, product of the rest]. Throws ShapeError for a scalar.
 Variable flatten(const Variable& x);
 
-/// The operands one behind the other along `axis` (negative: from the end). Throws ShapeError when there is none, or when
-/// dtypes or extents of other axes differ.
+/// The operands one behind the other along `axis` (negative: from the end). Throws ShapeError when there is none, or
+/// when dtypes or extents of other axes differ.
 Variable concat(const std::vector<Variable>& operands, int axis = -1);
 
 /// Elements to add before and after along one axis.
@@ -29,8 +29,8 @@ struct ReduceOptions {
   std::vector<int> axes{};
   bool keepdims = false;
 };
-/// Sum or mean over axes, formed in double in an order that depends on the shape alone. Throws ShapeError for an axis out
-/// of range or named twice, and for the mean of no elements.
+/// Sum or mean over axes, formed in double in an order that depends on the shape alone. Throws ShapeError for an axis
+/// out of range or named twice, and for the mean of no elements.
 Variable sum(const Variable& x, const ReduceOptions& options = {});
 Variable mean(const Variable& x, const ReduceOptions& options = {});
 

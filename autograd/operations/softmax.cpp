@@ -10,7 +10,8 @@ namespace {
 
 void require_rows(std::string_view name, const Variable& x) {
   detail::require_floating(name, x.value());
-  if (x.shape().rank() == 0 || x.shape()[-1] == 0) fail<ShapeError>(name, ": input is ", x.shape(), ", expected a last axis of 1 or more");
+  if (x.shape().rank() == 0 || x.shape()[-1] == 0)
+    fail<ShapeError>(name, ": input is ", x.shape(), ", expected a last axis of 1 or more");
 }
 
 }  // namespace

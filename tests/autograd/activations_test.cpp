@@ -47,8 +47,17 @@ TEST_CASE("values of elementwise functions") {
 TEST_CASE("NaN goes through every elementwise function") {
   const Tensor x = Tensor::full({20}, not_a_number);
   const std::vector<std::function<Variable(const Variable&)>> functions{
-      relu, relu6, sigmoid, bitgrad::abs, bitgrad::exp, bitgrad::log, bitgrad::sqrt, softmax, log_softmax,
-      [](const Variable& v) { return clip(v, -1, 1); }, [](const Variable& v) { return maximum(v, Tensor::scalar(1)); },
+      relu,
+      relu6,
+      sigmoid,
+      bitgrad::abs,
+      bitgrad::exp,
+      bitgrad::log,
+      bitgrad::sqrt,
+      softmax,
+      log_softmax,
+      [](const Variable& v) { return clip(v, -1, 1); },
+      [](const Variable& v) { return maximum(v, Tensor::scalar(1)); },
       [](const Variable& v) { return maximum(Tensor::scalar(1), v); }};
   for (const auto& f : functions) {
     const Tensor y = f(x).value();
@@ -74,8 +83,10 @@ TEST_CASE("gradients at kinks and bounds") {
   CHECK(identical(gradient_of(relu6, x), Tensor::from({5}, {0, 0, 1, 0, 0})));
   CHECK(identical(gradient_of(bitgrad::abs, x), Tensor::from({5}, {-1, 0, 1, 1, 1})));
   CHECK(identical(gradient_of([](const Variable& v) { return clip(v, 0, 6); }, x), Tensor::from({5}, {0, 1, 1, 1, 0})));
-  CHECK(identical(gradient_of([](const Variable& v) { return maximum(v, Tensor::scalar(2)); }, x), Tensor::from({5}, {0, 0, 0.5f, 1, 1})));
-  CHECK(identical(gradient_of([](const Variable& v) { return maximum(Tensor::scalar(2), v); }, x), Tensor::from({5}, {0, 0, 0.5f, 1, 1})));
+  CHECK(identical(gradient_of([](const Variable& v) { return maximum(v, Tensor::scalar(2)); }, x),
+                  Tensor::from({5}, {0, 0, 0.5f, 1, 1})));
+  CHECK(identical(gradient_of([](const Variable& v) { return maximum(Tensor::scalar(2), v); }, x),
+                  Tensor::from({5}, {0, 0, 0.5f, 1, 1})));
 }
 
 TEST_CASE("a gradient check at a kink sees the declared gradient") {
@@ -87,7 +98,8 @@ TEST_CASE("a gradient check at a kink sees the declared gradient") {
 }
 
 TEST_CASE("gradients of maximum with broadcasting") {
-  for (const auto& [a, b] : std::vector<std::pair<Shape, Shape>>{{{4, 3}, {4, 3}}, {{4, 3}, {3}}, {{4, 1}, {1, 3}}, {{}, {2, 2}}}) {
+  for (const auto& [a, b] :
+       std::vector<std::pair<Shape, Shape>>{{{4, 3}, {4, 3}}, {{4, 3}, {3}}, {{4, 1}, {1, 3}}, {{}, {2, 2}}}) {
     const auto f = [](const std::vector<Variable>& v) { return maximum(v[0], v[1]); };
     check_gradient(f, {uniform(a, 1), uniform(b, 2)});
     check_float32(f, {uniform(a, 1), uniform(b, 2)});
@@ -100,10 +112,12 @@ TEST_CASE("softmax and log_softmax") {
   const double total = 1 + std::exp(1.0) + std::exp(2.0);
   const std::vector<double> expected{0.5, 0.5, 0, 1 / total, std::exp(1.0) / total, std::exp(2.0) / total};
   CHECK(distance(y, Tensor::from({2, 3}, expected)) < 1e-6);
-  CHECK(distance(log_softmax(x.rows(1, 2)).value(), Tensor::from({1, 3}, {-2.4076059644f, -1.4076059644f, -0.4076059644f})) < 1e-6);
+  CHECK(distance(log_softmax(x.rows(1, 2)).value(),
+                 Tensor::from({1, 3}, {-2.4076059644f, -1.4076059644f, -0.4076059644f})) < 1e-6);
   for (const Unary f : {Unary(softmax), Unary(log_softmax)}) {
     const auto function = [f](const std::vector<Variable>& v) { return f(v[0]); };
-    for (const Shape& shape : {Shape{4}, Shape{3, 1}, Shape{2, 3, 5}, Shape{0, 2}}) check_gradient(function, {uniform(shape, 3, -3, 3)});
+    for (const Shape& shape : {Shape{4}, Shape{3, 1}, Shape{2, 3, 5}, Shape{0, 2}})
+      check_gradient(function, {uniform(shape, 3, -3, 3)});
     check_float32(function, {uniform({300, 17}, 3, -5, 5)}, 2e-6);
     CHECK_THROWS_AS(f(Tensor::scalar(1)), ShapeError);
     CHECK_THROWS_AS(f(Tensor::zeros({3, 0})), ShapeError);
@@ -129,7 +143,9 @@ TEST_CASE("illegal parameters of elementwise functions") {
   const Variable x(Tensor::zeros({2}));
   CHECK_THAT(error_of<ValueError>([&] { clip(x, 1, 0); }), Catch::Contains("clip") && Catch::Contains("[1, 0]"));
   CHECK_THROWS_AS(clip(x, static_cast<double>(not_a_number), 0), ValueError);
-  for (const double rate : {-0.1, 1.0, static_cast<double>(not_a_number)}) CHECK_THROWS_AS(dropout(x, rate, 1), ValueError);
-  CHECK_THAT(error_of<ShapeError>([&] { relu(Tensor::zeros({2}, DType::int8)); }), Catch::Contains("relu") && Catch::Contains("int8"));
+  for (const double rate : {-0.1, 1.0, static_cast<double>(not_a_number)})
+    CHECK_THROWS_AS(dropout(x, rate, 1), ValueError);
+  CHECK_THAT(error_of<ShapeError>([&] { relu(Tensor::zeros({2}, DType::int8)); }),
+             Catch::Contains("relu") && Catch::Contains("int8"));
   CHECK_THAT(error_of<ShapeError>([&] { maximum(x, Tensor::zeros({3})); }), Catch::Contains("maximum"));
 }

@@ -8,10 +8,21 @@ using namespace bitgrad::testing;
 namespace {
 
 using Binary = Variable (*)(const Variable&, const Variable&);
-const std::pair<Shape, Shape> shape_pairs[] = {
-    {{}, {}},          {{5}, {5}},         {{2, 3}, {3}},          {{3}, {2, 3}},          {{2, 3}, {2, 1}},    {{2, 1}, {1, 3}},
-    {{2, 3, 4}, {}},   {{1}, {2, 3}},      {{2, 3, 2, 4}, {3, 1, 4}}, {{2, 1, 3}, {1, 4, 1}}, {{2, 3, 4}, {2, 1, 4}}, {{1, 1}, {1}},
-    {{7, 200}, {200}}, {{600, 3}, {3}},    {{0, 3}, {3}}};
+const std::pair<Shape, Shape> shape_pairs[] = {{{}, {}},
+                                               {{5}, {5}},
+                                               {{2, 3}, {3}},
+                                               {{3}, {2, 3}},
+                                               {{2, 3}, {2, 1}},
+                                               {{2, 1}, {1, 3}},
+                                               {{2, 3, 4}, {}},
+                                               {{1}, {2, 3}},
+                                               {{2, 3, 2, 4}, {3, 1, 4}},
+                                               {{2, 1, 3}, {1, 4, 1}},
+                                               {{2, 3, 4}, {2, 1, 4}},
+                                               {{1, 1}, {1}},
+                                               {{7, 200}, {200}},
+                                               {{600, 3}, {3}},
+                                               {{0, 3}, {3}}};
 
 /// The index of element `i` of a tensor of shape `out` in an operand that broadcasts to it.
 Index operand_index(const Shape& operand, const Shape& out, Index i) {
@@ -59,7 +70,8 @@ TEST_CASE("gradients of arithmetic") {
 }
 
 TEST_CASE("an operand on both sides gets both gradients") {
-  check_gradient([](const std::vector<Variable>& x) { return x[0] * x[0] + x[0] / (x[0] + 3.0) - (-x[0]); }, {uniform({4}, 3)});
+  check_gradient([](const std::vector<Variable>& x) { return x[0] * x[0] + x[0] / (x[0] + 3.0) - (-x[0]); },
+                 {uniform({4}, 3)});
 }
 
 TEST_CASE("numbers as operands") {
@@ -85,8 +97,13 @@ TEST_CASE("a sum over a broadcast axis does not lose digits") {
 }
 
 TEST_CASE("sums of large tensors over any axes") {
-  for (const auto& [shape, axes] : std::vector<std::pair<Shape, std::vector<int>>>{
-           {{70000, 3}, {0}}, {{3, 70000}, {1}}, {{2, 40000, 5}, {1}}, {{3, 5000}, {0}}, {{50, 40, 30}, {0, 2}}, {{300, 400}, {}}, {{9, 1, 65}, {0, 1}}}) {
+  for (const auto& [shape, axes] : std::vector<std::pair<Shape, std::vector<int>>>{{{70000, 3}, {0}},
+                                                                                   {{3, 70000}, {1}},
+                                                                                   {{2, 40000, 5}, {1}},
+                                                                                   {{3, 5000}, {0}},
+                                                                                   {{50, 40, 30}, {0, 2}},
+                                                                                   {{300, 400}, {}},
+                                                                                   {{9, 1, 65}, {0, 1}}}) {
     const Tensor x = uniform(shape, 4, -1, 1, DType::float32);
     check_float32([axes = axes](const std::vector<Variable>& v) { return mean(v[0], {.axes = axes}); }, {x}, 1e-7);
     const Tensor y = sum(x.to(DType::float64), {.axes = axes, .keepdims = true}).value();
@@ -99,7 +116,8 @@ TEST_CASE("sums of large tensors over any axes") {
 
 TEST_CASE("misfits of arithmetic are errors that name the operation and the shapes") {
   const Variable a(Tensor::zeros({2, 3})), b(Tensor::zeros({4}));
-  for (const auto& [name, f] : std::vector<std::pair<std::string, Binary>>{{"add", add}, {"sub", sub}, {"mul", mul}, {"div", div}}) {
+  for (const auto& [name, f] :
+       std::vector<std::pair<std::string, Binary>>{{"add", add}, {"sub", sub}, {"mul", mul}, {"div", div}}) {
     const std::string text = error_of<ShapeError>([&, g = f] { g(a, b); });
     CHECK_THAT(text, Catch::Contains(name) && Catch::Contains("(2, 3)") && Catch::Contains("(4)"));
   }

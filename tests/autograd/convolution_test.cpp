@@ -46,7 +46,9 @@ Tensor convolve(const Tensor& x, const Tensor& kernel, const Conv2DGeometry& g) 
 TEST_CASE("conv2d: values and gradients") {
   for (const Case& c : cases) {
     INFO(c.x << " " << c.kernel);
-    const auto f = [&](const std::vector<Variable>& v) { return conv2d(v[0], v[1], {.stride = c.stride, .padding = c.padding}); };
+    const auto f = [&](const std::vector<Variable>& v) {
+      return conv2d(v[0], v[1], {.stride = c.stride, .padding = c.padding});
+    };
     const std::vector<Tensor> inputs{uniform(c.x, 1), uniform(c.kernel, 2)};
     const Tensor expected = convolve(inputs[0], inputs[1], conv2d_geometry(c.x, c.kernel, c.stride, c.padding));
     CHECK(distance(f({inputs[0], inputs[1]}).value(), expected) < 1e-14);
@@ -64,23 +66,33 @@ TEST_CASE("matmul and dense: values and gradients") {
   const Tensor a = Tensor::from({2, 3}, {1, 2, 3, 4, 5, 6}), b = Tensor::from({3, 2}, {1, 0, 0, 1, 2, -1});
   CHECK(identical(matmul(a, b).value(), Tensor::from({2, 2}, {7, -1, 16, -1})));
   CHECK(identical(dense(a, b, Tensor::from({2}, {10, 20})).value(), Tensor::from({2, 2}, {17, 19, 26, 19})));
-  for (const auto& [m, k, n] : std::vector<std::array<Index, 3>>{{1, 1, 1}, {3, 4, 2}, {1, 7, 5}, {6, 1, 3}, {5, 3, 1}}) {
+  for (const auto& [m, k, n] :
+       std::vector<std::array<Index, 3>>{{1, 1, 1}, {3, 4, 2}, {1, 7, 5}, {6, 1, 3}, {5, 3, 1}}) {
     const auto f = [](const std::vector<Variable>& v) { return dense(v[0], v[1], v[2]); };
     check_gradient(f, {uniform({m, k}, 1), uniform({k, n}, 2), uniform({n}, 3)});
   }
   check_gradient([](const std::vector<Variable>& v) { return matmul(v[0], v[0]); }, {uniform({3, 3}, 4)});
-  check_float32([](const std::vector<Variable>& v) { return matmul(v[0], v[1]); }, {uniform({70, 65}, 1), uniform({65, 33}, 2)}, 1e-5);
+  check_float32([](const std::vector<Variable>& v) { return matmul(v[0], v[1]); },
+                {uniform({70, 65}, 1), uniform({65, 33}, 2)}, 1e-5);
 }
 
 TEST_CASE("misfits of products and convolutions") {
   const auto zeros = [](const Shape& shape) { return Variable(Tensor::zeros(shape)); };
-  CHECK_THAT(error_of<ShapeError>([&] { matmul(zeros({2, 3}), zeros({2, 3})); }), Catch::Contains("matmul: shapes are (2, 3) and (2, 3)"));
+  CHECK_THAT(error_of<ShapeError>([&] {
+               matmul(zeros({2, 3}), zeros({2, 3}));
+             }),
+             Catch::Contains("matmul: shapes are (2, 3) and (2, 3)"));
   CHECK_THAT(error_of<ShapeError>([&] { matmul(zeros({3}), zeros({3, 2})); }), Catch::Contains("matmul"));
-  CHECK_THAT(error_of<ShapeError>([&] { dense(zeros({2, 3}), zeros({3, 4}), zeros({1, 4})); }), Catch::Contains("dense: bias is (1, 4), expected (4)"));
+  CHECK_THAT(error_of<ShapeError>([&] {
+               dense(zeros({2, 3}), zeros({3, 4}), zeros({1, 4}));
+             }),
+             Catch::Contains("dense: bias is (1, 4), expected (4)"));
   CHECK_THROWS_AS(conv2d(zeros({1, 4, 4, 2}), zeros({3, 3, 3, 2})), ShapeError);
   CHECK_THROWS_AS(conv2d(zeros({4, 4, 2}), zeros({3, 3, 2, 2})), ShapeError);
   CHECK_THROWS_AS(conv2d(zeros({1, 2, 2, 2}), zeros({3, 3, 2, 2})), ShapeError);
   CHECK_THROWS_AS(conv2d(zeros({1, 4, 4, 2}), zeros({3, 3, 2, 2}), {.stride = {0, 1}}), ValueError);
-  CHECK_THAT(error_of<ShapeError>([&] { conv2d(zeros({1, 4, 4, 2}), Tensor::zeros({3, 3, 2, 2}, DType::float64)); }),
+  CHECK_THAT(error_of<ShapeError>([&] {
+               conv2d(zeros({1, 4, 4, 2}), Tensor::zeros({3, 3, 2, 2}, DType::float64));
+             }),
              Catch::Contains("conv2d") && Catch::Contains("float64"));
 }

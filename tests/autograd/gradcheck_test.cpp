@@ -9,7 +9,9 @@ using namespace bitgrad::testing;
 
 namespace {
 
-ParameterPtr parameter(const std::string& name, const Tensor& value) { return std::make_shared<Parameter>(name, value.clone()); }
+ParameterPtr parameter(const std::string& name, const Tensor& value) {
+  return std::make_shared<Parameter>(name, value.clone());
+}
 
 Tensor map_elements(const Tensor& x, const std::function<double(double)>& f) {
   Tensor y(x.shape(), x.dtype());
@@ -31,7 +33,8 @@ Tensor right_gradient(const Tensor& x, const Tensor& g) { return (Variable(g) * 
 }  // namespace
 
 TEST_CASE("a right gradient passes, whatever the shape of the output") {
-  const auto right = square_with([](const Tensor& x, const Tensor& g, GradSink& sink) { sink.add(0, right_gradient(x, g)); });
+  const auto right =
+      square_with([](const Tensor& x, const Tensor& g, GradSink& sink) { sink.add(0, right_gradient(x, g)); });
   for (const Shape& shape : {Shape{}, Shape{5}, Shape{2, 3}}) {
     const GradientReport report = check_gradients(right, {uniform(shape, 1)});
     CHECK(report.passed);
@@ -58,7 +61,8 @@ TEST_CASE("wrong gradients are caught and the worst element is named") {
 }
 
 TEST_CASE("a gradient that overwrites instead of adding is caught") {
-  const auto overwriting = square_with([](const Tensor& x, const Tensor& g, GradSink& sink) { sink.buffer(0).copy_from(right_gradient(x, g)); });
+  const auto overwriting = square_with(
+      [](const Tensor& x, const Tensor& g, GradSink& sink) { sink.buffer(0).copy_from(right_gradient(x, g)); });
   CHECK_FALSE(check_gradients(overwriting, {uniform({4}, 1)}).passed);
   const auto missing = square_with([](const Tensor&, const Tensor&, GradSink&) {});
   CHECK_FALSE(check_gradients(missing, {uniform({4}, 1)}).passed);
@@ -67,8 +71,11 @@ TEST_CASE("a gradient that overwrites instead of adding is caught") {
 TEST_CASE("parameters are checked, named and left as they were") {
   const ParameterPtr good = parameter("conv/kernel", uniform({3}, 1)), bad = parameter("conv/bias", uniform({3}, 2));
   const auto f = [&](const std::vector<Variable>& v) {
-    const Variable wrong = custom_op("wrong", {variable_of(bad)}, [](const std::vector<Tensor>& x) { return x[0].clone(); },
-                                     [](const CustomOpContext& c) { return std::vector<Tensor>{map_elements(c.output_gradient, [](double g) { return -g; })}; });
+    const Variable wrong = custom_op(
+        "wrong", {variable_of(bad)}, [](const std::vector<Tensor>& x) { return x[0].clone(); },
+        [](const CustomOpContext& c) {
+          return std::vector<Tensor>{map_elements(c.output_gradient, [](double g) { return -g; })};
+        });
     return variable_of(good) * v[0] + wrong;
   };
   good->gradient().fill(7);
@@ -89,7 +96,8 @@ TEST_CASE("a random subset of elements") {
     sink.add(0, std::move(dx));
   });
   for (std::uint64_t seed = 0; seed < 40; ++seed) {
-    const GradientReport report = check_gradients(half_wrong, {uniform({100}, 1)}, {}, {.max_elements = 1, .seed = seed});
+    const GradientReport report =
+        check_gradients(half_wrong, {uniform({100}, 1)}, {}, {.max_elements = 1, .seed = seed});
     CHECK(report.checked == 1);
     wrong_found += !report.passed;
   }
@@ -104,24 +112,36 @@ TEST_CASE("errors of the gradient check itself") {
     CHECK_THAT(error_of<StateError>([&] { check_gradients(identity, {uniform({2}, 1)}); }), Catch::Contains("tape"));
   }
   const ParameterPtr narrow = std::make_shared<Parameter>("w", Tensor::zeros({2}));
-  CHECK_THAT(error_of<ShapeError>([&] { check_gradients(identity, {uniform({2}, 1)}, {narrow}); }), Catch::Contains("w is float32") && Catch::Contains("convert"));
+  CHECK_THAT(error_of<ShapeError>([&] { check_gradients(identity, {uniform({2}, 1)}, {narrow}); }),
+             Catch::Contains("w is float32") && Catch::Contains("convert"));
   const auto fixed = std::make_shared<Parameter>("w", uniform({2}, 1), ParameterGroup::weights, false);
   CHECK_THROWS_AS(check_gradients(identity, {uniform({2}, 1)}, {fixed}), ValueError);
   std::uint64_t calls = 0;
   CHECK_THAT(error_of<StateError>([&] {
-               check_gradients([&](const std::vector<Variable>& v) { return dropout(v[0], 0.5, ++calls); }, {uniform({50}, 1)});
-             }), Catch::Contains("different outputs"));
-  CHECK_THAT(error_of<ValueError>([&] { check_gradients([](const std::vector<Variable>& v) { return bitgrad::log(v[0]); }, {Tensor::from({2}, {1, -1})}); }),
+               check_gradients([&](const std::vector<Variable>& v) { return dropout(v[0], 0.5, ++calls); },
+                               {uniform({50}, 1)});
+             }),
+             Catch::Contains("different outputs"));
+  CHECK_THAT(error_of<ValueError>([&] {
+               check_gradients([](const std::vector<Variable>& v) { return bitgrad::log(v[0]); },
+                               {Tensor::from({2}, {1, -1})});
+             }),
              Catch::Contains("element 1 of the output"));
-  CHECK_THAT(error_of<ValueError>([&] { check_gradients([](const std::vector<Variable>& v) { return bitgrad::sqrt(v[0]); }, {Tensor::from({2}, {1, 0})}); }),
+  CHECK_THAT(error_of<ValueError>([&] {
+               check_gradients([](const std::vector<Variable>& v) { return bitgrad::sqrt(v[0]); },
+                               {Tensor::from({2}, {1, 0})});
+             }),
              Catch::Contains("element 1 of the gradient of input 0"));
   // An exception in a perturbed pass leaves the parameter as it was.
   const ParameterPtr p = parameter("p", uniform({1}, 1));
   const double value = p->value().item();
-  CHECK_THROWS_AS(check_gradients([&](const std::vector<Variable>&) {
-                    if (p->value().item() != value) fail<StateError>("perturbed");
-                    return variable_of(p) * 2.0;
-                  }, {}, {p}), StateError);
+  CHECK_THROWS_AS(check_gradients(
+                      [&](const std::vector<Variable>&) {
+                        if (p->value().item() != value) fail<StateError>("perturbed");
+                        return variable_of(p) * 2.0;
+                      },
+                      {}, {p}),
+                  StateError);
   CHECK(p->value().item() == value);
 }
 
@@ -134,13 +154,17 @@ TEST_CASE("a replayed pass must make the recorded calls") {
       for (int i = 1; i < count; ++i) y = relu(y);
       return y;
     };
-    CHECK_THAT(error_of<StateError>([&] { check_gradients(changing, {uniform({2}, 1)}); }), Catch::Contains("replay: the perturbed pass makes"));
+    CHECK_THAT(error_of<StateError>([&] { check_gradients(changing, {uniform({2}, 1)}); }),
+               Catch::Contains("replay: the perturbed pass makes"));
   }
   int calls = 0;
   CHECK_THAT(error_of<StateError>([&] {
-               check_gradients([&](const std::vector<Variable>& v) {
-                 const Variable y = ste_round(v[0]);
-                 return ++calls > 2 ? sum(ste_round(reshape(v[0], {2, 1}))) : sum(y * 1.0 + 0.0 * ste_round(y));
-               }, {uniform({2}, 1)});
-             }), Catch::Contains("was recorded with shape (2)"));
+               check_gradients(
+                   [&](const std::vector<Variable>& v) {
+                     const Variable y = ste_round(v[0]);
+                     return ++calls > 2 ? sum(ste_round(reshape(v[0], {2, 1}))) : sum(y * 1.0 + 0.0 * ste_round(y));
+                   },
+                   {uniform({2}, 1)});
+             }),
+             Catch::Contains("was recorded with shape (2)"));
 }

@@ -90,7 +90,8 @@ TEST_CASE("Adam by hand") {
 }
 
 TEST_CASE("parameters without a gradient and frozen ones stay as they are") {
-  const NamedParameter used = named("used", Tensor::full({2}, 1)), unused = named("unused", Tensor::full({2}, 1)), frozen = named("frozen", Tensor::full({2}, 1));
+  const NamedParameter used = named("used", Tensor::full({2}, 1)), unused = named("unused", Tensor::full({2}, 1)),
+                       frozen = named("frozen", Tensor::full({2}, 1));
   Adam adam(std::vector<OptimizerGroup>{{{used, unused, frozen}, {.weight_decay = 0.1}}});
   set_gradient(used, Tensor::full({2}, 1));
   set_gradient(frozen, Tensor::full({2}, 1));
@@ -108,14 +109,16 @@ TEST_CASE("parameters without a gradient and frozen ones stay as they are") {
 }
 
 TEST_CASE("the usual groups") {
-  const NamedParameter kernel = named("conv/kernel", Tensor::zeros({3, 3, 1, 2})), bias = named("conv/bias", Tensor::zeros({2})),
+  const NamedParameter kernel = named("conv/kernel", Tensor::zeros({3, 3, 1, 2})),
+                       bias = named("conv/bias", Tensor::zeros({2})),
                        threshold = named("conv/kernel_threshold", Tensor::zeros({1, 1, 1, 2}), ParameterGroup::qparams);
   const auto names = [](const OptimizerGroup& group) {
     std::vector<std::string> result;
     for (const NamedParameter& p : group.parameters) result.push_back(p.name);
     return result;
   };
-  const auto groups = group_parameters({kernel, bias, threshold}, {.weight_decay = 1e-4, .qparams_learning_rate_scale = 0.1});
+  const auto groups =
+      group_parameters({kernel, bias, threshold}, {.weight_decay = 1e-4, .qparams_learning_rate_scale = 0.1});
   REQUIRE(groups.size() == 3);
   CHECK(names(groups[0]) == std::vector<std::string>{"conv/kernel"});
   CHECK(groups[0].options.weight_decay == 1e-4);
@@ -156,9 +159,15 @@ struct Problem {
 using MakeOptimizer = std::function<std::unique_ptr<Optimizer>(const std::vector<NamedParameter>&)>;
 const std::pair<const char*, MakeOptimizer> optimizers[] = {
     {"sgd", [](const auto& p) { return std::make_unique<Sgd>(p, SgdOptions{.learning_rate = 0.3}); }},
-    {"momentum", [](const auto& p) { return std::make_unique<Sgd>(p, SgdOptions{.learning_rate = 0.1, .momentum = 0.9}); }},
-    {"nesterov", [](const auto& p) { return std::make_unique<Sgd>(p, SgdOptions{.learning_rate = 0.1, .momentum = 0.9, .nesterov = true}); }},
-    {"adam", [](const auto& p) { return std::make_unique<Adam>(group_parameters(p, {}), AdamOptions{.learning_rate = 0.05}); }}};
+    {"momentum",
+     [](const auto& p) { return std::make_unique<Sgd>(p, SgdOptions{.learning_rate = 0.1, .momentum = 0.9}); }},
+    {"nesterov",
+     [](const auto& p) {
+       return std::make_unique<Sgd>(p, SgdOptions{.learning_rate = 0.1, .momentum = 0.9, .nesterov = true});
+     }},
+    {"adam", [](const auto& p) {
+       return std::make_unique<Adam>(group_parameters(p, {}), AdamOptions{.learning_rate = 0.05});
+     }}};
 
 }  // namespace
 
@@ -201,7 +210,8 @@ TEST_CASE("a state of other parameters is refused and changes nothing") {
   sgd.step();
   const NamedTensors before = sgd.state();
   Sgd longer({named("a", Tensor::zeros({4}))});
-  CHECK_THAT(error_of<ShapeError>([&] { sgd.load_state(longer.state()); }), Catch::Contains("'a/velocity' in the state is float32 (4), expected float32 (2)"));
+  CHECK_THAT(error_of<ShapeError>([&] { sgd.load_state(longer.state()); }),
+             Catch::Contains("'a/velocity' in the state is float32 (4), expected float32 (2)"));
   NamedTensors negative{{"a/steps", Tensor::scalar(-1, DType::int32)}, {"a/velocity", Tensor::zeros({2})}};
   CHECK_THROWS_AS(sgd.load_state(negative), ValueError);
   CHECK(identical(sgd.state(), before));
@@ -210,7 +220,8 @@ TEST_CASE("a state of other parameters is refused and changes nothing") {
 TEST_CASE("illegal options of optimizers") {
   const NamedParameter p = number(1);
   const double nothing = std::numeric_limits<double>::quiet_NaN();
-  CHECK_THAT(error_of<ValueError>([&] { Sgd({p}, {.learning_rate = -1}); }), Catch::Contains("Sgd: learning rate is -1"));
+  CHECK_THAT(error_of<ValueError>([&] { Sgd({p}, {.learning_rate = -1}); }),
+             Catch::Contains("Sgd: learning rate is -1"));
   CHECK_THROWS_AS(Sgd({p}, {.learning_rate = nothing}), ValueError);
   CHECK_THROWS_AS(Sgd({p}, {.momentum = 1}), ValueError);
   CHECK_THROWS_AS(Sgd({p}, {.nesterov = true}), ValueError);
@@ -228,7 +239,8 @@ TEST_CASE("illegal options of optimizers") {
 }
 
 TEST_CASE("clipping gradients") {
-  const NamedParameter a = named("a", Tensor::zeros({2})), b = named("b", Tensor::zeros({1}, DType::float64)), c = named("c", Tensor::zeros({1}));
+  const NamedParameter a = named("a", Tensor::zeros({2})), b = named("b", Tensor::zeros({1}, DType::float64)),
+                       c = named("c", Tensor::zeros({1}));
   const auto set = [&] {
     set_gradient(a, Tensor::from({2}, {3, -4}));
     set_gradient(b, Tensor::full({1}, 12, DType::float64));
@@ -245,7 +257,10 @@ TEST_CASE("clipping gradients") {
   CHECK(identical(a.parameter->gradient(), Tensor::from({2}, {3, -3.5f})));
   CHECK(b.parameter->gradient().item() == 3.5);
   set_gradient(a, Tensor::full({2}, std::numeric_limits<double>::infinity()));
-  CHECK_THAT(error_of<ValueError>([&] { clip_gradient_norm({b, a}, 1); }), Catch::Contains("gradient of a is not finite"));
+  CHECK_THAT(error_of<ValueError>([&] {
+               clip_gradient_norm({b, a}, 1);
+             }),
+             Catch::Contains("gradient of a is not finite"));
   CHECK(b.parameter->gradient().item() == 3.5);
   CHECK_THROWS_AS(clip_gradient_norm({a}, 0), ValueError);
   CHECK_THROWS_AS(clip_gradient_value({a}, -1), ValueError);

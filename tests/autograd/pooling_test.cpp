@@ -63,7 +63,8 @@ TEST_CASE("misfits of pooling") {
   const Variable image(Tensor::zeros({1, 2, 2, 1})), matrix(Tensor::zeros({2, 2}));
   CHECK_THROWS_AS(max_pool2d(matrix), ShapeError);
   CHECK_THROWS_AS(average_pool2d(matrix), ShapeError);
-  CHECK_THAT(error_of<ShapeError>([&] { global_average_pool2d(matrix); }), Catch::Contains("global_average_pool2d") && Catch::Contains("(2, 2)"));
+  CHECK_THAT(error_of<ShapeError>([&] { global_average_pool2d(matrix); }),
+             Catch::Contains("global_average_pool2d") && Catch::Contains("(2, 2)"));
   CHECK_THROWS_AS(max_pool2d(image, {.window = {3, 3}}), ShapeError);
   CHECK_THROWS_AS(max_pool2d(image, {.stride = Stride{0, 1}}), ValueError);
   CHECK_THROWS_AS(max_pool2d(image, {.window = {1, 1}, .padding = Padding::explicit_(1, 0, 0, 0)}), ValueError);

@@ -15,7 +15,8 @@ std::vector<double> values(const Schedule& schedule, const std::vector<Index>& s
 
 TEST_CASE("schedules by hand") {
   CHECK(values(constant_schedule(0.1), {0, 1000000}) == std::vector<double>{0.1, 0.1});
-  CHECK(values(step_schedule(1, {10, 20}, 0.5), {0, 9, 10, 19, 20, 100}) == std::vector<double>{1, 1, 0.5, 0.5, 0.25, 0.25});
+  CHECK(values(step_schedule(1, {10, 20}, 0.5), {0, 9, 10, 19, 20, 100}) ==
+        std::vector<double>{1, 1, 0.5, 0.5, 0.25, 0.25});
   CHECK(values(step_schedule(1, {}), {0, 9}) == std::vector<double>{1, 1});
   const double quarter = (1 + std::sqrt(0.5)) / 2;
   CHECK(near(values(cosine_schedule(1, 8), {0, 2, 4, 8, 9}), {1, quarter, 0.5, 0, 0}));
@@ -27,7 +28,8 @@ TEST_CASE("warm-up and composition") {
   CHECK(values(constant_schedule(1).with_warmup(0), {0, 1}) == std::vector<double>{1, 1});
   const Schedule cosine = cosine_schedule(1, 8);
   CHECK(near(values(cosine.with_warmup(2), {0, 1, 2, 6, 10}), {0.5, 1, 1, 0.5, 0}));
-  CHECK(near(values(constant_schedule(1).then(3, step_schedule(0.5, {2}, 0.1)), {0, 2, 3, 4, 5}), {1, 1, 0.5, 0.5, 0.05}));
+  CHECK(near(values(constant_schedule(1).then(3, step_schedule(0.5, {2}, 0.1)), {0, 2, 3, 4, 5}),
+             {1, 1, 0.5, 0.5, 0.05}));
   CHECK(Schedule([](Index step) { return 1.0 / static_cast<double>(step + 1); }).at(3) == 0.25);
 }
 

@@ -15,8 +15,15 @@ TEST_CASE("reshape and flatten") {
   CHECK(flatten(x).shape() == Shape{2, 12});
   CHECK(flatten(uniform({5}, 1)).shape() == Shape{5, 1});
   CHECK(flatten(zeros({0, 3, 2})).shape() == Shape{0, 6});
-  check_gradient([](const std::vector<Variable>& v) { return reshape(v[0], {4, 6}) * flatten(reshape(v[0], {4, 3, 2})); }, {x});
-  CHECK_THAT(error_of<ShapeError>([&] { reshape(x, {5, 5}); }), Catch::Contains("(2, 3, 4)") && Catch::Contains("(5, 5)"));
+  check_gradient(
+      [](const std::vector<Variable>& v) {
+        return reshape(v[0], {4, 6}) * flatten(reshape(v[0], {4, 3, 2}));
+      },
+      {x});
+  CHECK_THAT(error_of<ShapeError>([&] {
+               reshape(x, {5, 5});
+             }),
+             Catch::Contains("(2, 3, 4)") && Catch::Contains("(5, 5)"));
   CHECK_THROWS_AS(flatten(Tensor::scalar(1)), ShapeError);
 }
 
@@ -26,7 +33,8 @@ TEST_CASE("concat") {
   CHECK(identical(concat({b, b}, 0).value(), Tensor::from({4, 2}, {3, 4, 5, 6, 3, 4, 5, 6})));
   for (const int axis : {0, 1, 2, -1}) {
     std::vector<Tensor> inputs;
-    for (const Index extent : {2, 1, 3}) inputs.push_back(uniform(Shape{2, 2, 2}.with(axis, extent), static_cast<std::uint64_t>(extent)));
+    for (const Index extent : {2, 1, 3})
+      inputs.push_back(uniform(Shape{2, 2, 2}.with(axis, extent), static_cast<std::uint64_t>(extent)));
     const auto f = [axis](const std::vector<Variable>& v) { return concat({v[0], v[1], v[2], v[0]}, axis); };
     check_gradient(f, inputs);
     check_float32(f, inputs, 1e-7);  // the first operand is used twice
@@ -60,12 +68,18 @@ TEST_CASE("sum and mean") {
   CHECK(identical(sum(zeros({0, 2}), {.axes = {0}}).value(), Tensor::zeros({2})));
   for (const auto reduce : {sum, mean})
     for (const bool keepdims : {false, true})
-      for (const std::vector<int>& axes : std::vector<std::vector<int>>{{}, {0}, {1}, {-1}, {0, 2}, {1, 2}, {2, 0, 1}}) {
-        const auto f = [&](const std::vector<Variable>& v) { return reduce(v[0], {.axes = axes, .keepdims = keepdims}); };
+      for (const std::vector<int>& axes :
+           std::vector<std::vector<int>>{{}, {0}, {1}, {-1}, {0, 2}, {1, 2}, {2, 0, 1}}) {
+        const auto f = [&](const std::vector<Variable>& v) {
+          return reduce(v[0], {.axes = axes, .keepdims = keepdims});
+        };
         check_gradient(f, {uniform({2, 3, 4}, 1)});
         check_float32(f, {uniform({3, 1, 4}, 1)}, 1e-7);
       }
   CHECK_THAT(error_of<ShapeError>([&] { sum(x, {.axes = {0, -2}}); }), Catch::Contains("named twice"));
   CHECK_THROWS_AS(mean(x, {.axes = {2}}), ShapeError);
-  CHECK_THAT(error_of<ShapeError>([&] { mean(zeros({0, 2})); }), Catch::Contains("no elements") && Catch::Contains("(0, 2)"));
+  CHECK_THAT(error_of<ShapeError>([&] {
+               mean(zeros({0, 2}));
+             }),
+             Catch::Contains("no elements") && Catch::Contains("(0, 2)"));
 }

@@ -58,8 +58,9 @@ TEST_CASE("straight-through forwards are the reference's three steps, bit for bi
   compare_bits(ste_ceil, [](float x) { return three_steps(std::ceil(x), x); });
   compare_bits(bitgrad::round, [](float x) { return std::nearbyint(x); });
   for (const auto& [lo, hi] : {std::pair{-8.0f, 7.0f}, {0.0f, 255.0f}, {-0.3f, 0.7f}, {-32768.0f, 32767.0f}})
-    compare_bits([lo = lo, hi = hi](const Variable& x) { return ste_clip(x, static_cast<double>(lo), static_cast<double>(hi)); },
-                 [lo = lo, hi = hi](float x) { return three_steps(std::min(std::max(x, lo), hi), x); });
+    compare_bits(
+        [lo = lo, hi = hi](const Variable& x) { return ste_clip(x, static_cast<double>(lo), static_cast<double>(hi)); },
+        [lo = lo, hi = hi](float x) { return three_steps(std::min(std::max(x, lo), hi), x); });
   for (const float f : {0.1f, 0.5f, 1.0f, 0.0123f, 1e-6f})
     compare_bits([f](const Variable& x) { return grad_scale(x, static_cast<double>(f)); },
                  [f](float x) {
@@ -72,7 +73,8 @@ TEST_CASE("straight-through forwards are the reference's three steps, bit for bi
 
 TEST_CASE("rounding of float64") {
   const Tensor x = Tensor::from(Shape{5}, std::vector<double>{0.5, 1.5, -2.5, 4503599627370495.5, 1e300});
-  CHECK(identical(ste_round(x).value(), Tensor::from(Shape{5}, std::vector<double>{0, 2, -2, 4503599627370496.0, 1e300})));
+  CHECK(identical(ste_round(x).value(),
+                  Tensor::from(Shape{5}, std::vector<double>{0, 2, -2, 4503599627370496.0, 1e300})));
 }
 
 TEST_CASE("huge inputs saturate, NaN stays NaN") {
@@ -83,7 +85,8 @@ TEST_CASE("huge inputs saturate, NaN stays NaN") {
   CHECK(identical(bitgrad::round(x).value(), x));
   CHECK(identical(ste_clip(x, -128, 127).value(), Tensor::from({5}, {127, -128, 127, 127, -128})));
   const Tensor nothing = Tensor::full({3}, std::numeric_limits<double>::quiet_NaN());
-  for (const auto& y : {ste_round(nothing), ste_floor(nothing), ste_ceil(nothing), bitgrad::round(nothing), ste_clip(nothing, 0, 1), grad_scale(nothing, 0.5)})
+  for (const auto& y : {ste_round(nothing), ste_floor(nothing), ste_ceil(nothing), bitgrad::round(nothing),
+                        ste_clip(nothing, 0, 1), grad_scale(nothing, 0.5)})
     for (const float value : y.value().span<float>()) CHECK(std::isnan(value));
 }
 
@@ -109,14 +112,17 @@ TEST_CASE("a gradient check sees straight-through surrogates") {
 
 TEST_CASE("straight-through results do not depend on threads") {
   for (const auto& f : std::vector<std::function<Variable(const Variable&)>>{
-           ste_round, ste_floor, [](const Variable& v) { return ste_clip(v, -3, 3); }, [](const Variable& v) { return grad_scale(v, 0.37); }})
+           ste_round, ste_floor, [](const Variable& v) { return ste_clip(v, -3, 3); },
+           [](const Variable& v) { return grad_scale(v, 0.37); }})
     check_float32([&](const std::vector<Variable>& v) { return f(v[0] * 1.0); }, {uniform({50000}, 1, -9, 9)}, 1e-6);
 }
 
 TEST_CASE("illegal parameters of straight-through estimators") {
   const Variable x(Tensor::zeros({2}));
-  CHECK_THAT(error_of<ValueError>([&] { ste_clip(x, 1, 0); }), Catch::Contains("ste_clip") && Catch::Contains("[1, 0]"));
+  CHECK_THAT(error_of<ValueError>([&] { ste_clip(x, 1, 0); }),
+             Catch::Contains("ste_clip") && Catch::Contains("[1, 0]"));
   CHECK_THROWS_AS(ste_clip(x, std::nan(""), 0), ValueError);
   CHECK_THROWS_AS(grad_scale(x, static_cast<double>(infinity)), ValueError);
-  CHECK_THAT(error_of<ShapeError>([&] { ste_round(Tensor::zeros({2}, DType::int8)); }), Catch::Contains("ste_round") && Catch::Contains("int8"));
+  CHECK_THAT(error_of<ShapeError>([&] { ste_round(Tensor::zeros({2}, DType::int8)); }),
+             Catch::Contains("ste_round") && Catch::Contains("int8"));
 }

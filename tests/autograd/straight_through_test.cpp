@@ -1,5 +1,5 @@
-// The gradient check on a learned quantizer: LSQ (Esser et al., 2020) with 2 bits, where nearly every element rounds to or
-// beyond a bound.
+// The gradient check on a learned quantizer: LSQ (Esser et al., 2020) with 2 bits, where nearly every element rounds to
+// or beyond a bound.
 #include <autograd/support.hpp>
 
 #include <bitgrad/autograd/operations.hpp>
@@ -37,7 +37,8 @@ struct HandWritten {
     Tensor step = v[1].clone();
     replay::residual(v[1], step, factor);  // the surrogate's slope
     const double s = step.item();
-    Tensor ratio(v[0].shape(), DType::float64), rounded(v[0].shape(), DType::float64), branches(v[0].shape(), DType::int32);
+    Tensor ratio(v[0].shape(), DType::float64), rounded(v[0].shape(), DType::float64),
+        branches(v[0].shape(), DType::int32);
     for (std::size_t i = 0; i < v[0].span<double>().size(); ++i) {
       ratio.span<double>()[i] = v[0].span<double>()[i] / s;
       rounded.span<double>()[i] = std::nearbyint(ratio.span<double>()[i]);
@@ -99,22 +100,28 @@ TEST_CASE("mistakes in a quantizer's gradient are caught") {
 }
 
 TEST_CASE("replaying roundings alone would get 2-bit LSQ wrong") {
-  // The same quantizer with a clip that does not replay its branches: elements that round exactly to a bound straddle it.
+  // The same quantizer with a clip that does not replay its branches: elements that round exactly to a bound straddle
+  // it.
   const auto plain_clip = [](const Variable& x) {
-    return custom_op("plain_clip", {x}, [](const std::vector<Tensor>& v) {
-      Tensor y = v[0].clone();
-      for (double& e : y.span<double>()) e = std::min(std::max(e, lo), hi);
-      return y;
-    }, [](const CustomOpContext& context) {
-      Tensor dx = context.output_gradient.clone();
-      for (std::size_t i = 0; i < dx.span<double>().size(); ++i) {
-        const double r = context.inputs[0].span<double>()[i];
-        if (r < lo || r > hi) dx.span<double>()[i] = 0;
-      }
-      return std::vector<Tensor>{dx};
-    });
+    return custom_op(
+        "plain_clip", {x},
+        [](const std::vector<Tensor>& v) {
+          Tensor y = v[0].clone();
+          for (double& e : y.span<double>()) e = std::min(std::max(e, lo), hi);
+          return y;
+        },
+        [](const CustomOpContext& context) {
+          Tensor dx = context.output_gradient.clone();
+          for (std::size_t i = 0; i < dx.span<double>().size(); ++i) {
+            const double r = context.inputs[0].span<double>()[i];
+            if (r < lo || r > hi) dx.span<double>()[i] = 0;
+          }
+          return std::vector<Tensor>{dx};
+        });
   };
-  const auto without_branches = [&](const std::vector<Variable>& v) { return plain_clip(ste_round(v[0] / v[1])) * v[1]; };
+  const auto without_branches = [&](const std::vector<Variable>& v) {
+    return plain_clip(ste_round(v[0] / v[1])) * v[1];
+  };
   int wrong = 0, straddling = 0;
   const Tensor x = inputs()[0], step = inputs()[1];
   for (Index i = 0; i < x.size(); ++i) {
@@ -126,8 +133,12 @@ TEST_CASE("replaying roundings alone would get 2-bit LSQ wrong") {
   CHECK(wrong > x.size() / 4);
   // And a gradient scale that is not replayed measures the slope of the real forward pass, 1.
   const auto unscaled = [&](const Variable& s) {
-    return custom_op("plain_scale", {s}, [](const std::vector<Tensor>& v) { return v[0].clone(); },
-                     [](const CustomOpContext& c) { return std::vector<Tensor>{(Variable(c.output_gradient) * factor).value()}; });
+    return custom_op(
+        "plain_scale", {s}, [](const std::vector<Tensor>& v) { return v[0].clone(); },
+        [](const CustomOpContext& c) { return std::vector<Tensor>{(Variable(c.output_gradient) * factor).value()}; });
   };
-  CHECK_FALSE(passes([&](const std::vector<Variable>& v) { const Variable s = unscaled(v[1]); return clip(ste_round(v[0] / s), lo, hi) * s; }));
+  CHECK_FALSE(passes([&](const std::vector<Variable>& v) {
+    const Variable s = unscaled(v[1]);
+    return clip(ste_round(v[0] / s), lo, hi) * s;
+  }));
 }

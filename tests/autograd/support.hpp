@@ -22,14 +22,16 @@ struct Threads {
   int before;
 };
 
-inline Tensor uniform(const Shape& shape, std::uint64_t seed, double lo = -1, double hi = 1, DType dtype = DType::float64) {
+inline Tensor uniform(const Shape& shape, std::uint64_t seed, double lo = -1, double hi = 1,
+                      DType dtype = DType::float64) {
   Tensor result(shape, dtype);
   Random(seed, 77).fill_uniform(result, lo, hi);
   return result;
 }
 
 /// Gradient check of every element, as an assertion that tells the report.
-inline void check_gradient(const DifferentiableFunction& f, const std::vector<Tensor>& inputs, GradientCheckOptions options = {}) {
+inline void check_gradient(const DifferentiableFunction& f, const std::vector<Tensor>& inputs,
+                           GradientCheckOptions options = {}) {
   for (const std::uint64_t seed : {1u, 2u}) {
     options.seed = seed;
     const GradientReport report = check_gradients(f, inputs, {}, options);
@@ -60,7 +62,8 @@ inline double distance(const Tensor& a, const Tensor& b) {
   const Tensor wide_a = a.to(DType::float64), wide_b = b.to(DType::float64);
   double worst = 0;
   for (std::size_t i = 0; i < wide_a.span<double>().size(); ++i) {
-    const double d = std::abs(wide_a.span<double>()[i] - wide_b.span<double>()[i]) / std::max(1.0, std::abs(wide_b.span<double>()[i]));
+    const double d = std::abs(wide_a.span<double>()[i] - wide_b.span<double>()[i]) /
+                     std::max(1.0, std::abs(wide_b.span<double>()[i]));
     if (!(d <= worst)) worst = d;
   }
   return worst;
@@ -80,7 +83,8 @@ inline void check_float32(const DifferentiableFunction& f, const std::vector<Ten
     if (threads == 1) {
       first = found;
       CHECK(distance(found.value, expected.value) <= bound);
-      for (std::size_t i = 0; i < inputs.size(); ++i) CHECK(distance(found.gradients[i], expected.gradients[i]) <= bound);
+      for (std::size_t i = 0; i < inputs.size(); ++i)
+        CHECK(distance(found.gradients[i], expected.gradients[i]) <= bound);
     }
     CHECK(identical(found.value, first.value));
     for (std::size_t i = 0; i < inputs.size(); ++i) CHECK(identical(found.gradients[i], first.gradients[i]));

@@ -11,7 +11,9 @@ using namespace bitgrad::testing;
 
 namespace {
 
-ParameterPtr parameter(const Tensor& value, const std::string& name = "w") { return std::make_shared<Parameter>(name, value.clone()); }
+ParameterPtr parameter(const Tensor& value, const std::string& name = "w") {
+  return std::make_shared<Parameter>(name, value.clone());
+}
 Tensor tensor(std::initializer_list<float> values) { return Tensor::from({static_cast<Index>(values.size())}, values); }
 
 }  // namespace
@@ -20,7 +22,7 @@ TEST_CASE("backward adds up along the graph") {
   const ParameterPtr w = parameter(tensor({2, 3}));
   Tape tape;
   const Variable x = tape.watch(tensor({5, 7}));
-  const Variable product = variable_of(w) * x;         // used twice
+  const Variable product = variable_of(w) * x;             // used twice
   const Variable loss = sum(product * product + product);  // d/dproduct = 2 p + 1
   tape.backward(loss);
   CHECK(identical(tape.gradient(x), tensor({2 * 21, 3 * 43})));
@@ -97,10 +99,12 @@ TEST_CASE("a wrong call of backward or gradient says what to do") {
   Tape tape;
   const Variable x = tape.watch(tensor({1, 2}));
   const Variable loss = sum(x * x);
-  CHECK_THAT(error_of<StateError>([&] { tape.backward(Tensor::scalar(1)); }), Catch::Contains("not recorded on a tape"));
+  CHECK_THAT(error_of<StateError>([&] { tape.backward(Tensor::scalar(1)); }),
+             Catch::Contains("not recorded on a tape"));
   CHECK_THROWS_AS(tape.backward(Variable()), StateError);
   CHECK_THAT(error_of<ShapeError>([&] { tape.backward(x * x); }), Catch::Contains("the loss has shape (2)"));
-  CHECK_THAT(error_of<ShapeError>([&] { tape.backward(x, tensor({1})); }), Catch::Contains("the seed is float32 (1), expected float32 (2)"));
+  CHECK_THAT(error_of<ShapeError>([&] { tape.backward(x, tensor({1})); }),
+             Catch::Contains("the seed is float32 (1), expected float32 (2)"));
   CHECK_THROWS_AS(tape.backward(x, Tensor::zeros({2}, DType::float64)), ShapeError);
   CHECK_THAT(error_of<StateError>([&] { tape.gradient(x); }), Catch::Contains("backward() has not run"));
   CHECK_THROWS_AS(tape.gradient(loss), StateError);
@@ -151,8 +155,9 @@ TEST_CASE("check_finite names the operation, its place and the element") {
   CHECK_NOTHROW(bitgrad::log(x));
   tape.check_finite(true);
   const Tape::Scope block("block1");
-  CHECK_THAT(error_of<ValueError>([&] { bitgrad::log(x); }),
-             Catch::Contains("block1/log") && Catch::Contains("element 1") && Catch::Contains("(3)") && Catch::Contains("-inf"));
+  CHECK_THAT(error_of<ValueError>([&] { bitgrad::log(x); }), Catch::Contains("block1/log") &&
+                                                                 Catch::Contains("element 1") &&
+                                                                 Catch::Contains("(3)") && Catch::Contains("-inf"));
   CHECK_NOTHROW(x * 2.0);
   tape.check_finite(false);
   CHECK_NOTHROW(bitgrad::log(x));
@@ -172,7 +177,9 @@ TEST_CASE("the gradient sink adds, checks and knows what is wanted") {
   }
   SECTION("a gradient that somebody else holds is copied") {
     const Tensor held = tensor({1, 1});
-    const Variable first = record_operation("first", tensor({0, 0}), {x}, [&](const Tensor&, GradSink& sink) { sink.add(0, tensor({5, 5})); });
+    const Variable first = record_operation("first", tensor({0, 0}), {x}, [&](const Tensor&, GradSink& sink) {
+      sink.add(0, tensor({5, 5}));
+    });
     const Variable y = record_operation("second", tensor({0, 0}), {x, first}, [&](const Tensor&, GradSink& sink) {
       sink.add(0, held);
       sink.add(1, held);
@@ -183,12 +190,13 @@ TEST_CASE("the gradient sink adds, checks and knows what is wanted") {
   }
   SECTION("constants are not wanted and additions to them are ignored") {
     bool wanted = true;
-    const Variable y = record_operation("op", tensor({0}), {x, Variable(tensor({1}))}, [&](const Tensor&, GradSink& sink) {
-      wanted = sink.wants(1);
-      CHECK(sink.wants(0));
-      sink.add(1, tensor({1, 2, 3}));
-      sink.add(0, tensor({1, 1}));
-    });
+    const Variable y =
+        record_operation("op", tensor({0}), {x, Variable(tensor({1}))}, [&](const Tensor&, GradSink& sink) {
+          wanted = sink.wants(1);
+          CHECK(sink.wants(0));
+          sink.add(1, tensor({1, 2, 3}));
+          sink.add(0, tensor({1, 1}));
+        });
     tape.backward(y);
     CHECK_FALSE(wanted);
   }
@@ -197,10 +205,13 @@ TEST_CASE("the gradient sink adds, checks and knows what is wanted") {
       Tape inner;
       const Variable leaf = inner.watch(tensor({1, 2}));
       const Tape::Scope block("block1");
-      inner.backward(record_operation("op", tensor({0}), {leaf}, [&](const Tensor&, GradSink& sink) { sink.add(0, gradient); }));
+      inner.backward(
+          record_operation("op", tensor({0}), {leaf}, [&](const Tensor&, GradSink& sink) { sink.add(0, gradient); }));
     };
-    CHECK_THAT(error_of<ShapeError>([&] { run(tensor({1})); }), Catch::Contains("block1/op: gradient of input 0 is float32 (1), expected float32 (2)"));
-    CHECK_THAT(error_of<ShapeError>([&] { run(Tensor::zeros({2}, DType::float64)); }), Catch::Contains("float64 (2), expected float32 (2)"));
+    CHECK_THAT(error_of<ShapeError>([&] { run(tensor({1})); }),
+               Catch::Contains("block1/op: gradient of input 0 is float32 (1), expected float32 (2)"));
+    CHECK_THAT(error_of<ShapeError>([&] { run(Tensor::zeros({2}, DType::float64)); }),
+               Catch::Contains("float64 (2), expected float32 (2)"));
     CHECK_NOTHROW(run(tensor({1, 2})));
   }
 }
@@ -219,12 +230,17 @@ TEST_CASE("custom operations") {
     return tape.gradient(x);
   };
   CHECK(identical(run(right), tensor({3, 12})));
-  CHECK(identical(run([](const CustomOpContext&) { return std::vector<Tensor>{Tensor()}; }), tensor({0, 0})));  // undefined: zeros
+  CHECK(identical(run([](const CustomOpContext&) { return std::vector<Tensor>{Tensor()}; }),
+                  tensor({0, 0})));  // undefined: zeros
   CHECK_THAT(error_of<ShapeError>([&] { run([](const CustomOpContext&) { return std::vector<Tensor>{}; }); }),
              Catch::Contains("cube: backward returned 0 gradients, expected 1"));
-  CHECK_THAT(error_of<ShapeError>([&] { run([](const CustomOpContext&) { return std::vector<Tensor>{tensor({1})}; }); }),
-             Catch::Contains("cube: gradient of input 0 is float32 (1), expected float32 (2)"));
-  CHECK_THAT(error_of<ValueError>([&] { custom_op("nothing", {}, [](const std::vector<Tensor>&) { return Tensor(); }, right); }),
+  CHECK_THAT(
+      error_of<ShapeError>([&] { run([](const CustomOpContext&) { return std::vector<Tensor>{tensor({1})}; }); }),
+      Catch::Contains("cube: gradient of input 0 is float32 (1), expected float32 (2)"));
+  CHECK_THAT(error_of<ValueError>([&] {
+               custom_op(
+                   "nothing", {}, [](const std::vector<Tensor>&) { return Tensor(); }, right);
+             }),
              Catch::Contains("nothing") && Catch::Contains("undefined"));
 }
 
@@ -236,7 +252,8 @@ TEST_CASE("memory of operations is freed as backward passes them") {
   {
     const auto token = std::make_shared<int>(1);
     saved = token;
-    loss = sum(record_operation("op", x.value().clone(), {x}, [token](const Tensor& g, GradSink& sink) { sink.add(0, g); }));
+    loss = sum(
+        record_operation("op", x.value().clone(), {x}, [token](const Tensor& g, GradSink& sink) { sink.add(0, g); }));
   }
   CHECK_FALSE(saved.expired());
   tape.backward(loss);
@@ -244,13 +261,16 @@ TEST_CASE("memory of operations is freed as backward passes them") {
 }
 
 TEST_CASE("parameters") {
-  CHECK_THAT(error_of<ShapeError>([] { Parameter("conv/kernel", Tensor::zeros({2}, DType::int32)); }), Catch::Contains("conv/kernel") && Catch::Contains("int32"));
+  CHECK_THAT(error_of<ShapeError>([] { Parameter("conv/kernel", Tensor::zeros({2}, DType::int32)); }),
+             Catch::Contains("conv/kernel") && Catch::Contains("int32"));
   CHECK_THAT(error_of<ValueError>([] { Parameter("conv/kernel", Tensor()); }), Catch::Contains("undefined"));
   Parameter p("w", tensor({1, 2}), ParameterGroup::qparams);
   CHECK(p.group() == ParameterGroup::qparams);
   CHECK_FALSE(p.has_gradient());
-  CHECK_THAT(error_of<ShapeError>([&] { p.assign(tensor({1})); }), Catch::Contains("parameter w: assigned float32 (1), expected float32 (2)"));
-  CHECK_THAT(error_of<ShapeError>([&] { p.accumulate(tensor({1})); }), Catch::Contains("parameter w: gradient is float32 (1)"));
+  CHECK_THAT(error_of<ShapeError>([&] { p.assign(tensor({1})); }),
+             Catch::Contains("parameter w: assigned float32 (1), expected float32 (2)"));
+  CHECK_THAT(error_of<ShapeError>([&] { p.accumulate(tensor({1})); }),
+             Catch::Contains("parameter w: gradient is float32 (1)"));
   p.accumulate(tensor({1, 2}));
   p.accumulate(tensor({1, 2}));
   CHECK(identical(p.gradient(), tensor({2, 4})));

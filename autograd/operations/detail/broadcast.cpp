@@ -13,8 +13,8 @@ Index aligned_extent(const Shape& shape, int i, int rank) {
   return own < 0 ? 1 : shape[own];
 }
 
-/// y = the sum of x [outer, n, inner] over its middle axis. A narrow inner axis takes several rows at a time, so that the
-/// additions are independent of each other and vectorise.
+/// y = the sum of x [outer, n, inner] over its middle axis. A narrow inner axis takes several rows at a time, so that
+/// the additions are independent of each other and vectorise.
 template <class T>
 void sum_middle(const T* x, T* y, Index outer, Index n, Index inner) {
   const Index fold = std::max<Index>(1, std::min(64 / inner, n)), width = fold * inner;
@@ -107,13 +107,14 @@ Tensor sum_axes(const Tensor& x, const AxisMask& summed) {
     for (int i = first; i <= last; ++i) shape = shape.with(i, 1);
     const Tensor terms = result;
     result = Tensor::zeros(shape, x.dtype());
-    if (terms.size() > 0) dispatch_floating("sum", x.dtype(), [&](auto zero) {
-      using T = decltype(zero);
-      if (outer == 1)
-        kernels::add_column_sums(n, inner, terms.data<T>(), result.data<T>());
-      else
-        sum_middle(terms.data<T>(), result.data<T>(), outer, n, inner);
-    });
+    if (terms.size() > 0)
+      dispatch_floating("sum", x.dtype(), [&](auto zero) {
+        using T = decltype(zero);
+        if (outer == 1)
+          kernels::add_column_sums(n, inner, terms.data<T>(), result.data<T>());
+        else
+          sum_middle(terms.data<T>(), result.data<T>(), outer, n, inner);
+      });
     last = first;
   }
   return result;

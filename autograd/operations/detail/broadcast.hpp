@@ -17,8 +17,8 @@ struct BroadcastPlan {
   BroadcastPlan(const Shape& a, const Shape& b, const Shape& out);
 
   std::array<Axis, Shape::max_rank> axes{};  // axes[0] is the innermost
-  int rank = 0;                            // at least 1
-  Index rows = 1;                          // product of the extents of axes[1...]
+  int rank = 0;                              // at least 1
+  Index rows = 1;                            // product of the extents of axes[1...]
 };
 
 /// Walks the rows of a plan: offsets of row `r` in both operands.
@@ -46,7 +46,8 @@ inline void broadcast_row(const BroadcastPlan::Axis& axis, const T* a, const T* 
   broadcast_row<false, false>(a, b, out, n, f);
 }
 
-/// A short row that is added to many rows (a bias): repeated to a longer one, so that the inner loop is worth vectorising.
+/// A short row that is added to many rows (a bias): repeated to a longer one, so that the inner loop is worth
+/// vectorising.
 template <class T, class F>
 void broadcast_short_row(const BroadcastPlan& plan, const T* a, const T* b, T* out, F f) {
   const Index width = plan.axes[0].extent;
@@ -56,7 +57,8 @@ void broadcast_short_row(const BroadcastPlan& plan, const T* a, const T* b, T* o
   const Index grain = std::max<Index>(1, elementwise_grain / (width * repeats)) * repeats;
   parallel_for(plan.rows, grain, [&](Index begin, Index end) {
     for (Index row = begin; row < end; row += repeats)
-      broadcast_row<true, true>(a + row * width, tile.data(), out + row * width, std::min(repeats, end - row) * width, f);
+      broadcast_row<true, true>(a + row * width, tile.data(), out + row * width, std::min(repeats, end - row) * width,
+                                f);
   });
 }
 
@@ -103,8 +105,8 @@ Tensor sum_to(Tensor x, const Shape& shape);
 /// Which axes a reduction sums over.
 using AxisMask = std::array<bool, Shape::max_rank>;
 
-/// Sums over the marked axes, which stay with extent 1. Sums are formed in double, in an order that depends on the shape
-/// alone, so that the result has the same bytes for any number of threads.
+/// Sums over the marked axes, which stay with extent 1. Sums are formed in double, in an order that depends on the
+/// shape alone, so that the result has the same bytes for any number of threads.
 Tensor sum_axes(const Tensor& x, const AxisMask& summed);
 
 }  // namespace bitgrad::detail

@@ -12,7 +12,8 @@ void require_same_dtype(std::string_view name, const Tensor& a, const Tensor& b)
   require_floating(name, a);
   require_floating(name, b);
   if (a.dtype() != b.dtype())
-    fail<ShapeError>(name, ": operands are ", a.dtype(), " ", a.shape(), " and ", b.dtype(), " ", b.shape(), ", expected one dtype");
+    fail<ShapeError>(name, ": operands are ", a.dtype(), " ", a.shape(), " and ", b.dtype(), " ", b.shape(),
+                     ", expected one dtype");
 }
 
 }  // namespace bitgrad::detail

@@ -52,11 +52,12 @@ Tensor map(std::string_view name, const Tensor& x, const Tensor& y, F f) {
   return z;
 }
 
-/// An elementwise operation made of pieces: `piece(x)` says which one (a small integer), `value(piece, x)` is the result.
-/// A gradient check replays the pieces, so that its differences never straddle a kink; everybody else gets the fast loops
-/// `forward(n, x, y)` and `backward(n, x, dy, dx)`, which adds. `name` is a literal.
+/// An elementwise operation made of pieces: `piece(x)` says which one (a small integer), `value(piece, x)` is the
+/// result. A gradient check replays the pieces, so that its differences never straddle a kink; everybody else gets the
+/// fast loops `forward(n, x, y)` and `backward(n, x, dy, dx)`, which adds. `name` is a literal.
 template <class Piece, class Value, class Forward, class Backward>
-Variable piecewise(std::string_view name, const Variable& x, Piece piece, Value value, Forward forward, Backward backward) {
+Variable piecewise(std::string_view name, const Variable& x, Piece piece, Value value, Forward forward,
+                   Backward backward) {
   require_floating(name, x.value());
   Tensor y;
   if (replay::mode() == replay::Mode::off) {
