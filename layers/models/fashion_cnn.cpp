@@ -13,6 +13,9 @@ Model fashion_cnn(const Shape& input_shape, Index classes) {
   }
   model.append(Flatten());
   model.append(Dropout({.rate = 0.25F}));
+  model.append(Dense({.units = 96, .initializer = initializers::he_normal()}));
+  model.append(ReLU());
+  model.append(Dropout({.rate = 0.25F}));
   model.append(Dense({.units = classes}));
   model.output_shape(input_shape);
   return model;
