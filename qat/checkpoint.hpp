@@ -23,7 +23,7 @@ struct Checkpoint {
   std::string options;      ///< JSON object: whatever else decides the numbers
   std::string plan;         ///< QuantizationPlan::to_json(); empty for a float model
   NamedTensors state = {};      ///< Model::state_dict()
-  NamedTensors optimizer = {};  ///< Optimizer::state(), and the learning-rate factor of each of its groups
+  NamedTensors optimizer = {};  ///< Optimizer::state()
 };
 
 /// One safetensors file, written beside and renamed: tensors "model/..." and "optimizer/...", the rest as metadata under

@@ -15,7 +15,6 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-constexpr std::string_view rate_scales = "learning_rate_scales";  // beside the optimizer's own state in a checkpoint
 constexpr std::uint64_t step_stream = 0x7374657073;  // "steps": apart from the streams of weights and shuffling
 
 double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
@@ -228,9 +227,6 @@ void Trainer::store(Checkpoint& checkpoint) const {
   checkpoint.seed = options_.seed;
   checkpoint.state = model_.state_dict();
   checkpoint.optimizer = optimizer_->state();
-  std::vector<double> scales;  // they come from where quantizer parameters started, which the model no longer knows
-  for (const OptimizerGroup& group : optimizer_->groups()) scales.push_back(group.options.learning_rate_scale);
-  checkpoint.optimizer.add(std::string(rate_scales), Tensor::from({static_cast<Index>(scales.size())}, scales));
 }
 
 void Trainer::restore(const Checkpoint& checkpoint) {
@@ -240,25 +236,9 @@ void Trainer::restore(const Checkpoint& checkpoint) {
     fail<ValueError>("Trainer::restore: the checkpoint has ", checkpoint.step, " steps in ", checkpoint.epoch,
                      " epochs, here an epoch has ", loader_.batches());
   model_.load_state_dict(checkpoint.state);
-  NamedTensors state;
-  for (const auto& [name, tensor] : checkpoint.optimizer)
-    if (name != rate_scales) state.add(name, tensor);
-  optimizer_->load_state(state);
-  restore_rate_scales(checkpoint.optimizer.at(rate_scales));
+  optimizer_->load_state(checkpoint.optimizer);
   epoch_ = checkpoint.epoch;
   step_ = checkpoint.step;
-}
-
-void Trainer::restore_rate_scales(const Tensor& scales) {
-  const std::size_t groups = optimizer_->groups().size();
-  if (scales.dtype() != DType::float64 || scales.shape() != Shape{static_cast<Index>(groups)})
-    fail<ShapeError>("Trainer::restore: ", rate_scales, " of the checkpoint are ", scales.dtype(), ' ', scales.shape(),
-                     ", expected ", groups, " numbers in float64");
-  for (std::size_t i = 0; i < groups; ++i) {
-    ParameterGroupOptions options = optimizer_->groups()[i].options;
-    options.learning_rate_scale = scales.data<double>()[i];
-    optimizer_->set_group_options(i, options);
-  }
 }
 
 void fit(Model& model, const data::Dataset& train, const TrainingOptions& options, const TrainingCallbacks& callbacks) {

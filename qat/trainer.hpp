@@ -74,7 +74,6 @@ class Trainer {
   void train_step(const data::Batch& batch, Running& running);
   bool batch_norm_frozen() const;
   [[noreturn]] void explain_loss(double loss, const data::Batch& batch, const Context& context);
-  void restore_rate_scales(const Tensor& scales);
   void require_finite_gradients() const;
   void require_finite_parameters() const;
 
