@@ -6,10 +6,10 @@
 namespace bitgrad {
 namespace {
 
-Pool2DGeometry geometry_of(std::string_view name, const Variable& x, const Pool2DArguments& options) {
+Pool2DGeometry geometry_of(const char* name, const Variable& x, const Pool2DArguments& options) {
   detail::require_floating(name, x.value());
   const Stride beside{options.window.h, options.window.w};
-  return pool2d_geometry(x.shape(), options.window, options.stride.value_or(beside), options.padding);
+  return pool2d_geometry(x.shape(), options.window, options.stride.value_or(beside), options.padding, name);
 }
 
 /// y = the pixels named by argmax, as a replayed pass needs them.

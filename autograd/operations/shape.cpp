@@ -62,6 +62,7 @@ Variable reshape(const Variable& x, const Shape& shape) {
 }
 
 Variable flatten(const Variable& x) {
+  detail::require_floating("flatten", x.value());
   if (x.shape().rank() == 0) fail<ShapeError>("flatten: the input is a scalar, expected (N, ...)");
   Index rest = 1;
   for (int i = 1; i < x.shape().rank(); ++i) rest *= x.shape()[i];
@@ -69,8 +70,9 @@ Variable flatten(const Variable& x) {
 }
 
 Variable concat(const std::vector<Variable>& operands, int axis) {
-  if (operands.empty()) fail<ShapeError>("concat: no operands");
+  if (operands.empty()) fail<ShapeError>("concat: no operands, expected at least one");
   const Variable& first = operands.front();
+  detail::require_floating("concat", first.value());
   axis = normalize_axis(axis, first.shape().rank(), "concat");
   std::vector<Index> extents;
   Index total = 0;

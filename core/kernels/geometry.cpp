@@ -14,7 +14,7 @@ struct AxisGeometry {
   Index before, after, out;
 };
 
-/// `what` is "conv2d" or "pool2d", `axis` "height" or "width"; both only for messages.
+/// `what` is the operation, `axis` "height" or "width"; both only for messages.
 AxisGeometry slide(std::string_view what, std::string_view axis, Index in, Index window, Index stride, Padding::Kind kind,
                    Index before, Index after) {
   if (stride < 1) fail<ValueError>(what, ": stride ", stride, " along the ", axis, ", expected at least 1");
@@ -35,13 +35,14 @@ AxisGeometry slide(std::string_view what, std::string_view axis, Index in, Index
 void check_input(std::string_view what, const Shape& input) {
   if (input.rank() != 4)
     fail<ShapeError>(what, ": input ", input, " has rank ", input.rank(), ", expected 4 (batch, height, width, channels)");
-  if (input[1] < 1 || input[2] < 1 || input[3] < 1) fail<ShapeError>(what, ": input ", input, " has an empty axis");
+  if (input[1] < 1 || input[2] < 1 || input[3] < 1)
+    fail<ShapeError>(what, ": input ", input, " has an empty axis, expected at least 1 pixel and 1 channel");
 }
 
-void check_pool_padding(std::string_view axis, const AxisGeometry& geometry, Index window) {
+void check_pool_padding(std::string_view what, std::string_view axis, const AxisGeometry& geometry, Index window) {
   const Index most = std::max(geometry.before, geometry.after);
   if (most >= window)
-    fail<ValueError>("pool2d: padding ", most, " along the ", axis, " must be smaller than the window of ", window);
+    fail<ValueError>(what, ": padding ", most, " along the ", axis, " must be smaller than the window of ", window);
 }
 
 }  // namespace
@@ -56,7 +57,7 @@ Padding Padding::same() {
 
 Padding Padding::explicit_(Index top, Index bottom, Index left, Index right) {
   if (std::min({top, bottom, left, right}) < 0)
-    fail<ValueError>("padding (", top, ", ", bottom, ", ", left, ", ", right, ") has a negative side");
+    fail<ValueError>("padding (", top, ", ", bottom, ", ", left, ", ", right, ") has a negative side, expected 0 or more");
   return {Kind::explicit_, top, bottom, left, right};
 }
 
@@ -65,7 +66,8 @@ Conv2DGeometry conv2d_geometry(const Shape& input, const Shape& kernel, Stride s
   if (kernel.rank() != 4)
     fail<ShapeError>("conv2d: kernel ", kernel, " has rank ", kernel.rank(),
                      ", expected 4 (height, width, input channels, output channels)");
-  if (kernel[0] < 1 || kernel[1] < 1 || kernel[3] < 1) fail<ShapeError>("conv2d: kernel ", kernel, " has an empty axis");
+  if (kernel[0] < 1 || kernel[1] < 1 || kernel[3] < 1)
+    fail<ShapeError>("conv2d: kernel ", kernel, " has an empty axis, expected at least 1 pixel and 1 output channel");
   if (kernel[2] != input[3])
     fail<ShapeError>("conv2d: input ", input, " has ", input[3], " channels, kernel ", kernel, " expects ", kernel[2]);
   const AxisGeometry h =
@@ -80,13 +82,13 @@ Shape input_shape(const Conv2DGeometry& g) { return {g.batch, g.in_h, g.in_w, g.
 Shape kernel_shape(const Conv2DGeometry& g) { return {g.k_h, g.k_w, g.in_c, g.out_c}; }
 Shape output_shape(const Conv2DGeometry& g) { return {g.batch, g.out_h, g.out_w, g.out_c}; }
 
-Pool2DGeometry pool2d_geometry(const Shape& input, PoolWindow window, Stride stride, Padding padding) {
-  check_input("pool2d", input);
-  if (window.h < 1 || window.w < 1) fail<ValueError>("pool2d: window (", window.h, ", ", window.w, "), expected at least (1, 1)");
-  const AxisGeometry h = slide("pool2d", "height", input[1], window.h, stride.h, padding.kind, padding.top, padding.bottom);
-  const AxisGeometry w = slide("pool2d", "width", input[2], window.w, stride.w, padding.kind, padding.left, padding.right);
-  check_pool_padding("height", h, window.h);
-  check_pool_padding("width", w, window.w);
+Pool2DGeometry pool2d_geometry(const Shape& input, PoolWindow window, Stride stride, Padding padding, const char* what) {
+  check_input(what, input);
+  if (window.h < 1 || window.w < 1) fail<ValueError>(what, ": window (", window.h, ", ", window.w, "), expected at least (1, 1)");
+  const AxisGeometry h = slide(what, "height", input[1], window.h, stride.h, padding.kind, padding.top, padding.bottom);
+  const AxisGeometry w = slide(what, "width", input[2], window.w, stride.w, padding.kind, padding.left, padding.right);
+  check_pool_padding(what, "height", h, window.h);
+  check_pool_padding(what, "width", w, window.w);
   return {.batch = input[0], .in_h = input[1], .in_w = input[2], .channels = input[3], .k_h = window.h, .k_w = window.w,
           .stride_h = stride.h, .stride_w = stride.w, .pad_top = h.before, .pad_bottom = h.after, .pad_left = w.before,
           .pad_right = w.after, .out_h = h.out, .out_w = w.out};

@@ -63,8 +63,8 @@ Shape kernel_shape(const Conv2DGeometry& geometry);
 Shape output_shape(const Conv2DGeometry& geometry);
 
 /// The geometry of a pooling. Throws as conv2d_geometry does, and ValueError for padding as large as the window: every window
-/// must see at least one pixel.
-Pool2DGeometry pool2d_geometry(const Shape& input, PoolWindow window, Stride stride, Padding padding);
+/// must see at least one pixel. `what` names the operation in messages.
+Pool2DGeometry pool2d_geometry(const Shape& input, PoolWindow window, Stride stride, Padding padding, const char* what = "pool2d");
 Shape input_shape(const Pool2DGeometry& geometry);
 Shape output_shape(const Pool2DGeometry& geometry);
 

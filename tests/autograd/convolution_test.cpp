@@ -75,24 +75,3 @@ TEST_CASE("matmul and dense: values and gradients") {
   check_float32([](const std::vector<Variable>& v) { return matmul(v[0], v[1]); },
                 {uniform({70, 65}, 1), uniform({65, 33}, 2)}, 1e-5);
 }
-
-TEST_CASE("misfits of products and convolutions") {
-  const auto zeros = [](const Shape& shape) { return Variable(Tensor::zeros(shape)); };
-  CHECK_THAT(error_of<ShapeError>([&] {
-               matmul(zeros({2, 3}), zeros({2, 3}));
-             }),
-             Catch::Contains("matmul: shapes are (2, 3) and (2, 3)"));
-  CHECK_THAT(error_of<ShapeError>([&] { matmul(zeros({3}), zeros({3, 2})); }), Catch::Contains("matmul"));
-  CHECK_THAT(error_of<ShapeError>([&] {
-               dense(zeros({2, 3}), zeros({3, 4}), zeros({1, 4}));
-             }),
-             Catch::Contains("dense: bias is (1, 4), expected (4)"));
-  CHECK_THROWS_AS(conv2d(zeros({1, 4, 4, 2}), zeros({3, 3, 3, 2})), ShapeError);
-  CHECK_THROWS_AS(conv2d(zeros({4, 4, 2}), zeros({3, 3, 2, 2})), ShapeError);
-  CHECK_THROWS_AS(conv2d(zeros({1, 2, 2, 2}), zeros({3, 3, 2, 2})), ShapeError);
-  CHECK_THROWS_AS(conv2d(zeros({1, 4, 4, 2}), zeros({3, 3, 2, 2}), {.stride = {0, 1}}), ValueError);
-  CHECK_THAT(error_of<ShapeError>([&] {
-               conv2d(zeros({1, 4, 4, 2}), Tensor::zeros({3, 3, 2, 2}, DType::float64));
-             }),
-             Catch::Contains("conv2d") && Catch::Contains("float64"));
-}

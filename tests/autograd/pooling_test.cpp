@@ -58,14 +58,3 @@ TEST_CASE("max_pool2d replays its winners: ties and near ties pass a gradient ch
   tape.backward(max_pool2d(leaf, {.window = {1, 2}}));
   CHECK(identical(tape.gradient(leaf), Tensor::from({1, 1, 2, 1}, {1, 0})));
 }
-
-TEST_CASE("misfits of pooling") {
-  const Variable image(Tensor::zeros({1, 2, 2, 1})), matrix(Tensor::zeros({2, 2}));
-  CHECK_THROWS_AS(max_pool2d(matrix), ShapeError);
-  CHECK_THROWS_AS(average_pool2d(matrix), ShapeError);
-  CHECK_THAT(error_of<ShapeError>([&] { global_average_pool2d(matrix); }),
-             Catch::Contains("global_average_pool2d") && Catch::Contains("(2, 2)"));
-  CHECK_THROWS_AS(max_pool2d(image, {.window = {3, 3}}), ShapeError);
-  CHECK_THROWS_AS(max_pool2d(image, {.stride = Stride{0, 1}}), ValueError);
-  CHECK_THROWS_AS(max_pool2d(image, {.window = {1, 1}, .padding = Padding::explicit_(1, 0, 0, 0)}), ValueError);
-}

@@ -6,7 +6,7 @@ using namespace bitgrad;
 using namespace bitgrad::testing;
 
 namespace {
-Variable zeros(const Shape& shape, DType dtype = DType::float32) { return Tensor::zeros(shape, dtype); }
+Variable zeros(const Shape& shape) { return Tensor::zeros(shape); }
 }  // namespace
 
 TEST_CASE("reshape and flatten") {
@@ -20,11 +20,6 @@ TEST_CASE("reshape and flatten") {
         return reshape(v[0], {4, 6}) * flatten(reshape(v[0], {4, 3, 2}));
       },
       {x});
-  CHECK_THAT(error_of<ShapeError>([&] {
-               reshape(x, {5, 5});
-             }),
-             Catch::Contains("(2, 3, 4)") && Catch::Contains("(5, 5)"));
-  CHECK_THROWS_AS(flatten(Tensor::scalar(1)), ShapeError);
 }
 
 TEST_CASE("concat") {
@@ -39,11 +34,6 @@ TEST_CASE("concat") {
     check_gradient(f, inputs);
     check_float32(f, inputs, 1e-7);  // the first operand is used twice
   }
-  CHECK_THROWS_AS(concat({}), ShapeError);
-  CHECK_THROWS_AS(concat({a, b}, 2), ShapeError);
-  CHECK_THAT(error_of<ShapeError>([&] { concat({a, b}, 0); }), Catch::Contains("(2, 1)") && Catch::Contains("(2, 2)"));
-  CHECK_THROWS_AS(concat({a, zeros({2, 1}, DType::float64)}), ShapeError);
-  CHECK_THROWS_AS(concat({a, zeros({2})}), ShapeError);
 }
 
 TEST_CASE("pad") {
@@ -53,8 +43,6 @@ TEST_CASE("pad") {
   const auto f = [](const std::vector<Variable>& v) { return pad(v[0], {{0, 0}, {1, 2}, {3, 0}, {0, 1}}); };
   check_gradient(f, {uniform({2, 3, 2, 2}, 1)});
   check_float32(f, {uniform({2, 3, 2, 2}, 1)}, 0);
-  CHECK_THAT(error_of<ShapeError>([&] { pad(x, {{1, 1}}); }), Catch::Contains("pad: 1 amounts for shape (1, 2)"));
-  CHECK_THROWS_AS(pad(x, {{-1, 1}, {}}), ValueError);
 }
 
 TEST_CASE("sum and mean") {
@@ -76,10 +64,4 @@ TEST_CASE("sum and mean") {
         check_gradient(f, {uniform({2, 3, 4}, 1)});
         check_float32(f, {uniform({3, 1, 4}, 1)}, 1e-7);
       }
-  CHECK_THAT(error_of<ShapeError>([&] { sum(x, {.axes = {0, -2}}); }), Catch::Contains("named twice"));
-  CHECK_THROWS_AS(mean(x, {.axes = {2}}), ShapeError);
-  CHECK_THAT(error_of<ShapeError>([&] {
-               mean(zeros({0, 2}));
-             }),
-             Catch::Contains("no elements") && Catch::Contains("(0, 2)"));
 }
