@@ -41,6 +41,7 @@ Variable BatchNorm::apply(std::span<const Variable> inputs, const Weights& weigh
   const Variable& x = single_input(inputs, type());
   const Variable& gamma = weights["gamma"];
   const Variable& beta = weights["beta"];
+  require_channels(x, gamma.value().size(), type());
   if (context.training && !frozen_) {
     auto [y, mean, variance] = batch_norm(x, gamma, beta, static_cast<double>(options_.epsilon));
     move_statistics(mean, variance, x.value().size() / mean.size());

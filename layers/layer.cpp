@@ -91,4 +91,10 @@ void Layer::add_buffer(std::string_view name, Tensor value) {
 const Shape& single_input(std::span<const Shape> inputs, std::string_view layer_type) { return only_one(inputs, layer_type); }
 const Variable& single_input(std::span<const Variable> inputs, std::string_view layer_type) { return only_one(inputs, layer_type); }
 
+void require_channels(const Variable& x, Index channels, std::string_view layer_type) {
+  if (x.shape().rank() == 0 || x.shape()[-1] != channels)
+    fail<ShapeError>(layer_type, ": input of shape ", x.shape(), ", expected ", channels, channels == 1 ? " channel" : " channels",
+                     " (the last axis)");
+}
+
 }  // namespace bitgrad

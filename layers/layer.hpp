@@ -111,5 +111,8 @@ class LayerOf : public Layer {
 /// The only shape or value of a layer with one input; ShapeError naming the layer type otherwise.
 const Shape& single_input(std::span<const Shape> inputs, std::string_view layer_type);
 const Variable& single_input(std::span<const Variable> inputs, std::string_view layer_type);
+/// ShapeError naming the layer type unless the last axis of x has this extent: arithmetic alone would repeat a single
+/// channel without a word.
+void require_channels(const Variable& x, Index channels, std::string_view layer_type);
 
 }  // namespace bitgrad

@@ -33,6 +33,8 @@ Shape Normalize::output_shape(std::span<const Shape> inputs) const {
 
 Variable Normalize::apply(std::span<const Variable> inputs, const Weights&, const Context&) {
   const Variable& x = single_input(inputs, type());
+  for (const auto& [name, value] : buffers())
+    if (value.size() != 1) require_channels(x, value.size(), type());
   return div(sub(x, buffer("mean").to(x.dtype())), buffer("deviation").to(x.dtype()));
 }
 

@@ -150,14 +150,15 @@ TEST_CASE("layers refuse inputs that do not fit, naming shapes") {
   const auto shape_of = [](const Layer& layer, const std::vector<Shape>& inputs) { return layer.output_shape(inputs); };
   CHECK_THROWS_WITH(shape_of(Conv2D({.filters = 2, .kernel = 3}), {{784}}),
                     "Conv2D: input of shape (784) per sample, expected (height, width, channels)");
-  CHECK_THROWS_AS(shape_of(Conv2D({.filters = 2, .kernel = 5, .padding = Padding::valid()}), {{4, 9, 1}}), ShapeError);
-  CHECK_THROWS_WITH(shape_of(Conv2D({.filters = 2, .kernel = 3}), {{4, 4, 1}, {4, 4, 1}}), "Conv2D: takes one input, got 2");
+  CHECK_THROWS_WITH(shape_of(Conv2D({.filters = 2, .kernel = 5, .padding = Padding::valid()}), {{4, 9, 1}}),
+                    Contains("window of height 5 does not fit an input of height 4"));
   CHECK_THROWS_WITH(shape_of(Dense({.units = 2}), {{4, 4}}), Contains("put a Flatten in front"));
   CHECK_THROWS_WITH(shape_of(MaxPool2D(), {{1, 1, 8}}), Contains("window of height 2 does not fit"));
   CHECK_THROWS_WITH(shape_of(Add(), {{4, 4}, {4, 1}}), "Add: inputs of shapes (4, 4) and (4, 1), expected one shape");
   CHECK_THROWS_WITH(shape_of(Add(), {{4}}), "Add: takes two inputs, got 1");
   CHECK_THROWS_WITH(shape_of(Concat(), {{4, 4}, {3, 4}}), Contains("(4, 4) and (3, 4) differ outside axis 1"));
-  CHECK_THROWS_AS(shape_of(Concat({.axis = 2}), {{4, 4}}), ShapeError);
+  CHECK_THROWS_WITH(shape_of(Concat({.axis = 2}), {{4, 4}}), "Concat: axis 2 is out of range for rank 2, expected -2 to 1");
+  CHECK_THROWS_WITH(shape_of(BatchNorm(), {Shape{}}), Contains("BatchNorm: input of shape () per sample has no channel axis"));
   CHECK_THROWS_WITH(shape_of(Concat(), {}), Contains("at least one input"));
   CHECK_THROWS_WITH(shape_of(Reshape({.shape = {5}}), {{2, 3}}), Contains("(2, 3) per sample has 6 elements, (5) has 5"));
   CHECK_THROWS_WITH(shape_of(Normalize({.mean = {1, 2}}), {{4, 4, 3}}), Contains("2 numbers in mean for input of shape (4, 4, 3)"));
@@ -168,6 +169,50 @@ TEST_CASE("layers refuse inputs that do not fit, naming shapes") {
   add.build(shapes, random);
   const std::vector<Variable> different{Tensor::zeros({1, 2, 2}), Tensor::zeros({1, 2, 1})};
   CHECK_THROWS_WITH(add.forward(different), Contains("(1, 2, 2) and (1, 2, 1)"));
+}
+
+TEST_CASE("every layer refuses another number of inputs, by name") {
+  for (const Case& test : cases()) {
+    if (test.layer->type() == "Concat") continue;  // takes any number
+    INFO(test.name);
+    std::vector<Shape> one_more = test.inputs;
+    one_more.push_back(test.inputs.front());
+    const std::string expected = message(test.layer->type(), test.inputs.size() == 1 ? ": takes one input, got 2" : ": takes two inputs, got 3");
+    CHECK_THROWS_WITH(test.layer->output_shape(one_more), expected);
+    Random random(1);
+    test.layer->build(test.inputs, random);
+    std::vector<Variable> values;
+    for (const Shape& shape : one_more) values.push_back(Tensor::zeros(shape.prepended(2)));
+    CHECK_THROWS_WITH(test.layer->forward(values), expected);
+  }
+}
+
+TEST_CASE("every layer of images refuses what is no image") {
+  const Shape flat{12};
+  for (const Case& test : cases()) {
+    const std::string_view type = test.layer->type();
+    if (type != "Conv2D" && type != "ZeroPadding2D" && type.find("Pool2D") == std::string_view::npos) continue;
+    INFO(test.name);
+    CHECK_THROWS_WITH(test.layer->output_shape({&flat, 1}),
+                      message(type, ": input of shape (12) per sample, expected (height, width, channels)"));
+  }
+}
+
+TEST_CASE("a built layer refuses batches of other channels, a single one included") {
+  const auto run = [](Layer&& layer, const Shape& built_for, const Shape& x, bool training) {
+    Random random(1);
+    layer.build({&built_for, 1}, random);
+    layer.forward(Tensor::zeros(x), {.training = training});
+  };
+  for (const bool training : {false, true}) {
+    CHECK_THROWS_WITH(run(BatchNorm(), {4, 4, 3}, {2, 4, 4, 1}, training), "BatchNorm: input of shape (2, 4, 4, 1), expected 3 channels (the last axis)");
+    CHECK_THROWS_WITH(run(BatchNorm(), {1}, {2, 3}, training), "BatchNorm: input of shape (2, 3), expected 1 channel (the last axis)");
+    CHECK_THROWS_WITH(run(Normalize({.mean = {1, 2, 3}}), {4, 3}, {2, 4, 1}, training), "Normalize: input of shape (2, 4, 1), expected 3 channels (the last axis)");
+    CHECK_THROWS_WITH(run(Normalize({.deviation = {1, 2, 3}}), {4, 3}, {2, 4, 2}, training), Contains("(2, 4, 2), expected 3 channels"));
+    CHECK_THROWS_WITH(run(Conv2D({.filters = 2, .kernel = 3}), {4, 4, 3}, {2, 4, 4, 1}, training), Contains("conv2d: input (2, 4, 4, 1) has 1 channels, kernel (3, 3, 3, 2) expects 3"));
+    CHECK_THROWS_WITH(run(Dense({.units = 2}), {3}, {2, 4}, training), "matmul: shapes are (2, 4) and (3, 2), expected (m, k) and (k, n)");
+    CHECK_NOTHROW(run(Normalize({.mean = {1}, .deviation = {2}}), {4, 3}, {2, 4, 1}, training));
+  }
 }
 
 TEST_CASE("a layer is built once") {
