@@ -29,7 +29,13 @@ bool matches(std::string_view pattern, std::string_view name) {
 class Rules {
  public:
   Rules(const Model& model, const QuantizationConfig& config) : config_(config) {
+    check("weights", config.weights);
+    check("activations", config.activations);
+    if (config.first_last_bits < 0 || config.first_last_bits > 16)
+      fail<ValueError>("quantization config: first_last_bits is ", config.first_last_bits, ", expected 0 to 16");
     for (const LayerOverride& rule : config.overrides) {
+      check(message("override \"", rule.pattern, "\": weights"), rule.weights);
+      check(message("override \"", rule.pattern, "\": activations"), rule.activations);
       const bool used = matches(rule.pattern, model_input) || std::ranges::any_of(model.nodes(), [&](const Model::Node& node) {
                           return matches(rule.pattern, node.name);
                         });
@@ -62,6 +68,9 @@ class Rules {
     for (const LayerOverride& rule : config_.overrides)
       if (rule.*which && matches(rule.pattern, name)) chosen = rule.*which;
     return chosen;
+  }
+  static void check(std::string_view what, const std::optional<QuantizerSpec>& spec) {
+    if (spec) validate(*spec, message("quantization config: ", what));
   }
   std::optional<QuantizerSpec> at_edge(std::optional<QuantizerSpec> spec, bool edge) const {
     if (spec && edge) spec->bits = std::max(spec->bits, config_.first_last_bits);
@@ -176,6 +185,16 @@ class Sampler {
   std::map<int, Point> points_;
 };
 
+/// Calls f and says whose values they were when they cannot be calibrated from.
+template <class F>
+QuantizationParams calibrated(std::string_view whose, F f) {
+  try {
+    return f();
+  } catch (const ValueError& error) {
+    fail<ValueError>("plan_quantization: ", whose, ": ", error.what());
+  }
+}
+
 std::vector<WeightPlan> plan_weights(const Model& model, const Topology& topology, const Rules& rules) {
   const std::vector<bool> first = topology.first(), last = topology.last();
   std::vector<WeightPlan> plans;
@@ -187,7 +206,9 @@ std::vector<WeightPlan> plan_weights(const Model& model, const Topology& topolog
     plan.config.method = spec->method;
     plan.config.n_bits = spec->bits;
     plan.config.weights_per_channel_threshold = spec->per_channel;
-    plan.config.quantization_params = calibrate_weights(model.nodes()[i].layer->weight("kernel")->value(), *spec);
+    const Tensor& kernel = model.nodes()[i].layer->weight("kernel")->value();
+    plan.config.quantization_params =
+        calibrated(message("the kernel of layer \"", plan.layer, '"'), [&] { return calibrate_weights(kernel, *spec); });
     plans.push_back(std::move(plan));
   }
   return plans;
@@ -220,7 +241,9 @@ std::vector<ActivationPlan> plan_activations(Model& model, const Topology& topol
     plan.config.method = spec.method;
     plan.config.n_bits = spec.bits;
     const auto calibrate = point < 0 ? full_range : calibrate_activations;
-    plan.config.quantization_params = calibrate(sampler.values(point), spec, topology.nonnegative(point));
+    plan.config.quantization_params =
+        calibrated(point < 0 ? "the model's input" : message("the output of layer \"", plan.producer, '"'),
+                   [&] { return calibrate(sampler.values(point), spec, topology.nonnegative(point)); });
     plans.push_back(std::move(plan));
   }
   return plans;
@@ -229,9 +252,10 @@ std::vector<ActivationPlan> plan_activations(Model& model, const Topology& topol
 }  // namespace
 
 QuantizationPlan plan_quantization(const Model& model, const Tensor& representative, const QuantizationConfig& config) {
-  if (representative.rank() == 0 || representative.dim(0) == 0 || representative.shape().without_front() != model.input_shape())
-    fail<ShapeError>("plan_quantization: representative data have shape ", representative.shape(), ", expected (n, ...) of samples ",
-                     model.input_shape());
+  if (!representative.defined() || representative.dtype() != DType::float32 || representative.rank() == 0 ||
+      representative.dim(0) == 0 || representative.shape().without_front() != model.input_shape())
+    fail<ShapeError>("plan_quantization: representative data are ", representative.dtype(), " ", representative.shape(),
+                     ", expected float32 (n, ...) of samples ", model.input_shape());
   const Rules rules(model, config);
   const auto power_of_two = [&](std::string_view layer) {
     const auto spec = rules.weights(layer, false);

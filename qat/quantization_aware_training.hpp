@@ -31,7 +31,8 @@ struct QuantizationConfig {
 
 /// Chooses places and calibrated starting values by the rules of architecture.md: every kernel gets a quantizer, every
 /// tensor that enters arithmetic gets one, signedness follows from the operation that produces it. Thresholds minimise the
-/// mean squared error on `representative` (float32 [n, input shape]). ValueError for an override that matches nothing.
+/// mean squared error on `representative` (float32 [n, input shape]). ShapeError for other data; ValueError for an override
+/// that matches nothing, bits out of range, an unknown quantizer, and for a tensor that holds a NaN, naming it.
 QuantizationPlan plan_quantization(const Model& model, const Tensor& representative, const QuantizationConfig& config);
 
 /// attach_quantizers(model, plan_quantization(...)).

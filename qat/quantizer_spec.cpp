@@ -57,6 +57,13 @@ std::optional<QuantizerSpec> parse_quantizer_spec(std::string_view text) {
   return spec;
 }
 
+void validate(const QuantizerSpec& spec, std::string_view what) {
+  if (spec.bits < 1 || spec.bits > 16) fail<ValueError>(what, ": bits is ", spec.bits, ", expected 1 to 16");
+  const std::vector<std::string> known = trainable_identifiers();
+  if (std::ranges::find(known, spec.quantizer) == known.end())
+    fail<ValueError>(what, ": ", unknown_name("quantizer", spec.quantizer, known));
+}
+
 std::string to_string(const std::optional<QuantizerSpec>& spec) {
   if (!spec) return "none";
   std::string text = message(spec->quantizer, ":", spec->bits);

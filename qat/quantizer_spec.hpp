@@ -24,4 +24,8 @@ std::optional<QuantizerSpec> parse_quantizer_spec(std::string_view text);
 /// What parse_quantizer_spec() reads back.
 std::string to_string(const std::optional<QuantizerSpec>& spec);
 
+/// Throws ValueError that starts with `what` for bits outside 1 to 16 and for an identifier that is not registered, with the
+/// nearest that is.
+void validate(const QuantizerSpec& spec, std::string_view what);
+
 }  // namespace bitgrad

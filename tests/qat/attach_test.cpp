@@ -206,9 +206,29 @@ TEST_CASE("overrides by name, and the errors of the facade") {
   CHECK(activation(plan, "relu2").config.n_bits == 5);
   CHECK(plan.activations.size() == 3);
 
+  const auto refused = [&](const QuantizationConfig& bad, const std::string& text) {
+    CHECK_THROWS_WITH(quantization_aware_training_init(model, x, bad), text);
+  };
+  refused({.weights = QuantizerSpec{.bits = 0}}, "quantization config: weights: bits is 0, expected 1 to 16");
+  refused({.activations = QuantizerSpec{.bits = 17}}, "quantization config: activations: bits is 17, expected 1 to 16");
+  refused({.first_last_bits = 17}, "quantization config: first_last_bits is 17, expected 0 to 16");
+  refused({.overrides = {{.pattern = "conv1", .weights = QuantizerSpec{.bits = -3}}}},
+          "quantization config: override \"conv1\": weights: bits is -3, expected 1 to 16");
+  CHECK_THROWS_WITH(plan_quantization(model, x, {.weights = QuantizerSpec{.quantizer = "mct-lsk"}}),
+                    Contains("weights: unknown quantizer \"mct-lsk\" (did you mean \"mct-lsq\"?"));
+
   config.overrides = {{.pattern = "block*"}};
   CHECK_THROWS_WITH(plan_quantization(model, x, config), Contains("\"block*\" matches no layer"));
-  CHECK_THROWS_WITH(plan_quantization(model, images({20, 9, 8, 1}), {}), Contains("(20, 9, 8, 1)") && Contains("(8, 8, 1)"));
+  CHECK_THROWS_WITH(plan_quantization(model, images({20, 9, 8, 1}), {}),
+                    "plan_quantization: representative data are float32 (20, 9, 8, 1), expected float32 (n, ...) of samples (8, 8, 1)");
+  CHECK_THROWS_WITH(plan_quantization(model, Tensor::zeros({20, 8, 8, 1}, DType::uint8), {}), Contains("are uint8 (20, 8, 8, 1), expected float32"));
+  CHECK_THROWS_WITH(plan_quantization(model, Tensor(), {}), Contains("expected float32 (n, ...)"));
+  Tensor holed = x.clone();
+  holed.at<float>({3, 0, 0, 0}) = std::nanf("");
+  CHECK_THROWS_WITH(plan_quantization(model, holed, {}), Contains("plan_quantization: the model's input: ") && Contains("is nan"));
+  Model broken = model;
+  broken.layer("conv2").weight("kernel")->value().at<float>({0, 0, 1, 2}) = std::nanf("");
+  CHECK_THROWS_WITH(plan_quantization(broken, x, {}), Contains("plan_quantization: the kernel of layer \"conv2\": ") && Contains("value 8 is nan"));
   const Model quantized = attach_quantizers(model, plan);
   CHECK_THROWS_WITH(attach_quantizers(quantized, plan), Contains("start from the float model"));
   QuantizationPlan wrong = plan;
