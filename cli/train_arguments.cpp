@@ -7,6 +7,7 @@
 #include <bitgrad/cli/limited_data.hpp>
 #include <bitgrad/core/suggest.hpp>
 #include <bitgrad/layers/models/models.hpp>
+#include <bitgrad/quantizers/registry.hpp>
 
 namespace bitgrad::cli {
 namespace {
@@ -24,11 +25,23 @@ void require_known(std::string_view what, const std::string& name, const std::ve
   if (std::ranges::find(names, name) == names.end()) throw UsageError(unknown_name(what, name, names));
 }
 
-std::optional<QuantizerSpec> parse(const char* option, const std::string& spec) {
+/// The spec, for a quantizer that exists for this target and method.
+std::optional<QuantizerSpec> parse(const char* option, QuantizationTarget target, const std::string& spec) {
   try {
-    return parse_quantizer_spec(spec);
+    const std::optional<QuantizerSpec> parsed = parse_quantizer_spec(spec);
+    if (parsed) get_trainable_quantizer_class(target, parsed->quantizer, parsed->method);
+    return parsed;
   } catch (const ValueError& error) {
     fail<UsageError>(option, " ", spec, ": ", error.what());
+  }
+}
+
+/// `stage` is "float" or "quantized".
+void check(const char* stage, const TrainingOptions& options) {
+  try {
+    validate(options);
+  } catch (const ValueError& error) {
+    fail<UsageError>(stage, " ", error.what());
   }
 }
 
@@ -84,8 +97,9 @@ void TrainOptions::declare(CLI::App& command) {
 void TrainOptions::choose_quantizers(TrainArguments& arguments) const {
   const bool wanted = qat_epochs > 0 || weights || activations;
   const std::string unsaid = wanted ? default_quantizer : "none";
-  arguments.quantization.weights = parse("--weights", weights.value_or(unsaid));
-  arguments.quantization.activations = parse("--activations", activations.value_or(unsaid));
+  arguments.quantization.weights = parse("--weights", QuantizationTarget::Weights, weights.value_or(unsaid));
+  arguments.quantization.activations =
+      parse("--activations", QuantizationTarget::Activation, activations.value_or(unsaid));
   if (qat_epochs > 0 && !arguments.quantizes())
     fail<UsageError>("--qat-epochs ", qat_epochs, " with --weights none --activations none: there is nothing to quantize");
 }
@@ -100,6 +114,8 @@ TrainArguments TrainOptions::resolve() const {
   if (given.threads < 0 || given.threads > 256) fail<UsageError>("--threads is ", given.threads, ", expected 0 to 256");
   if (given.limit < 0) fail<UsageError>("--limit is ", given.limit, ", expected 0 (all images) or more");
   if (given.calibration < 1) fail<UsageError>("--calibration is ", given.calibration, ", expected at least 1");
+  if (given.quantization.first_last_bits < 0 || given.quantization.first_last_bits > 16)
+    fail<UsageError>("--first-last-bits is ", given.quantization.first_last_bits, ", expected 0 (as the others) to 16");
   choose_quantizers(arguments);
 
   arguments.float_training = training;
@@ -109,12 +125,8 @@ TrainArguments TrainOptions::resolve() const {
   arguments.quantized_training.epochs = qat_epochs;
   arguments.quantized_training.learning_rate = qat_learning_rate.value_or(default_learning_rate(training.optimizer));
   if (qparams_rate) arguments.quantized_training.qparams_rate = *qparams_rate;
-  try {
-    validate(arguments.float_training);
-    validate(arguments.quantized_training);
-  } catch (const ValueError& error) {
-    throw UsageError(error.what());
-  }
+  check("float", arguments.float_training);
+  check("quantized", arguments.quantized_training);
   return arguments;
 }
 

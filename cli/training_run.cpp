@@ -158,7 +158,11 @@ void TrainingRun::train(Model& model, const Stage& stage, const std::string& pla
     save();
     display.epoch(result, stage.training.epochs, test_accuracy);
   };
-  trainer.fit({.step = [&](const Progress& progress) { display.step(progress); }, .epoch = epoch_done});
+  try {
+    trainer.fit({.step = [&](const Progress& progress) { display.step(progress); }, .epoch = epoch_done});
+  } catch (const DivergenceError& error) {
+    fail<DivergenceError>(error.what(), "; the last good checkpoint is ", stage.path.string(), ", of epoch ", trainer.epochs_done());
+  }
 }
 
 // ---- what comes out ----

@@ -43,6 +43,8 @@ void VerifyCommand::run() const {
   const InferenceGraph graph = InferenceGraph::load(run.graph().string());
   Model model = trained_model(run);
   const data::Dataset test = load_limited(data, data::Split::test, limit);
+  if (test.images.shape().without_front() != model.input_shape())
+    fail<ShapeError>(data, ": images of ", test.images.shape().without_front(), ", the model takes ", model.input_shape());
   const VerifyReport report = verify(model, graph, data::to_unit_range(test.images));
   std::cout << report.describe() << "accuracy " << 100 * accuracy(graph, test) << " % of " << test.size() << " images"
             << std::endl;

@@ -123,7 +123,8 @@ Checkpoint read_checkpoint(const io::Path& path) {
                         .options = fields.text("options"),
                         .plan = fields.text("plan"),
                         .state = {},
-                        .optimizer = {}};
+                        .optimizer = {},
+                        .file = path.string()};
   for (const auto& [name, tensor] : file.tensors) {
     if (name.starts_with(model_prefix))
       checkpoint.state.add(name.substr(model_prefix.size()), tensor);
@@ -135,12 +136,15 @@ Checkpoint read_checkpoint(const io::Path& path) {
   return checkpoint;
 }
 
-Model restore_model(const Checkpoint& checkpoint) {
+Model restore_model(const Checkpoint& checkpoint) try {
   Model model = models::make(checkpoint.model, checkpoint.input_shape, checkpoint.classes);
   model.build(checkpoint.input_shape, checkpoint.seed);
   if (!checkpoint.plan.empty()) model = attach_quantizers(model, QuantizationPlan::from_json(checkpoint.plan));
   model.load_state_dict(checkpoint.state);
   return model;
+} catch (const Error& error) {
+  fail<ValueError>(checkpoint.file.empty() ? "checkpoint" : checkpoint.file, ": model \"", checkpoint.model,
+                   "\" cannot be restored: ", error.what());
 }
 
 void require_same_options(std::string_view what, std::string_view there, std::string_view here) {

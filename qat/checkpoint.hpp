@@ -24,6 +24,7 @@ struct Checkpoint {
   std::string plan;         ///< QuantizationPlan::to_json(); empty for a float model
   NamedTensors state = {};      ///< Model::state_dict()
   NamedTensors optimizer = {};  ///< Optimizer::state()
+  std::string file = {};        ///< where read_checkpoint() found it, for messages; not written
 };
 
 /// One safetensors file, written beside and renamed: tensors "model/..." and "optimizer/...", the rest as metadata under
@@ -33,7 +34,8 @@ void write_checkpoint(const io::Path& path, const Checkpoint& checkpoint);
 /// IoError naming the file and what is wrong: no checkpoint, another version, a field that is missing or malformed.
 Checkpoint read_checkpoint(const io::Path& path);
 
-/// The model as it was: models::make(), build, attach_quantizers() if there is a plan, load_state_dict().
+/// The model as it was: models::make(), build, attach_quantizers() if there is a plan, load_state_dict(). ValueError naming the
+/// file when they do not go together: the state of another model, a name or quantizer that this program does not know.
 Model restore_model(const Checkpoint& checkpoint);
 
 /// Throws ValueError that lists every difference between two JSON objects of options: `batch is 64 there and 128 here`.

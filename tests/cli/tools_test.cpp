@@ -28,6 +28,11 @@ TEST_CASE("verify compares the run's graph with its model") {
   CHECK(bad.code == 1);
   CHECK_THAT(bad.err, Contains("bitgrad: error: "));
 
+  support::write_tiny_data(shop / "larger", 8, 8, 10);
+  const Outcome larger = support::run_cli({"verify", shop.path("run"), "--data", shop.path("larger")});
+  CHECK(larger.code == 1);
+  CHECK_THAT(larger.err, Contains("larger: images of (10, 10, 1), the model takes (8, 8, 1)"));
+
   const Outcome missing = verify("nowhere");
   CHECK(missing.code == 1);
   CHECK_THAT(missing.err, Contains("nowhere"));

@@ -121,7 +121,8 @@ TEST_CASE("training that diverges stops and keeps the last good checkpoint") {
   REQUIRE(shop.train("good", options).code == 0);
   const Outcome outcome = shop.train("bad", plus({"--from", shop.path("good/float.safetensors"), "--lr", "1e36"}, {"--epochs", "2"}));
   CHECK(outcome.code == 1);
-  CHECK_THAT(outcome.err, Contains("bitgrad: error: epoch 1, step ") && (Contains("nan") || Contains("inf")) && Contains("dense"));
+  CHECK_THAT(outcome.err, Contains("bitgrad: error: epoch 1, step ") && (Contains("nan") || Contains("inf")) && Contains("dense") &&
+                              Contains("; the last good checkpoint is " + shop.path("bad/float.safetensors") + ", of epoch 0"));
   const Checkpoint kept = read_checkpoint(shop / "bad/float.safetensors");
   CHECK(kept.epoch == 0);
   CHECK(identical(kept.state, read_checkpoint(shop / "good/float.safetensors").state));

@@ -73,8 +73,14 @@ TEST_CASE("options out of range are usage errors") {
     all.insert(all.end(), more.begin(), more.end());
     return shop.train("run", all);
   };
-  check_error(train({"--epochs", "-1"}), 2, Contains("epochs is -1"));
-  check_error(train({"--lr", "nan"}), 2, Contains("learning_rate is nan"));
+  check_error(train({"--epochs", "-1"}), 2, Contains("float training: epochs is -1, expected 0 or more"));
+  check_error(train({"--lr", "nan"}), 2, Contains("float training: learning_rate is nan, expected a positive number"));
+  check_error(train({"--qat-epochs", "-2"}), 2, Contains("quantized training: epochs is -2, expected 0 or more"));
+  check_error(train({"--qat-lr", "-1"}), 2, Contains("quantized training: learning_rate is -1"));
+  check_error(train({"--batch", "0"}), 2, Contains("batch is 0, expected at least 1"));
+  check_error(train({"--threads", "257"}), 2, Contains("--threads is 257, expected 0 to 256"));
+  check_error(train({"--calibration", "0"}), 2, Contains("--calibration is 0, expected at least 1"));
+  check_error(train({"--first-last-bits", "17"}), 2, Contains("--first-last-bits is 17, expected 0 (as the others) to 16"));
   check_error(train({"--limit", "-5"}), 2, Contains("--limit is -5"));
   check_error(train({"--qat-epochs", "2", "--weights", "none", "--activations", "none"}), 2, Contains("nothing to quantize"));
   CHECK_FALSE(shop.exists("run"));

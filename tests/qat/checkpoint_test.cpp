@@ -86,10 +86,15 @@ TEST_CASE("malformed fields of a checkpoint are refused by name") {
 TEST_CASE("the state of another model is refused, listing names or shapes") {
   Checkpoint checkpoint = example();
   checkpoint.input_shape = {5, 4, 1};
-  CHECK_THROWS_WITH(restore_model(checkpoint), Contains("dense1/kernel"));
+  CHECK_THROWS_WITH(restore_model(checkpoint),
+                    Contains("checkpoint: model \"mlp\" cannot be restored: ") && Contains("dense1/kernel is float32 (16, 128), expected float32 (20, 128)"));
   checkpoint = example();
   checkpoint.model = "mpl";
-  CHECK_THROWS_WITH(restore_model(checkpoint), Contains("did you mean \"mlp\""));
+  CHECK_THROWS_WITH(restore_model(checkpoint), Contains("unknown model \"mpl\" (did you mean \"mlp\""));
+
+  const support::TemporaryDirectory directory;
+  CHECK_THROWS_WITH(restore_model(read_checkpoint(with_metadata(directory, "model", "lenet5"))),
+                    Catch::StartsWith((directory / "bad.safetensors").string() + ": model \"lenet5\" cannot be restored: "));
 }
 
 TEST_CASE("options that differ are all listed") {

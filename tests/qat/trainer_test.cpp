@@ -8,6 +8,7 @@
 #include <bitgrad/layers/models/models.hpp>
 #include <bitgrad/qat/evaluation.hpp>
 #include <bitgrad/qat/quantization_aware_training.hpp>
+#include "support/temporary_directory.hpp"
 #include "support/tiny_data.hpp"
 
 using namespace bitgrad;
@@ -171,6 +172,27 @@ TEST_CASE("an epoch that diverges says where, and is not reported as done") {
     CHECK_THROWS_WITH(fit(model, dataset, {.batch = 32}, count), Contains("epoch 1, step 1: the gradient of \"dense2/kernel\" is"));
   }
   CHECK(epochs == 0);
+}
+
+TEST_CASE("training that diverges in a later epoch leaves the checkpoint of the epoch before") {
+  const data::Dataset dataset = support::tiny_dataset(64);
+  const support::TemporaryDirectory directory;
+  Model model = build("mlp");
+  Trainer trainer(model, dataset, {.epochs = 3, .batch = 32});
+  const auto save_then_spoil = [&](const EpochResult&) {
+    Checkpoint checkpoint{.model = "mlp", .input_shape = {8, 8, 1}, .classes = 4, .stage = "float", .options = "{}", .plan = ""};
+    trainer.store(checkpoint);
+    write_checkpoint(directory / "float.safetensors", checkpoint);
+    model.layer("dense2").weight("kernel")->value().at<float>({3, 5}) = std::numeric_limits<float>::infinity();
+  };
+  CHECK_THROWS_WITH(trainer.fit({.step = {}, .epoch = save_then_spoil}),
+                    Contains("epoch 2, step 3: ") && Contains("\"dense2/kernel\" is inf at element 197 of shape (128, 64)"));
+  CHECK(trainer.epochs_done() == 1);
+  const Checkpoint kept = read_checkpoint(directory / "float.safetensors");
+  CHECK(kept.epoch == 1);
+  CHECK(kept.step == 2);
+  CHECK(std::isfinite(restore_model(kept).layer("dense2").weight("kernel")->value().at<float>({3, 5})));
+  CHECK(directory.names() == std::vector<std::string>{"float.safetensors"});
 }
 
 TEST_CASE("a trainer refuses what it cannot train") {
