@@ -1,7 +1,9 @@
 #include <bitgrad/cli/progress.hpp>
 
+#include <sys/ioctl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstdio>
 #include <iostream>
@@ -18,6 +20,12 @@ std::string format(const char* pattern, Values... values) {
   char buffer[256];
   const int length = std::snprintf(buffer, sizeof buffer, pattern, values...);
   return std::string(buffer, static_cast<std::size_t>(std::max(0, std::min<int>(length, sizeof buffer - 1))));
+}
+
+/// Characters in a line of the terminal. A longer line would wrap, and could not be rewritten.
+std::size_t terminal_width() {
+  winsize size{};
+  return ::ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : 80;
 }
 
 }  // namespace
@@ -41,11 +49,12 @@ void ProgressDisplay::erase_line() {
 void ProgressDisplay::step(const Progress& progress) {
   if (!terminal_ || Clock::now() < next_) return;
   next_ = Clock::now() + refresh;
-  const std::string line =
-      format("%s epoch %lld/%lld  batch %lld/%lld  loss %.4f  accuracy %.2f %%  %.0f images/s  %s left", stage_.c_str(),
+  std::string line =
+      format("%s %lld/%lld %3lld %%  loss %.4f  accuracy %.2f %%  %s left  %.0f images/s", stage_.c_str(),
              static_cast<long long>(progress.epoch), static_cast<long long>(progress.epochs),
-             static_cast<long long>(progress.batch), static_cast<long long>(progress.batches), progress.loss,
-             100 * progress.accuracy, progress.images_per_second, duration(progress.seconds_left).c_str());
+             static_cast<long long>(100 * progress.batch / progress.batches), progress.loss, 100 * progress.accuracy,
+             duration(progress.seconds_left).c_str(), progress.images_per_second);
+  line.resize(std::min(line.size(), terminal_width() - 1));  // the cursor needs a place as well
   const std::size_t rest = shown_ > line.size() ? shown_ - line.size() : 0;
   std::cerr << '\r' << line << std::string(rest, ' ') << std::flush;
   shown_ = line.size();
