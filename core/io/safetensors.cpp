@@ -3,10 +3,10 @@
 #include <algorithm>
 #include <cstring>
 #include <nlohmann/json.hpp>
-#include <set>
 
 #include <bitgrad/core/error.hpp>
 #include <bitgrad/core/io/bytes.hpp>
+#include <bitgrad/core/io/detail/strict_json.hpp>
 
 namespace bitgrad::io {
 namespace {
@@ -79,23 +79,9 @@ std::string shown(const Json& value) {
   return text.size() <= longest ? text : text.substr(0, longest) + "...";
 }
 
-/// JSON text to value, refusing what nlohmann_json accepts silently: keys that occur twice.
 Json parse_header(std::string_view text, std::string_view what) {
-  std::vector<std::set<std::string>> open_objects;
-  const auto check = [&](int depth, Json::parse_event_t event, Json& value) {
-    if (depth > max_depth) fail<IoError>(what, ": the header is nested deeper than a safetensors header can be");
-    if (event == Json::parse_event_t::object_start) open_objects.emplace_back();
-    if (event == Json::parse_event_t::object_end) open_objects.pop_back();
-    if (event == Json::parse_event_t::key && !open_objects.back().insert(value.get<std::string>()).second)
-      fail<IoError>(what, ": the header has the key ", shown(value), " twice");
-    return true;
-  };
   if (!text.starts_with('{')) fail<IoError>(what, ": no safetensors file, the header does not start with '{'");
-  try {
-    return Json::parse(text.begin(), text.end(), check);
-  } catch (const Json::exception& error) {
-    fail<IoError>(what, ": the header is no JSON: ", error.what());
-  }
+  return parse_strict_json<Json>(text, message(what, ": the header"), max_depth);
 }
 
 /// A tensor of the header, checked but without its elements.

@@ -1,12 +1,11 @@
 // InferenceGraph::save() and load().
 #include <bitgrad/qat/inference/graph.hpp>
 
-#include <zlib.h>
-
 #include <filesystem>
 #include <iomanip>
 
 #include <bitgrad/core/io/file.hpp>
+#include <bitgrad/core/io/gzip.hpp>
 #include <bitgrad/core/io/npz.hpp>
 #include <bitgrad/qat/inference/detail/graph_format.hpp>
 
@@ -14,9 +13,8 @@ namespace bitgrad {
 namespace {
 
 inference::ArrayFile array_file(std::span<const std::byte> bytes) {
-  const auto sum = crc32_z(0, reinterpret_cast<const Bytef*>(bytes.data()), bytes.size());
   std::ostringstream text;
-  text << std::hex << std::setw(8) << std::setfill('0') << sum;
+  text << std::hex << std::setw(8) << std::setfill('0') << io::crc32(bytes);
   return {bytes.size(), text.str()};
 }
 

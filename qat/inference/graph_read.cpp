@@ -4,6 +4,7 @@
 #include <set>
 #include <utility>
 
+#include <bitgrad/core/io/detail/strict_json.hpp>
 #include <bitgrad/qat/inference/detail/graph_fields.hpp>
 #include <bitgrad/qat/inference/detail/graph_format.hpp>
 #include <bitgrad/qat/inference/detail/names.hpp>
@@ -14,24 +15,6 @@ namespace {
 using Json = nlohmann::basic_json<nlohmann::ordered_map, std::vector, std::string, bool, std::int64_t, std::uint64_t, float>;
 
 constexpr int max_depth = 6;
-
-/// JSON text to value, refusing what nlohmann_json accepts silently: keys that occur twice.
-Json parse_json(std::string_view text, const std::string& what) {
-  std::vector<std::set<std::string>> open_objects;
-  const auto check = [&](int depth, Json::parse_event_t event, Json& value) {
-    if (depth > max_depth) fail<IoError>(what, ": nested deeper than a graph can be");
-    if (event == Json::parse_event_t::object_start) open_objects.emplace_back();
-    if (event == Json::parse_event_t::object_end) open_objects.pop_back();
-    if (event == Json::parse_event_t::key && !open_objects.back().insert(value.get<std::string>()).second)
-      fail<IoError>(what, ": the key ", value.dump(), " occurs twice");
-    return true;
-  };
-  try {
-    return Json::parse(text.begin(), text.end(), check);
-  } catch (const Json::exception& error) {
-    fail<IoError>(what, ": no JSON: ", error.what());
-  }
-}
 
 /// An object whose members are taken one by one; finish() refuses those that nobody asked for.
 class Object {
@@ -283,7 +266,7 @@ class GraphReader {
 }  // namespace
 
 InferenceGraph parse_graph(std::string_view json, const std::string& what, const std::function<NamedTensors(const ArrayFile&)>& load_arrays) {
-  const Json value = parse_json(json, what);
+  const Json value = io::parse_strict_json<Json>(json, what, max_depth);
   return GraphReader(value, what).read(load_arrays);
 }
 

@@ -105,9 +105,9 @@ TEST_CASE("safetensors: malformed files are refused with their name and the reas
   refused(R"({"a":)", 0, "no JSON");
   refused(R"({"a":)" + f32 + R"(} x)", 8, "no JSON");
   refused("{\"a\xff\":" + f32 + "}", 8, "no JSON");
-  refused(R"({"a":)" + f32 + R"(,"a":)" + f32 + "}", 8, "the key \"a\" twice");
-  refused(R"({"a":{"dtype":"F32","dtype":"F32","shape":[2],"data_offsets":[0,8]}})", 8, "the key \"dtype\" twice");
-  refused(R"({"a":[[[[[]]]]]})", 0, "nested deeper");
+  refused(R"({"a":)" + f32 + R"(,"a":)" + f32 + "}", 8, "model.st: the header: the key \"a\" occurs twice");
+  refused(R"({"a":{"dtype":"F32","dtype":"F32","shape":[2],"data_offsets":[0,8]}})", 8, "the key \"dtype\" occurs twice");
+  refused(R"({"a":[[[[[]]]]]})", 0, "nested deeper than 3 levels");
   refused(R"({"":)" + f32 + "}", 8, "the name is empty");
   refused(R"({"a":7})", 0, "tensor \"a\": expected an object with dtype, shape and data_offsets, found 7");
   refused(R"({"a":{"dtype":"F32","shape":[2]}})", 8, "expected an object with dtype, shape and data_offsets");
