@@ -18,6 +18,8 @@ struct BatchNormFold {
 
 /// All tensors float32 [channels]; `bias` may be undefined. Gains are floored only (negative gammas are negated away when
 /// quantization starts), see architecture.md. The arithmetic: sqrt and quotient in float32, offset in double rounded once.
+/// ShapeError for vectors that do not fit, ValueError naming the channel for a variance + epsilon that is not positive and for
+/// a gamma that is NaN.
 BatchNormFold fold_batch_norm(const Tensor& gamma, const Tensor& beta, const Tensor& mean, const Tensor& variance, float epsilon,
                               const Tensor& bias);
 

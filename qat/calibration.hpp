@@ -9,7 +9,8 @@ namespace bitgrad {
 
 /// Parameters that minimise the mean squared error of quantizing `weight` (float32, output channels last): threshold, or
 /// range_min and range_max, shaped [1, ..., channels] per channel and [1] per tensor. The search goes over fractions of the
-/// largest magnitude (or of the range); for POWER_OF_TWO over powers of two. A channel of zeros gets threshold 1.
+/// largest magnitude (or of the range); for POWER_OF_TWO over powers of two. A channel of zeros gets threshold 1. Throws
+/// ValueError when there are no values or one is not finite, naming its position; so do the functions below.
 QuantizationParams calibrate_weights(const Tensor& weight, const QuantizerSpec& spec);
 
 /// The same for a sample of activation values. `nonnegative`: the operation that produces them cannot give values below zero,

@@ -1,4 +1,5 @@
-// What happens to a float model before it gets quantizers. None of it changes what the model computes.
+// What happens to a float model before it gets quantizers. It does not change what the model computes, but for the rounding of
+// a fold and for channels whose gain is below minimum_gain.
 #pragma once
 
 #include <functional>
