@@ -49,7 +49,8 @@ class Terminal {
     ::fcntl(master_, F_SETFL, O_NONBLOCK);
     std::string result;
     char buffer[4096];
-    for (ssize_t got = 0; (got = ::read(master_, buffer, sizeof buffer)) > 0;) result.append(buffer, static_cast<std::size_t>(got));
+    for (ssize_t got = 0; (got = ::read(master_, buffer, sizeof buffer)) > 0;)
+      result.append(buffer, static_cast<std::size_t>(got));
     return result;
   }
 
@@ -108,12 +109,14 @@ TEST_CASE("a terminal shows one line that is rewritten and never wraps, and is c
 
 TEST_CASE("without a terminal there are plain lines only") {
   const Workshop shop(64);
-  REQUIRE(run_program(shop.training("run", {"--model", "mlp", "--epochs", "2"}), shop.path("out"), shop.path("err")) == 0);
+  REQUIRE(run_program(shop.training("run", {"--model", "mlp", "--epochs", "2"}), shop.path("out"), shop.path("err")) ==
+          0);
   CHECK(shop.text("err").empty());
   const std::string out = shop.text("out");
   CHECK(out.find('\r') == std::string::npos);
   CHECK(std::ranges::count(out, '\n') == 3);
-  CHECK_THAT(out, Contains("float epoch 1/2  loss ") && Contains("float epoch 2/2  loss ") && Contains("float accuracy "));
+  CHECK_THAT(out,
+             Contains("float epoch 1/2  loss ") && Contains("float epoch 2/2  loss ") && Contains("float accuracy "));
 }
 
 TEST_CASE("durations as people say them") {

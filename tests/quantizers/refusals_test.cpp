@@ -15,7 +15,8 @@ using Catch::StartsWith;
 
 namespace {
 
-constexpr auto symmetric = QuantizationMethod::SYMMETRIC, uniform = QuantizationMethod::UNIFORM, pot = QuantizationMethod::POWER_OF_TWO;
+constexpr auto symmetric = QuantizationMethod::SYMMETRIC, uniform = QuantizationMethod::UNIFORM,
+               pot = QuantizationMethod::POWER_OF_TWO;
 const std::vector<double> illegal_thresholds{-1, static_cast<double>(not_a_number), static_cast<double>(infinity),
                                              -static_cast<double>(infinity)};
 
@@ -44,7 +45,8 @@ void check_refused(const typename Q::Options& options, const std::string& text) 
 TEST_CASE("trainable quantizers refuse bits, thresholds and ranges that are out of range") {
   for (const QuantizationMethod method : {symmetric, pot, uniform})
     for (const int bits : {-1, 0, 17})
-      check_trainable_refused({.method = method, .bits = bits, .threshold = {1}, .min = {-1}, .max = {1}}, message("n_bits is ", bits));
+      check_trainable_refused({.method = method, .bits = bits, .threshold = {1}, .min = {-1}, .max = {1}},
+                              message("n_bits is ", bits));
   for (const double bad : illegal_thresholds)
     for (const QuantizationMethod method : {symmetric, pot})
       check_trainable_refused({.method = method, .threshold = {bad}}, message("threshold is ", bad));
@@ -63,7 +65,8 @@ TEST_CASE("every registered trainable quantizer refuses 0 and 17 bits") {
         INFO(entry.class_name);
         const Given given{.method = entry.mark.methods[m], .bits = bits, .threshold = {1}, .min = {-1}, .max = {1}};
         const auto make = [&] {
-          return entry.weights ? entry.weights(weights_config(given), false) : entry.activation(activation_config(given), false);
+          return entry.weights ? entry.weights(weights_config(given), false)
+                               : entry.activation(activation_config(given), false);
         };
         CHECK_THROWS_WITH(make(), Contains(entry.class_name) && Contains(message("n_bits is ", bits, ", expected")));
       }
@@ -96,11 +99,14 @@ TEST_CASE("inferable quantizers refuse bits, thresholds and ranges that are out 
   check_refused<ActivationPOTInferableQuantizer>({.threshold = {0.3}}, "threshold 0 is 0.3, expected a power of two");
   check_refused<ActivationSymmetric>({.threshold = {1, 2}}, "threshold has 2 elements, expected exactly 1");
   const double nan = static_cast<double>(not_a_number), inf = static_cast<double>(infinity);
-  for (const auto& [min, max] : std::vector<std::pair<double, double>>{{nan, 1}, {-1, nan}, {-inf, 1}, {-1, inf}, {2, -1}, {1, 1}}) {
+  for (const auto& [min, max] :
+       std::vector<std::pair<double, double>>{{nan, 1}, {-1, nan}, {-inf, 1}, {-1, inf}, {2, -1}, {1, 1}}) {
     const std::string text = message("range 0 is [", min, ", ", max, "], expected finite numbers, min < max");
     check_refused<WeightsUniform>({.min_range = {min}, .max_range = {max}}, text);
     check_refused<ActivationUniform>({.min_range = {min}, .max_range = {max}}, text);
   }
-  check_refused<WeightsUniform>({.min_range = {-1}, .max_range = {1, 2}}, "max_range has 2 elements, expected exactly 1");
-  check_refused<ActivationUniform>({.min_range = {-1, -1}, .max_range = {1, 1}}, "min_range has 2 elements, expected exactly 1");
+  check_refused<WeightsUniform>({.min_range = {-1}, .max_range = {1, 2}},
+                                "max_range has 2 elements, expected exactly 1");
+  check_refused<ActivationUniform>({.min_range = {-1, -1}, .max_range = {1, 1}},
+                                   "min_range has 2 elements, expected exactly 1");
 }

@@ -10,8 +10,8 @@
 
 namespace bitgrad::io {
 
-/// `Json` is one of nlohmann's types. Throws IoError that starts with `what` for text that is no JSON, an object in which a key
-/// occurs twice, and nesting beyond `max_depth`.
+/// `Json` is one of nlohmann's types. Throws IoError that starts with `what` for text that is no JSON, an object in
+/// which a key occurs twice, and nesting beyond `max_depth`.
 template <class Json>
 Json parse_strict_json(std::string_view text, std::string_view what, int max_depth) {
   using Event = typename Json::parse_event_t;
