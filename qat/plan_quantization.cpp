@@ -240,10 +240,12 @@ std::vector<ActivationPlan> plan_activations(Model& model, const Topology& topol
     ActivationPlan plan{topology.name(point), spec.quantizer, {}, point >= 0};
     plan.config.method = spec.method;
     plan.config.n_bits = spec.bits;
-    const auto calibrate = point < 0 ? full_range : calibrate_activations;
-    plan.config.quantization_params =
-        calibrated(point < 0 ? "the model's input" : message("the output of layer \"", plan.producer, '"'),
-                   [&] { return calibrate(sampler.values(point), spec, topology.nonnegative(point)); });
+    const bool input = point < 0, nonnegative = topology.nonnegative(point);
+    plan.config.quantization_params = calibrated(
+        input ? "the model's input" : message("the output of layer \"", plan.producer, '"'),
+        [&, values = sampler.values(point), &chosen = spec] {
+          return input ? full_range(values, chosen, nonnegative) : calibrate_activations(values, chosen, nonnegative);
+        });
     plans.push_back(std::move(plan));
   }
   return plans;
