@@ -65,6 +65,7 @@
 
 #include <bitgrad/quantizers/builtin.hpp>
 #include <bitgrad/quantizers/config.hpp>
+#include <bitgrad/quantizers/conformance.hpp>
 #include <bitgrad/quantizers/golden/check.hpp>
 #include <bitgrad/quantizers/golden/manifest.hpp>
 #include <bitgrad/quantizers/grid.hpp>
@@ -74,6 +75,7 @@
 #include <bitgrad/quantizers/inferable/symmetric.hpp>
 #include <bitgrad/quantizers/inferable/uniform.hpp>
 #include <bitgrad/quantizers/mark.hpp>
+#include <bitgrad/quantizers/property.hpp>
 #include <bitgrad/quantizers/range.hpp>
 #include <bitgrad/quantizers/register.hpp>
 #include <bitgrad/quantizers/registry.hpp>
@@ -82,6 +84,7 @@
 #include <bitgrad/quantizers/trainable/lsq.hpp>
 #include <bitgrad/quantizers/trainable/mct_lsq.hpp>
 #include <bitgrad/quantizers/trainable/mct_ste.hpp>
+#include <bitgrad/quantizers/trainable/parts.hpp>
 #include <bitgrad/quantizers/trainable/trainable_quantizer.hpp>
 #include <bitgrad/quantizers/type_name.hpp>
 

@@ -4,10 +4,12 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include <bitgrad/core/tensor.hpp>
 #include <bitgrad/quantizers/grid.hpp>
 #include <bitgrad/quantizers/mark.hpp>
+#include <bitgrad/quantizers/property.hpp>
 
 namespace bitgrad {
 
@@ -35,6 +37,8 @@ class BaseInferableQuantizer {
   /// JSON object with "class" and the constructor's parameters; inferable_from_json() reads it back to the same bits.
   virtual std::string to_json() const = 0;
   virtual std::unique_ptr<BaseInferableQuantizer> clone() const = 0;
+  /// The properties that check_quantizer() (conformance.hpp) must not expect of it.
+  virtual std::vector<Departure> departures() const { return {}; }
 };
 
 using InferablePtr = std::unique_ptr<BaseInferableQuantizer>;

@@ -26,12 +26,17 @@ QuantizationMethod parse_method(std::string_view name);
 /// Identifier of every inferable quantizer.
 inline constexpr std::string_view inferable_identifier = "inferable";
 
+/// What is wrong with a mark. It is kept in the mark so that the class that carries it is refused in one sentence
+/// (RequireMark in trainable/trainable_quantizer.hpp).
+enum class MarkMistake { none, no_method, method_twice, identifier };
+
 /// Target, methods and identifier of a quantizer class: the reference's three static properties.
 struct QuantizerMark {
   QuantizationTarget target{};
   std::array<QuantizationMethod, 5> methods{};
   std::size_t method_count = 0;
   std::string_view identifier;  ///< inferable_identifier, or the training method: "lsq", "mct-ste"; the command line's name
+  MarkMistake mistake = MarkMistake::no_method;
 
   constexpr bool serves(QuantizationMethod method) const {
     for (std::size_t i = 0; i < method_count; ++i)
@@ -40,17 +45,29 @@ struct QuantizerMark {
   }
 };
 
+namespace detail {
+
+/// "mine" of "mine:4": lower-case letters, digits and -_. ; not "none", which stands for no quantizer.
+constexpr bool is_identifier(std::string_view text) {
+  return !text.empty() && text != "none" &&
+         text.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789-_.") == std::string_view::npos;
+}
+
+}  // namespace detail
+
 /// `static constexpr QuantizerMark mark = mark_quantizer(QuantizationTarget::Weights, {QuantizationMethod::SYMMETRIC}, "mine");`
-/// An empty method list, a method named twice or an empty identifier does not compile.
+/// A class whose mark has an empty method list, a method named twice or an identifier that the command line cannot take
+/// (lower-case letters, digits and -_. are allowed) does not compile.
 consteval QuantizerMark mark_quantizer(QuantizationTarget target, std::initializer_list<QuantizationMethod> methods,
                                        std::string_view identifier) {
-  if (methods.size() == 0) throw "mark_quantizer: name at least one QuantizationMethod";
-  if (methods.size() > 5) throw "mark_quantizer: a QuantizationMethod is named twice";
-  if (identifier.empty()) throw "mark_quantizer: the identifier is empty";
-  QuantizerMark mark{target, {}, 0, identifier};
+  QuantizerMark mark{target, {}, 0, identifier, MarkMistake::none};
+  if (methods.size() == 0) mark.mistake = MarkMistake::no_method;
+  if (!detail::is_identifier(identifier)) mark.mistake = MarkMistake::identifier;
   for (const QuantizationMethod method : methods) {
-    if (mark.serves(method)) throw "mark_quantizer: a QuantizationMethod is named twice";
-    mark.methods[mark.method_count++] = method;
+    if (mark.serves(method))
+      mark.mistake = MarkMistake::method_twice;
+    else
+      mark.methods[mark.method_count++] = method;
   }
   return mark;
 }
@@ -58,11 +75,14 @@ consteval QuantizerMark mark_quantizer(QuantizationTarget target, std::initializ
 /// `Weights POWER_OF_TWO/SYMMETRIC "lsq"`, for messages.
 std::string describe(const QuantizerMark& mark);
 
+/// A class with a public member `mark` of the right type, which may have a mistake in it.
+template <class Q>
+concept HasMark = requires {
+  { Q::mark } -> std::convertible_to<QuantizerMark>;
+};
+
 /// A class that carries its mark.
 template <class Q>
-concept MarkedQuantizer = requires {
-  { Q::mark } -> std::convertible_to<QuantizerMark>;
-  requires Q::mark.method_count > 0;
-};
+concept MarkedQuantizer = HasMark<Q> && (Q::mark.mistake == MarkMistake::none);
 
 }  // namespace bitgrad

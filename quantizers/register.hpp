@@ -34,47 +34,64 @@ TrainableEntry trainable_entry() {
     return {type_name<Q>(), Q::mark, nullptr, &make_quantizer<Q, Activation>};
 }
 
-/// True where TrainableQuantizer has already refused to compile.
+/// Derived from TrainableQuantizer with the config of its mark's target.
 template <class Q>
-concept ContradictsItsMark = requires {
-  typename Q::ConfigType;
-}
-&&!std::same_as<typename Q::ConfigType, ConfigOfTarget<Q>>;
+concept AgreesWithItsMark = !requires { typename Q::ConfigType; } || requires {
+  requires std::same_as<typename Q::ConfigType, ConfigOfTarget<Q>>;
+};
 
 template <class Q>
 concept ReadsJson = requires(std::string_view json) {
   { Q::from_json(json) } -> std::same_as<InferablePtr>;
 };
 
-}  // namespace detail
-
-/// Makes a quantizer class known to look-ups, configuration by name and, if it is inferable, to inferable_from_json().
-/// A trainable class needs its mark, a constructor from the config of its target (and, if it can be frozen, a bool
-/// behind it) and convert2inferable(); an inferable one its mark and `static InferablePtr from_json(std::string_view)`.
-/// What is missing is said at compile time. Throws ValueError when a class of that name is already registered.
+/// Registers one class, which may not compile.
 template <class Q>
-void register_quantizer() {
+void register_one() {
   if constexpr (!MarkedQuantizer<Q>) {
-    static_cast<void>(sizeof(detail::RequireMark<Q>));
+    static_cast<void>(sizeof(RequireMark<Q>));
+  } else if constexpr (std::derived_from<Q, BaseTrainableQuantizer> && !AgreesWithItsMark<Q>) {
+    static_cast<void>(sizeof(RequireConfigOfTarget<Q, typename Q::ConfigType>));
   } else if constexpr (std::derived_from<Q, BaseTrainableQuantizer>) {
+    static_assert(Q::mark.identifier != inferable_identifier,
+                  "register_quantizer<Q>(): the identifier \"inferable\" belongs to inferable quantizers; give this "
+                  "trainable one a name of its own");
     static_assert(!std::is_abstract_v<Q>,
                   "register_quantizer<Q>(): Q must override initialize_quantization(), operator() and "
                   "convert2inferable()");
-    if constexpr (!std::is_abstract_v<Q> && !detail::ContradictsItsMark<Q>) {
-      constexpr bool constructible = std::constructible_from<Q, const detail::ConfigOfTarget<Q>&>;
+    if constexpr (!std::is_abstract_v<Q>) {
+      constexpr bool constructible = std::constructible_from<Q, const ConfigOfTarget<Q>&>;
       static_assert(constructible,
                     "register_quantizer<Q>(): Q needs a constructor that takes const "
                     "TrainableQuantizerWeightsConfig& (target Weights) or const "
                     "TrainableQuantizerActivationConfig& (target Activation) alone");
-      if constexpr (constructible) register_entry(detail::trainable_entry<Q>());
+      if constexpr (constructible) register_entry(trainable_entry<Q>());
     }
   } else {
-    constexpr bool inferable = std::derived_from<Q, BaseInferableQuantizer> && detail::ReadsJson<Q>;
+    constexpr bool inferable = std::derived_from<Q, BaseInferableQuantizer> && ReadsJson<Q>;
     static_assert(inferable,
                   "register_quantizer<Q>(): Q must derive from BaseTrainableQuantizer, or from "
                   "BaseInferableQuantizer and have static InferablePtr from_json(std::string_view)");
-    if constexpr (inferable) register_entry(InferableEntry{type_name<Q>(), Q::mark, &Q::from_json});
+    if constexpr (inferable) {
+      static_assert(Q::mark.identifier == inferable_identifier,
+                    "register_quantizer<Q>(): the mark of an inferable quantizer has the identifier "
+                    "bitgrad::inferable_identifier");
+      register_entry(InferableEntry{type_name<Q>(), Q::mark, &Q::from_json});
+    }
   }
+}
+
+}  // namespace detail
+
+/// Makes quantizer classes known to look-ups, configuration by name and, if inferable, to inferable_from_json():
+/// `register_quantizer<MineForWeights, MineForActivations>()`. A trainable class needs its mark, a constructor from the
+/// config of its target (and, if it can be frozen, a bool behind it) and convert2inferable(); an inferable one its mark and
+/// `static InferablePtr from_json(std::string_view)`. What is missing is said at compile time. Throws ValueError when a
+/// class of that name is already registered.
+template <class... Q>
+void register_quantizer() {
+  static_assert(sizeof...(Q) > 0, "register_quantizer<Q>(): name a quantizer class");
+  (detail::register_one<Q>(), ...);
 }
 
 }  // namespace bitgrad

@@ -24,6 +24,12 @@ void BaseTrainableQuantizer::add_quantizer_variable(std::string_view key, Parame
     variables_.push_back({std::string(key), std::move(parameter)});
 }
 
+void BaseTrainableQuantizer::add_learned_variable(std::string_view key, std::string_view name, const Tensor& start) {
+  // A copy: to() gives the tensor itself where it is float32 already.
+  add_quantizer_variable(key, std::make_shared<Parameter>(message(name, "_", key), start.to(DType::float32).clone(),
+                                                          ParameterGroup::qparams, !freeze_quant_params_));
+}
+
 const ParameterPtr& BaseTrainableQuantizer::get_quantizer_variable(std::string_view key) const {
   for (const QuantizerVariable& variable : variables_)
     if (variable.key == key) return variable.parameter;

@@ -33,6 +33,8 @@ class BaseTrainableQuantizer {
   /// A frozen quantizer with the current values. A class without conversion does not exist.
   virtual InferablePtr convert2inferable() const = 0;
   virtual std::unique_ptr<BaseTrainableQuantizer> clone() const = 0;
+  /// The properties that check_quantizer() (conformance.hpp) must not expect of it.
+  virtual std::vector<Departure> departures() const { return {}; }
 
   struct QuantizerVariable {
     std::string key;  ///< "scale", "min", "ptq_threshold_tensor"
@@ -51,6 +53,14 @@ class BaseTrainableQuantizer {
  protected:
   explicit BaseTrainableQuantizer(bool freeze_quant_params) : freeze_quant_params_(freeze_quant_params) {}
   BaseTrainableQuantizer(const BaseTrainableQuantizer& other);  // variables are copied, not shared
+
+  /// Creates a variable for initialize_quantization(): float32, group qparams, named NAME_KEY, starting from `start` (any
+  /// floating dtype), trainable unless the quantizer is frozen.
+  void add_learned_variable(std::string_view key, std::string_view name, const Tensor& start);
+  /// A variable as an operand (variable_of): its leaf on the tape in scope, else a constant. StateError as
+  /// get_quantizer_variable().
+  Variable learned(std::string_view key) const { return variable_of(get_quantizer_variable(key)); }
+
   BaseTrainableQuantizer& operator=(const BaseTrainableQuantizer&) = delete;
 
  private:

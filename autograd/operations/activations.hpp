@@ -28,6 +28,7 @@ Variable log(const Variable& x);
 Variable sqrt(const Variable& x);
 /// The larger of two operands, with broadcasting; where they are equal each gets half of the gradient.
 Variable maximum(const Variable& a, const Variable& b);
+inline Variable maximum(const Variable& a, double b) { return maximum(a, Tensor::scalar(b, a.dtype())); }
 
 /// Every element is 0 with probability `rate` and x / (1 - rate) otherwise: inverted dropout, the identity in
 /// expectation. Srivastava et al., "Dropout", JMLR 2014. Element i is decided by the i-th uniform number of

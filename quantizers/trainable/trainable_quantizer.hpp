@@ -11,13 +11,27 @@
 namespace bitgrad {
 namespace detail {
 
+/// Whether the mark of Q has that mistake; false for a class without mark, which is told so in another sentence.
+template <class Q>
+consteval bool mistaken(MarkMistake mistake) {
+  if constexpr (HasMark<Q>) return Q::mark.mistake == mistake;
+  return false;
+}
+
 /// One message per class, however many places ask.
 template <class Q>
 struct RequireMark {
   static_assert(
-      MarkedQuantizer<Q>,
+      HasMark<Q>,
       "this quantizer class has no mark; give it a public member `static constexpr bitgrad::QuantizerMark mark = "
       "bitgrad::mark_quantizer(target, {methods}, \"identifier\");`");
+  static_assert(!mistaken<Q>(MarkMistake::no_method),
+                "the mark of this quantizer class names no QuantizationMethod, expected at least one");
+  static_assert(!mistaken<Q>(MarkMistake::method_twice),
+                "the mark of this quantizer class names a QuantizationMethod twice, expected each at most once");
+  static_assert(!mistaken<Q>(MarkMistake::identifier),
+                "the mark of this quantizer class has an identifier that the command line cannot take; expected lower-case "
+                "letters, digits and -_. , and not \"none\"");
 };
 
 /// The config that goes with a marked class's target.
@@ -46,6 +60,16 @@ class TrainableQuantizer : public BaseTrainableQuantizer {
  public:
   using ConfigType = Config;
 
+  /// Public, so that `using TrainableQuantizer::TrainableQuantizer;` is all a class without state of its own needs. Throws
+  /// ValueError naming the class for a method that its mark does not list, or bits outside of 1..16.
+  explicit TrainableQuantizer(const Config& config, bool freeze_quant_params = false)
+      : BaseTrainableQuantizer(freeze_quant_params), config_(config) {
+    if constexpr (MarkedQuantizer<Derived>) {
+      static_cast<void>(sizeof(detail::RequireConfigOfTarget<Derived, Config>));
+      detail::check_config(config_, Derived::mark, type_name<Derived>());
+    }
+  }
+
   const QuantizerMark& marks() const override {
     if constexpr (MarkedQuantizer<Derived>) {
       return Derived::mark;
@@ -61,16 +85,6 @@ class TrainableQuantizer : public BaseTrainableQuantizer {
       fail<NotImplementedError>(type_name<Derived>(), " cannot be copied: it is abstract");
     else
       return std::make_unique<Derived>(static_cast<const Derived&>(*this));
-  }
-
- protected:
-  /// Throws ValueError naming the class for a method that its mark does not list, or bits outside of 1..16.
-  explicit TrainableQuantizer(const Config& config, bool freeze_quant_params = false)
-      : BaseTrainableQuantizer(freeze_quant_params), config_(config) {
-    if constexpr (MarkedQuantizer<Derived>) {
-      static_cast<void>(sizeof(detail::RequireConfigOfTarget<Derived, Config>));
-      detail::check_config(config_, Derived::mark, type_name<Derived>());
-    }
   }
 
  private:

@@ -3,9 +3,6 @@
 #include <cmath>
 
 #include <bitgrad/quantizers/detail/channels.hpp>
-#include <bitgrad/quantizers/inferable/pot.hpp>
-#include <bitgrad/quantizers/inferable/symmetric.hpp>
-#include <bitgrad/quantizers/inferable/uniform.hpp>
 
 namespace bitgrad::detail {
 namespace {
@@ -14,8 +11,6 @@ std::vector<double> flat(const Tensor& tensor) {
   const Tensor values = tensor.to(DType::float64);
   return {values.data<double>(), values.data<double>() + values.size()};
 }
-
-std::optional<int> channel_axis(const TrainableQuantizerWeightsConfig& config) { return config.weights_channels_axis; }
 
 }  // namespace
 
@@ -94,38 +89,6 @@ void check_weight_shape(const TrainableQuantizerWeightsConfig& config, const std
   if (parameter.size() > 1 && layout.inner != wanted.inner)
     fail<ShapeError>(what, ": parameters of shape ", parameter.shape(), " do not lie along channels axis ",
                      config.weights_channels_axis, " of the weight of shape ", *shape);
-}
-
-InferablePtr weights_inferable(const TrainableQuantizerWeightsConfig& config, const Tensor& threshold) {
-  const WeightsSymmetricInferableQuantizer::Options options{.num_bits = config.n_bits,
-                                                            .threshold = flat(threshold),
-                                                            .per_channel = config.weights_per_channel_threshold,
-                                                            .channel_axis = channel_axis(config)};
-  if (config.method == QuantizationMethod::POWER_OF_TWO) return std::make_unique<WeightsPOTInferableQuantizer>(options);
-  return std::make_unique<WeightsSymmetricInferableQuantizer>(options);
-}
-
-InferablePtr weights_inferable(const TrainableQuantizerWeightsConfig& config, const Tensor& min, const Tensor& max) {
-  return std::make_unique<WeightsUniformInferableQuantizer>(
-      WeightsUniformInferableQuantizer::Options{.num_bits = config.n_bits,
-                                                .min_range = flat(min),
-                                                .max_range = flat(max),
-                                                .per_channel = config.weights_per_channel_threshold,
-                                                .channel_axis = channel_axis(config)});
-}
-
-InferablePtr activation_inferable(const TrainableQuantizerActivationConfig& config, const Tensor& threshold) {
-  const ActivationSymmetricInferableQuantizer::Options options{
-      .num_bits = config.n_bits, .threshold = flat(threshold), .is_signed = is_signed(config)};
-  if (config.method == QuantizationMethod::POWER_OF_TWO)
-    return std::make_unique<ActivationPOTInferableQuantizer>(options);
-  return std::make_unique<ActivationSymmetricInferableQuantizer>(options);
-}
-
-InferablePtr activation_inferable(const TrainableQuantizerActivationConfig& config, const Tensor& min,
-                                  const Tensor& max) {
-  return std::make_unique<ActivationUniformInferableQuantizer>(ActivationUniformInferableQuantizer::Options{
-      .num_bits = config.n_bits, .min_range = flat(min), .max_range = flat(max)});
 }
 
 }  // namespace bitgrad::detail

@@ -7,13 +7,11 @@
 #include <bitgrad/autograd/parameter.hpp>
 #include <bitgrad/quantizers/config.hpp>
 #include <bitgrad/quantizers/inferable.hpp>
+#include <bitgrad/quantizers/trainable/parts.hpp>
 
 namespace bitgrad::detail {
 
-/// Levels lo..hi of n bits: -2^(n-1) .. 2^(n-1)-1 signed, 0 .. 2^n-1 unsigned. `count` is 2^(n-1) or 2^n.
-struct Levels {
-  double lo, hi, count;
-};
+using bitgrad::Levels;
 Levels symmetric_levels(int bits, bool is_signed);
 Levels uniform_levels(int bits);
 
@@ -43,12 +41,17 @@ void check_weight_parameter(const TrainableQuantizerWeightsConfig& config, const
 void check_weight_shape(const TrainableQuantizerWeightsConfig& config, const std::optional<Shape>& shape,
                         const Tensor& parameter, std::string_view name);
 
-/// Weights{Symmetric,POT}InferableQuantizer by the config's method; `threshold` of any shape is flattened.
-InferablePtr weights_inferable(const TrainableQuantizerWeightsConfig& config, const Tensor& threshold);
-InferablePtr weights_inferable(const TrainableQuantizerWeightsConfig& config, const Tensor& min, const Tensor& max);
-/// Activation{Symmetric,POT,Uniform}InferableQuantizer.
-InferablePtr activation_inferable(const TrainableQuantizerActivationConfig& config, const Tensor& threshold);
-InferablePtr activation_inferable(const TrainableQuantizerActivationConfig& config, const Tensor& min,
-                                  const Tensor& max);
+inline InferablePtr weights_inferable(const TrainableQuantizerWeightsConfig& config, const Tensor& threshold) {
+  return inferable_quantizer(config, threshold);
+}
+inline InferablePtr weights_inferable(const TrainableQuantizerWeightsConfig& config, const Tensor& min, const Tensor& max) {
+  return inferable_quantizer(config, min, max);
+}
+inline InferablePtr activation_inferable(const TrainableQuantizerActivationConfig& config, const Tensor& threshold) {
+  return inferable_quantizer(config, threshold);
+}
+inline InferablePtr activation_inferable(const TrainableQuantizerActivationConfig& config, const Tensor& min, const Tensor& max) {
+  return inferable_quantizer(config, min, max);
+}
 
 }  // namespace bitgrad::detail

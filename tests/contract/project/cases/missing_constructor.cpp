@@ -1,0 +1,15 @@
+// Error: register_quantizer<Q>(): Q needs a constructor that takes const TrainableQuantizerWeightsConfig& (target Weights)
+#include <bitgrad/quantizers/register.hpp>
+
+using namespace bitgrad;
+
+class Mine : public TrainableQuantizer<Mine, TrainableQuantizerWeightsConfig> {
+ public:
+  static constexpr QuantizerMark mark =
+      mark_quantizer(QuantizationTarget::Weights, {QuantizationMethod::SYMMETRIC}, "mine");
+  void initialize_quantization(const std::optional<Shape>&, std::string_view) override {}
+  Variable operator()(const Variable& x, bool) override { return x; }
+  InferablePtr convert2inferable() const override { return nullptr; }
+};
+
+void start() { register_quantizer<Mine>(); }

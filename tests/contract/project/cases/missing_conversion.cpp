@@ -1,0 +1,15 @@
+// Error: register_quantizer<Q>(): Q must override initialize_quantization(), operator() and convert2inferable()
+#include <bitgrad/quantizers/register.hpp>
+
+using namespace bitgrad;
+
+class Mine : public TrainableQuantizer<Mine, TrainableQuantizerWeightsConfig> {
+ public:
+  static constexpr QuantizerMark mark =
+      mark_quantizer(QuantizationTarget::Weights, {QuantizationMethod::SYMMETRIC}, "mine");
+  using TrainableQuantizer::TrainableQuantizer;
+  void initialize_quantization(const std::optional<Shape>&, std::string_view) override {}
+  Variable operator()(const Variable& x, bool) override { return x; }
+};
+
+void start() { register_quantizer<Mine>(); }

@@ -1,0 +1,14 @@
+// Error: this quantizer class has no mark; give it a public member
+#include <bitgrad/quantizers/register.hpp>
+
+using namespace bitgrad;
+
+class Mine : public TrainableQuantizer<Mine, TrainableQuantizerWeightsConfig> {
+ public:
+  using TrainableQuantizer::TrainableQuantizer;
+  void initialize_quantization(const std::optional<Shape>&, std::string_view) override {}
+  Variable operator()(const Variable& x, bool) override { return x; }
+  InferablePtr convert2inferable() const override { return nullptr; }
+};
+
+void start() { register_quantizer<Mine>(); }
