@@ -3,16 +3,21 @@
 #include <memory>
 
 #include <bitgrad/cli/commands.hpp>
+#include <bitgrad/cli/quantizer_list.hpp>
 #include <bitgrad/cli/train_arguments.hpp>
 #include <bitgrad/cli/training_run.hpp>
 
 namespace bitgrad::cli {
 namespace {
 
-constexpr const char* help = R"(DIR receives float.safetensors and quantized.safetensors (checkpoints, every epoch), graph/ (the
+constexpr const char* outputs = R"(DIR receives float.safetensors and quantized.safetensors (checkpoints, every epoch), graph/ (the
 frozen integers: graph.json and graph.npz), metrics.csv (a row per epoch) and report.json.
 A SPEC names the quantizer, its bits and its grid: lsq:4, lsq:8:pot, mct-ste:4:uniform, mct-lsq:8:symmetric:per-tensor.
 
+Quantizers and their grids:
+)";
+
+constexpr const char* examples = R"(
 Examples:
   Train a float model:
     bitgrad train --data fashion-mnist --model fashion_cnn --epochs 8 --out runs/float
@@ -29,7 +34,7 @@ Examples:
 
 void add_train_command(CLI::App& program) {
   CLI::App* command = program.add_subcommand("train", "Train a model, quantize it, convert it and verify it");
-  command->footer(help);
+  command->footer(outputs + quantizer_list() + examples);
   const auto options = std::make_shared<TrainOptions>();
   options->declare(*command);
   command->callback([options] { TrainingRun(options->resolve()).run(); });

@@ -67,8 +67,8 @@ void each_configuration(const TrainableEntry& entry, QuantizationMethod method, 
 }
 
 void append(std::string& text, const ConformanceFinding& finding) {
-  text += message("  ", name_of(finding.property), ": ", finding.quantizer, "\n    input:  ", finding.input, "\n    values: ",
-                  finding.values, "\n");
+  text += message("  ", name_of(finding.property), ": ", finding.quantizer, "\n    input:  ", finding.input,
+                  "\n    values: ", finding.values, "\n");
 }
 
 }  // namespace
@@ -98,7 +98,8 @@ std::string ConformanceReport::describe() const {
     text += message(findings.size(), findings.size() == 1 ? " finding\n" : " findings\n");
   for (const ConformanceFinding& finding : findings) append(text, finding);
   for (const ConformanceFinding& finding : declared)
-    text += message("  declared ", name_of(finding.property), ": ", finding.quantizer, ": ", finding.input, ": ", finding.values, "\n");
+    text += message("  declared ", name_of(finding.property), ": ", finding.quantizer, ": ", finding.input, ": ",
+                    finding.values, "\n");
   for (const std::string& refusal : refused) text += message("  refused: ", refusal, "\n");
   return text;
 }

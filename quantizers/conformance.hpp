@@ -1,5 +1,5 @@
-// Is it a quantizer? Checks of everything that the rest of bitgrad relies on, for whoever writes one: property by property,
-// each finding with the input that shows it.
+// Is it a quantizer? Checks of everything that the rest of bitgrad relies on, for whoever writes one: property by
+// property, each finding with the input that shows it.
 #pragma once
 
 #include <concepts>
@@ -47,16 +47,16 @@ struct ConformanceReport {
   void add(ConformanceReport other);
 };
 
-/// Checks one trainable quantizer as it is configured, on copies of it; `quantizer` need not be initialised and stays as it
-/// is. Its converted form is checked as well. No tape may be in scope (StateError); the number of threads is changed
-/// meanwhile.
+/// Checks one trainable quantizer as it is configured, on copies of it; `quantizer` need not be initialised and stays
+/// as it is. Its converted form is checked as well. No tape may be in scope (StateError); the number of threads is
+/// changed meanwhile.
 ConformanceReport check_quantizer(const BaseTrainableQuantizer& quantizer, const ConformanceOptions& options = {});
 
 /// Checks one inferable quantizer by itself.
 ConformanceReport check_quantizer(const BaseInferableQuantizer& quantizer, const ConformanceOptions& options = {});
 
-/// Checks a trainable class in every method of its mark and every bit width: weights per tensor and per channel, along the
-/// last and the first axis, activations signed and unsigned.
+/// Checks a trainable class in every method of its mark and every bit width: weights per tensor and per channel, along
+/// the last and the first axis, activations signed and unsigned.
 ConformanceReport check_quantizer(const TrainableEntry& entry, const ConformanceOptions& options = {});
 
 /// The same for every class that is registered under an identifier ("lsq"); ValueError with the nearest when none is.

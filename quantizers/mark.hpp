@@ -15,12 +15,18 @@ namespace bitgrad {
 enum class QuantizationTarget { Activation, Weights };
 
 /// How the grid is described; the values are the reference system's.
-enum class QuantizationMethod { POWER_OF_TWO = 0, LUT_POT_QUANTIZER = 1, SYMMETRIC = 2, UNIFORM = 3, LUT_SYM_QUANTIZER = 4 };
+enum class QuantizationMethod {
+  POWER_OF_TWO = 0,
+  LUT_POT_QUANTIZER = 1,
+  SYMMETRIC = 2,
+  UNIFORM = 3,
+  LUT_SYM_QUANTIZER = 4
+};
 
 std::string_view name_of(QuantizationTarget target);
 std::string_view name_of(QuantizationMethod method);
-/// From the enumerator's name ("SYMMETRIC") or the short one ("pot", "symmetric", "uniform", "lut-pot", "lut-symmetric");
-/// ValueError with the nearest otherwise.
+/// From the enumerator's name ("SYMMETRIC") or the short one ("pot", "symmetric", "uniform", "lut-pot",
+/// "lut-symmetric"); ValueError with the nearest otherwise.
 QuantizationMethod parse_method(std::string_view name);
 
 /// Identifier of every inferable quantizer.
@@ -35,7 +41,8 @@ struct QuantizerMark {
   QuantizationTarget target{};
   std::array<QuantizationMethod, 5> methods{};
   std::size_t method_count = 0;
-  std::string_view identifier;  ///< inferable_identifier, or the training method: "lsq", "mct-ste"; the command line's name
+  std::string_view
+      identifier;  ///< inferable_identifier, or the training method: "lsq", "mct-ste"; the command line's name
   MarkMistake mistake = MarkMistake::no_method;
 
   constexpr bool serves(QuantizationMethod method) const {
@@ -55,9 +62,9 @@ constexpr bool is_identifier(std::string_view text) {
 
 }  // namespace detail
 
-/// `static constexpr QuantizerMark mark = mark_quantizer(QuantizationTarget::Weights, {QuantizationMethod::SYMMETRIC}, "mine");`
-/// A class whose mark has an empty method list, a method named twice or an identifier that the command line cannot take
-/// (lower-case letters, digits and -_. are allowed) does not compile.
+/// `static constexpr QuantizerMark mark = mark_quantizer(QuantizationTarget::Weights, {QuantizationMethod::SYMMETRIC},
+/// "mine");` A class whose mark has an empty method list, a method named twice or an identifier that the command line
+/// cannot take (lower-case letters, digits and -_. are allowed) does not compile.
 consteval QuantizerMark mark_quantizer(QuantizationTarget target, std::initializer_list<QuantizationMethod> methods,
                                        std::string_view identifier) {
   QuantizerMark mark{target, {}, 0, identifier, MarkMistake::none};
@@ -83,6 +90,6 @@ concept HasMark = requires {
 
 /// A class that carries its mark.
 template <class Q>
-concept MarkedQuantizer = HasMark<Q> && (Q::mark.mistake == MarkMistake::none);
+concept MarkedQuantizer = HasMark<Q> &&(Q::mark.mistake == MarkMistake::none);
 
 }  // namespace bitgrad

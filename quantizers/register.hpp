@@ -36,9 +36,10 @@ TrainableEntry trainable_entry() {
 
 /// Derived from TrainableQuantizer with the config of its mark's target.
 template <class Q>
-concept AgreesWithItsMark = !requires { typename Q::ConfigType; } || requires {
-  requires std::same_as<typename Q::ConfigType, ConfigOfTarget<Q>>;
-};
+concept AgreesWithItsMark = !requires {
+  typename Q::ConfigType;
+}
+|| requires { requires std::same_as<typename Q::ConfigType, ConfigOfTarget<Q>>; };
 
 template <class Q>
 concept ReadsJson = requires(std::string_view json) {
@@ -85,13 +86,19 @@ void register_one() {
 
 /// Makes quantizer classes known to look-ups, configuration by name and, if inferable, to inferable_from_json():
 /// `register_quantizer<MineForWeights, MineForActivations>()`. A trainable class needs its mark, a constructor from the
-/// config of its target (and, if it can be frozen, a bool behind it) and convert2inferable(); an inferable one its mark and
-/// `static InferablePtr from_json(std::string_view)`. What is missing is said at compile time. Throws ValueError when a
-/// class of that name is already registered.
+/// config of its target (and, if it can be frozen, a bool behind it) and convert2inferable(); an inferable one its mark
+/// and `static InferablePtr from_json(std::string_view)`. What is missing is said at compile time. Throws ValueError
+/// when a class of that name is already registered.
 template <class... Q>
 void register_quantizer() {
   static_assert(sizeof...(Q) > 0, "register_quantizer<Q>(): name a quantizer class");
   (detail::register_one<Q>(), ...);
+}
+
+/// The same for a class template over the configuration, for weights and for activations: `register_quantizer<Mine>()`.
+template <template <class Config> class Q>
+void register_quantizer() {
+  register_quantizer<Q<TrainableQuantizerWeightsConfig>, Q<TrainableQuantizerActivationConfig>>();
 }
 
 }  // namespace bitgrad

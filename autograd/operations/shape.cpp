@@ -125,4 +125,14 @@ Variable pad(const Variable& x, const std::vector<PadAmount>& amounts) {
 Variable sum(const Variable& x, const ReduceOptions& options) { return reduce("sum", x, options, false); }
 Variable mean(const Variable& x, const ReduceOptions& options) { return reduce("mean", x, options, true); }
 
+Variable sum_to(const Variable& x, const Shape& shape) {
+  if (broadcast_shapes(x.shape(), shape, "sum_to") != x.shape())
+    fail<ShapeError>("sum_to: ", shape, " does not broadcast to the operand's shape ", x.shape());
+  const int added = x.shape().rank() - shape.rank();
+  ReduceOptions repeated{.axes = {}, .keepdims = true};
+  for (int axis = 0; axis < x.shape().rank(); ++axis)
+    if (axis < added || shape[axis - added] != x.shape()[axis]) repeated.axes.push_back(axis);
+  return repeated.axes.empty() ? x : reshape(sum(x, repeated), shape);
+}
+
 }  // namespace bitgrad

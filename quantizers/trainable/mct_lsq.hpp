@@ -13,7 +13,7 @@ class LSQWeightQATQuantizer : public mct::SymmetricWeights<LSQWeightQATQuantizer
  public:
   static constexpr QuantizerMark mark = mark_quantizer(
       QuantizationTarget::Weights, {QuantizationMethod::POWER_OF_TWO, QuantizationMethod::SYMMETRIC}, "mct-lsq");
-  static constexpr bool learns = true;
+  static constexpr mct::Formulas formulas{.learns = true, .scales_gradient = true};
 
   /// ValueError for 1 bit, whose highest level 0 makes the gradient scale infinite, and as STEWeightQATQuantizer.
   explicit LSQWeightQATQuantizer(const TrainableQuantizerWeightsConfig& config);
@@ -25,7 +25,7 @@ class LSQUniformWeightQATQuantizer : public mct::UniformWeights<LSQUniformWeight
  public:
   static constexpr QuantizerMark mark =
       mark_quantizer(QuantizationTarget::Weights, {QuantizationMethod::UNIFORM}, "mct-lsq");
-  static constexpr bool learns = true;
+  static constexpr mct::Formulas formulas{.learns = true, .scales_gradient = true};
   static constexpr bool adjusts_at_conversion = true;
 
   explicit LSQUniformWeightQATQuantizer(const TrainableQuantizerWeightsConfig& config) : UniformWeights(config) {}
@@ -38,7 +38,7 @@ class LSQSymmetricActivationTrainableQuantizer
  public:
   static constexpr QuantizerMark mark = mark_quantizer(
       QuantizationTarget::Activation, {QuantizationMethod::POWER_OF_TWO, QuantizationMethod::SYMMETRIC}, "mct-lsq");
-  static constexpr bool learns = true;
+  static constexpr mct::Formulas formulas{.learns = true, .scales_gradient = true};
 
   /// ValueError for 1 bit signed, whose highest level 0 makes the gradient scale infinite.
   explicit LSQSymmetricActivationTrainableQuantizer(const TrainableQuantizerActivationConfig& config);
@@ -49,7 +49,7 @@ class LSQUniformActivationTrainableQuantizer : public mct::UniformActivation<LSQ
  public:
   static constexpr QuantizerMark mark =
       mark_quantizer(QuantizationTarget::Activation, {QuantizationMethod::UNIFORM}, "mct-lsq");
-  static constexpr bool learns = true;
+  static constexpr mct::Formulas formulas{.learns = true, .scales_gradient = true};
   static constexpr bool adjusts_at_conversion = true;
 
   explicit LSQUniformActivationTrainableQuantizer(const TrainableQuantizerActivationConfig& config)

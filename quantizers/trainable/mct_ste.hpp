@@ -11,7 +11,7 @@ class STEWeightQATQuantizer : public mct::SymmetricWeights<STEWeightQATQuantizer
  public:
   static constexpr QuantizerMark mark = mark_quantizer(
       QuantizationTarget::Weights, {QuantizationMethod::POWER_OF_TWO, QuantizationMethod::SYMMETRIC}, "mct-ste");
-  static constexpr bool learns = false;
+  static constexpr mct::Formulas formulas{};
 
   /// "threshold": finite, positive (power-of-two: may be 0, the floor is 2^-16). ValueError otherwise.
   explicit STEWeightQATQuantizer(const TrainableQuantizerWeightsConfig& config) : SymmetricWeights(config) {}
@@ -23,7 +23,7 @@ class STEUniformWeightQATQuantizer : public mct::UniformWeights<STEUniformWeight
  public:
   static constexpr QuantizerMark mark =
       mark_quantizer(QuantizationTarget::Weights, {QuantizationMethod::UNIFORM}, "mct-ste");
-  static constexpr bool learns = false;
+  static constexpr mct::Formulas formulas{};
   static constexpr bool adjusts_at_conversion = false;
 
   /// "range_min" < "range_max", finite. ValueError otherwise.
@@ -38,7 +38,7 @@ class STESymmetricActivationTrainableQuantizer
  public:
   static constexpr QuantizerMark mark = mark_quantizer(
       QuantizationTarget::Activation, {QuantizationMethod::POWER_OF_TWO, QuantizationMethod::SYMMETRIC}, "mct-ste");
-  static constexpr bool learns = true;
+  static constexpr mct::Formulas formulas{.learns = true};
 
   explicit STESymmetricActivationTrainableQuantizer(const TrainableQuantizerActivationConfig& config,
                                                     bool freeze_quant_params = false)
@@ -50,7 +50,7 @@ class STEUniformActivationTrainableQuantizer : public mct::UniformActivation<STE
  public:
   static constexpr QuantizerMark mark =
       mark_quantizer(QuantizationTarget::Activation, {QuantizationMethod::UNIFORM}, "mct-ste");
-  static constexpr bool learns = true;
+  static constexpr mct::Formulas formulas{.learns = true};
   static constexpr bool adjusts_at_conversion = false;
 
   explicit STEUniformActivationTrainableQuantizer(const TrainableQuantizerActivationConfig& config,

@@ -51,7 +51,8 @@ InferablePtr inferable_quantizer(const TrainableQuantizerActivationConfig& confi
   return std::make_unique<ActivationSymmetricInferableQuantizer>(options);
 }
 
-InferablePtr inferable_quantizer(const TrainableQuantizerActivationConfig& config, const Tensor& min, const Tensor& max) {
+InferablePtr inferable_quantizer(const TrainableQuantizerActivationConfig& config, const Tensor& min,
+                                 const Tensor& max) {
   return std::make_unique<ActivationUniformInferableQuantizer>(ActivationUniformInferableQuantizer::Options{
       .num_bits = config.n_bits, .min_range = flat(min), .max_range = flat(max)});
 }

@@ -29,9 +29,10 @@ struct RequireMark {
                 "the mark of this quantizer class names no QuantizationMethod, expected at least one");
   static_assert(!mistaken<Q>(MarkMistake::method_twice),
                 "the mark of this quantizer class names a QuantizationMethod twice, expected each at most once");
-  static_assert(!mistaken<Q>(MarkMistake::identifier),
-                "the mark of this quantizer class has an identifier that the command line cannot take; expected lower-case "
-                "letters, digits and -_. , and not \"none\"");
+  static_assert(
+      !mistaken<Q>(MarkMistake::identifier),
+      "the mark of this quantizer class has an identifier that the command line cannot take; expected lower-case "
+      "letters, digits and -_. , and not \"none\"");
 };
 
 /// The config that goes with a marked class's target.
@@ -60,8 +61,8 @@ class TrainableQuantizer : public BaseTrainableQuantizer {
  public:
   using ConfigType = Config;
 
-  /// Public, so that `using TrainableQuantizer::TrainableQuantizer;` is all a class without state of its own needs. Throws
-  /// ValueError naming the class for a method that its mark does not list, or bits outside of 1..16.
+  /// Public, so that `using TrainableQuantizer::TrainableQuantizer;` is all a class without state of its own needs.
+  /// Throws ValueError naming the class for a method that its mark does not list, or bits outside of 1..16.
   explicit TrainableQuantizer(const Config& config, bool freeze_quant_params = false)
       : BaseTrainableQuantizer(freeze_quant_params), config_(config) {
     if constexpr (MarkedQuantizer<Derived>) {

@@ -65,3 +65,17 @@ TEST_CASE("sum and mean") {
         check_float32(f, {uniform({3, 1, 4}, 1)}, 1e-7);
       }
 }
+
+TEST_CASE("sum_to undoes broadcasting") {
+  const Tensor x = Tensor::from({2, 3}, {1, 2, 3, 4, 5, 7});
+  CHECK(identical(sum_to(x, {2, 3}).value(), x));
+  CHECK(identical(sum_to(x, {3}).value(), Tensor::from({3}, {5, 7, 10})));
+  CHECK(identical(sum_to(x, {1, 3}).value(), Tensor::from({1, 3}, {5, 7, 10})));
+  CHECK(identical(sum_to(x, {2, 1}).value(), Tensor::from({2, 1}, {6, 16})));
+  CHECK(identical(sum_to(x, {1}).value(), Tensor::from({1}, {22})));
+  CHECK(identical(sum_to(x, Shape{}).value(), Tensor::scalar(22)));
+  for (const Shape& shape : {Shape{1, 4}, Shape{3, 1}, Shape{3, 1, 1}, Shape{}})
+    check_gradient([&](const std::vector<Variable>& v) { return sum_to(v[0], shape); }, {uniform({2, 3, 4}, 1)});
+  CHECK_THAT(error_of<ShapeError>([&] { sum_to(x, {2}); }), Catch::Contains("sum_to"));
+  CHECK_THAT(error_of<ShapeError>([&] { sum_to(x, {4, 2, 3}); }), Catch::Contains("does not broadcast"));
+}

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include <bitgrad/quantizers/registry.hpp>
 #include "support.hpp"
 
 using Catch::Matchers::Contains;
@@ -37,6 +38,14 @@ TEST_CASE("the program tells its version and helps") {
     CHECK(own.err.empty());
     CHECK_THAT(own.out, Contains("Examples:") && Contains(std::string("bitgrad ") + command));
   }
+}
+
+TEST_CASE("the help of train lists the registered quantizers") {
+  const Outcome help = run_cli({"train", "--help"});
+  CHECK_THAT(help.out, Contains("Quantizers and their grids:") && Contains("\n  lsq") && Contains("\n  mct-ste"));
+  CHECK_THAT(help.out, Contains("mct-lsq") && Contains("weights and activations: pot, symmetric, uniform\n"));
+  // Whatever is registered by then: the list is not written down anywhere.
+  for (const std::string& identifier : bitgrad::trainable_identifiers()) CHECK_THAT(help.out, Contains("\n  " + identifier + " "));
 }
 
 TEST_CASE("wrong usage is one line and exit code 2") {

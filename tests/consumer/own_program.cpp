@@ -1,4 +1,11 @@
-// The bitgrad program as a part of a user's: this is where quantizers of one's own would be registered.
+// The bitgrad program with quantizers of one's own: every subcommand knows them by name.
 #include <bitgrad/cli/cli.hpp>
 
-int main(int argc, char** argv) { return bitgrad::cli::run(argc, argv); }
+#include "my_quantizer.hpp"
+#include "my_quantizer_by_hand.hpp"
+
+int main(int argc, char** argv) {
+  bitgrad::register_quantizer<mine::MyQuantizer>();
+  bitgrad::register_quantizer<mine::ByHand>();
+  return bitgrad::cli::run(argc, argv);
+}

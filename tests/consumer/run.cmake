@@ -1,6 +1,7 @@
 # cmake -D FROM=package|subdirectory|fetchcontent -D SOURCE_DIR=... -D BINARY_DIR=... -D SCRATCH=... -D GENERATOR=...
 #       -D COMPILER=... -P run.cmake
-# Builds and runs the project beside this file. BINARY_DIR is a build of bitgrad, to be installed for FROM=package.
+# Builds the project beside this file and runs its first program. BINARY_DIR is a build of bitgrad, to be installed for
+# FROM=package.
 function(run)
   execute_process(COMMAND ${ARGV} RESULT_VARIABLE status)
   if(NOT status EQUAL 0)
@@ -27,9 +28,8 @@ else()
 endif()
 run(${CMAKE_COMMAND} ${arguments})
 
-# FetchContent is add_subdirectory behind a download. So that the whole library is compiled once and not twice, the latter
-# stops at the user's object file. The directories stay: the second time is quick.
-if(FROM STREQUAL "subdirectory")
+# As a part of the user's tree the library is configured, not compiled.
+if(NOT FROM STREQUAL "package")
   run(${CMAKE_COMMAND} --build ${SCRATCH}/build --parallel 2 --target consumer_object)
   return()
 endif()
@@ -38,10 +38,7 @@ run(${SCRATCH}/build/consumer)
 if(EXISTS ${SCRATCH}/build/own_program)
   run(${SCRATCH}/build/own_program --version)
 endif()
-
-if(FROM STREQUAL "package")
-  file(STRINGS ${SCRATCH}/build/CMakeCache.txt bitgrad_dir REGEX "^bitgrad_DIR:")
-  if(NOT bitgrad_dir MATCHES "${SCRATCH}/prefix/")
-    message(FATAL_ERROR "the package that was found is not the one just installed: ${bitgrad_dir}")
-  endif()
+file(STRINGS ${SCRATCH}/build/CMakeCache.txt bitgrad_dir REGEX "^bitgrad_DIR:")
+if(NOT bitgrad_dir MATCHES "${SCRATCH}/prefix/")
+  message(FATAL_ERROR "the package that was found is not the one just installed: ${bitgrad_dir}")
 endif()

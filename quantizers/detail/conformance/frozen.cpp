@@ -16,7 +16,8 @@ std::vector<double> to_doubles(const Tensor& tensor) {
 
 class FrozenChecks {
  public:
-  FrozenChecks(const BaseInferableQuantizer& q, const ConformanceOptions& options, std::string state, Recorder& recorder)
+  FrozenChecks(const BaseInferableQuantizer& q, const ConformanceOptions& options, std::string state,
+               Recorder& recorder)
       : q_(q), options_(options), state_(std::move(state)), recorder_(recorder), grid_(q.grid()) {}
 
   void run() {
@@ -36,8 +37,12 @@ class FrozenChecks {
     check(Property::special_values, "a NaN", [&] { no_code_for_nan(probe); });
     check(Property::serialization, "to_json()", [&] { serialization(probe); });
     check(Property::threads, "many inputs", [&] {
-      check_threads(quantization, options_.threads, [this](const Tensor& x) { return std::vector{q_(x), q_.codes(x)}; },
-                    recorder_);
+      check_threads(
+          quantization, options_.threads,
+          [this](const Tensor& x) {
+            return std::vector{q_(x), q_.codes(x)};
+          },
+          recorder_);
     });
   }
 
@@ -109,7 +114,8 @@ class FrozenChecks {
     x.data<float>()[0] = std::numeric_limits<float>::quiet_NaN();
     try {
       const Tensor codes = q_.codes(x);
-      find(Property::special_values, "codes() of a NaN", message("is ", codes.data<std::int32_t>()[0], ", expected a ValueError"));
+      find(Property::special_values, "codes() of a NaN",
+           message("is ", codes.data<std::int32_t>()[0], ", expected a ValueError"));
     } catch (const ValueError&) {
     }
   }
@@ -121,7 +127,8 @@ class FrozenChecks {
     const InferablePtr read = inferable_from_json(json), copy = q_.clone();
     for (const BaseInferableQuantizer* other : {read.get(), copy.get()}) {
       const char* what = other == read.get() ? "reads back as " : "is copied as ";
-      if (other->type() != q_.type() || other->to_json() != json || other->describe() != line || !(other->grid() == grid_))
+      if (other->type() != q_.type() || other->to_json() != json || other->describe() != line ||
+          !(other->grid() == grid_))
         find(Property::serialization, json, message(what, other->to_json(), " (", other->describe(), ")"));
       else if (!identical((*other)(probe.x), q_(probe.x)))
         find(Property::serialization, json, message(what, "a quantizer with other values"));

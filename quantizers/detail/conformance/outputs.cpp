@@ -115,9 +115,10 @@ class OutputChecks {
       std::ranges::sort(values);
       values.erase(std::unique(values.begin(), values.end()), values.end());
       if (static_cast<double>(values.size()) > most)
-        return find(Property::levels, message("channel ", probe_.layout.channel_of(channel.front()), ", ", channel.size(), " inputs"),
-                    message(values.size(), " different outputs from ", exact(values.front()), " to ", exact(values.back()),
-                            ", expected at most ", most, " for ", q_.bits, " bits"));
+        return find(Property::levels,
+                    message("channel ", probe_.layout.channel_of(channel.front()), ", ", channel.size(), " inputs"),
+                    message(values.size(), " different outputs from ", exact(values.front()), " to ",
+                            exact(values.back()), ", expected at most ", most, " for ", q_.bits, " bits"));
     }
   }
 
@@ -133,7 +134,8 @@ class OutputChecks {
     const Tensor y = constant(0);
     for (Index i = 0; i < y.size(); ++i)
       if (y.data<float>()[i] != 0)
-        return find(Property::zero, message("0 in channel ", probe_.layout.channel_of(i)), "0 becomes " + exact(y.data<float>()[i]));
+        return find(Property::zero, message("0 in channel ", probe_.layout.channel_of(i)),
+                    "0 becomes " + exact(y.data<float>()[i]));
   }
 
   /// Tiny numbers are as good as zero, huge ones saturate as infinities do, and everything is finite.
@@ -143,7 +145,8 @@ class OutputChecks {
       for (Index i = 0; i < y.size(); ++i) {
         const float found = y.data<float>()[i], wanted = expected.data<float>()[i];
         if (std::isfinite(found) && found == wanted) continue;
-        find(Property::special_values, message("all elements ", value), message("gives ", exact(found), ", ", like, " gives ", exact(wanted)));
+        find(Property::special_values, message("all elements ", value),
+             message("gives ", exact(found), ", ", like, " gives ", exact(wanted)));
         return;
       }
     };
@@ -172,8 +175,9 @@ class OutputChecks {
       find(Property::special_values, message("element ", at, " NaN"), "NaN becomes " + exact(y.data<float>()[at]));
     for (Index i = 0; i < y.size(); ++i)
       if (i != at && y.data<float>()[i] != y_.data<float>()[i])
-        return find(Property::special_values, message("element ", at, " NaN"),
-                    message("element ", i, " changes from ", exact(y_.data<float>()[i]), " to ", exact(y.data<float>()[i])));
+        return find(
+            Property::special_values, message("element ", at, " NaN"),
+            message("element ", i, " changes from ", exact(y_.data<float>()[i]), " to ", exact(y.data<float>()[i])));
   }
 
   const Quantization& q_;
@@ -190,7 +194,8 @@ struct ThreadCount {
 
 /// Rounding error of a level computed in float32, in steps, and a bit more.
 double tie_tolerance(const Grid& grid, std::size_t channel) {
-  const double reach = std::max(std::abs(grid.lo - grid.zero_point[channel]), std::abs(grid.hi - grid.zero_point[channel])) + 4.0;
+  const double reach =
+      std::max(std::abs(grid.lo - grid.zero_point[channel]), std::abs(grid.hi - grid.zero_point[channel])) + 4.0;
   return 1e-5 + 8 * reach * static_cast<double>(std::numeric_limits<float>::epsilon());
 }
 
@@ -205,7 +210,8 @@ void check_threads(const Quantization& quantization, std::span<const int> thread
                    const std::function<std::vector<Tensor>(const Tensor&)>& outputs, Recorder& recorder) {
   if (threads.empty()) return;
   constexpr std::size_t many = 1 << 17;  // enough for every operation to be cut into pieces
-  const auto positions = random_positions(quantization.ruler, many / quantization.ruler.channels(), 2, quantization.seed);
+  const auto positions =
+      random_positions(quantization.ruler, many / quantization.ruler.channels(), 2, quantization.seed);
   const Probe probe(quantization.ruler, quantization.rank, positions);
   const ThreadCount restored;
   std::vector<Tensor> expected;
@@ -214,8 +220,9 @@ void check_threads(const Quantization& quantization, std::span<const int> thread
     std::vector<Tensor> found = outputs(probe.x);
     for (std::size_t i = 0; i < expected.size(); ++i)
       if (!identical(expected[i], found[i]))
-        return recorder.find(Property::threads, message(quantization.state, probe.x.size(), " inputs"),
-                             message("output or gradient ", i, " differs between ", threads.front(), " and ", count, " threads"));
+        return recorder.find(
+            Property::threads, message(quantization.state, probe.x.size(), " inputs"),
+            message("output or gradient ", i, " differs between ", threads.front(), " and ", count, " threads"));
     if (expected.empty()) expected = std::move(found);
   }
 }
@@ -263,12 +270,12 @@ void compare_with_rule(const Probe& probe, const std::vector<double>& found, Com
   explain(Slip::zero_point_first, Property::rounding, ": the zero point is added before rounding, expected after it");
   explain(Slip::reciprocal, Property::division, ": x is multiplied by 1 / scale, expected x / scale");
   recorder.find(property, state + probe.name(at),
-                message(what == Compared::codes ? "code " : "value ", exact(found[static_cast<std::size_t>(at)]), ", expected ",
-                        exact(expected(at, Slip::none)), " on the grid ", grid, reason));
+                message(what == Compared::codes ? "code " : "value ", exact(found[static_cast<std::size_t>(at)]),
+                        ", expected ", exact(expected(at, Slip::none)), " on the grid ", grid, reason));
 }
 
-void compare_closely(const Probe& probe, const Tensor& values, const Grid& grid, Property property, const std::string& state,
-                     Recorder& recorder) {
+void compare_closely(const Probe& probe, const Tensor& values, const Grid& grid, Property property,
+                     const std::string& state, Recorder& recorder) {
   for (Index i = 0; i < probe.x.size(); ++i) {
     const std::size_t channel = probe.ruler.channels() > 1 ? probe.layout.channel_of(i) : 0;
     const float x = probe.x.data<float>()[i];
@@ -277,9 +284,11 @@ void compare_closely(const Probe& probe, const Tensor& values, const Grid& grid,
     const double from_tie = std::abs(std::abs(u - std::nearbyint(u)) - 0.5), tolerance = tie_tolerance(grid, channel);
     const double off = (found - value_of_code(code, grid, channel)) / scale;
     if (std::abs(off) <= tolerance || (from_tie <= tolerance && std::abs(std::abs(off) - 1) <= tolerance)) continue;
-    return recorder.find(property, state + probe.name(i),
-                         message(exact(found), ", which is ", exact(off), " steps from the converted quantizer's ",
-                                 exact(value_of_code(code, grid, channel)), " (", grid, ")"));
+    const bool whole = std::abs(off - std::nearbyint(off)) <= tolerance;
+    return recorder.find(
+        property, state + probe.name(i),
+        message(exact(found), ", ", whole ? std::nearbyint(off) : off, " steps from the converted quantizer's ",
+                exact(value_of_code(code, grid, channel)), " on the grid ", grid));
   }
 }
 

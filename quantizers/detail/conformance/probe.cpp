@@ -11,7 +11,7 @@
 namespace bitgrad::conformance {
 namespace {
 
-constexpr double margin = 3;            // steps beyond the ends
+constexpr double margin = 3;  // steps beyond the ends
 constexpr double all_levels_up_to = 256;
 
 void add_around(std::set<double>& levels, double center) {
@@ -29,7 +29,8 @@ float value_at(const Position& position, double zero, float step) {
       if (is_exact(neighbour)) x = neighbour;
     }
   for (int i = 0; i < std::abs(position.ulps); ++i)
-    x = std::nextafter(x, position.ulps < 0 ? -std::numeric_limits<float>::infinity() : std::numeric_limits<float>::infinity());
+    x = std::nextafter(
+        x, position.ulps < 0 ? -std::numeric_limits<float>::infinity() : std::numeric_limits<float>::infinity());
   return x;
 }
 
@@ -47,13 +48,15 @@ Layout::Layout(const Ruler& ruler, int rank, Index slots) {
   std::vector<int> others;
   for (int i = 0; i < rank; ++i)
     if (i != axis) others.push_back(i);
-  if (axis >= 0) extents[static_cast<std::size_t>(axis)] = channels_;
+  const auto extent = [&](int i) -> Index& { return extents[static_cast<std::size_t>(i)]; };
+  if (axis >= 0) extent(axis) = channels_;
   Index per_channel = 1;
-  if (others.size() > 1) {
-    per_channel = axis >= 0 ? channels_ : 2;
-    extents[static_cast<std::size_t>(others.front())] = per_channel;
+  if (others.size() > 1) {  // the axis that a mistaken quantizer would take: the first or the last
+    const auto twin = axis == rank - 1 ? others.begin() : others.end() - 1;
+    extent(*twin) = per_channel = axis >= 0 ? channels_ : 2;
+    others.erase(twin);
   }
-  if (!others.empty()) extents[static_cast<std::size_t>(others.back())] = (slots + per_channel - 1) / per_channel;
+  if (!others.empty()) extent(others.front()) = (slots + per_channel - 1) / per_channel;
   shape_ = Shape(extents);
   for (int i = axis + 1; axis >= 0 && i < rank; ++i) inner_ *= extents[static_cast<std::size_t>(i)];
 }
@@ -77,10 +80,16 @@ std::vector<Position> dense_positions(const Ruler& ruler, std::uint64_t seed) {
   return positions;
 }
 
-std::vector<Position> random_positions(const Ruler& ruler, std::size_t count, double outside, std::uint64_t seed) {
+std::vector<Position> random_positions(const Ruler& ruler, std::size_t count, int beyond, std::uint64_t seed) {
   Random random(seed);
+  const auto levels = static_cast<Index>(ruler.hi - ruler.lo) + 1 + 2 * beyond;
   std::vector<Position> positions;
-  for (std::size_t i = 0; i < count; ++i) positions.push_back({random.uniform(ruler.lo - outside, ruler.hi + outside)});
+  for (std::size_t i = 0; i < count; ++i) {
+    const double level = ruler.lo - beyond + static_cast<double>(random.below(levels)),
+                 fraction = random.uniform(0.1, 0.4);
+    const bool up = beyond == 0 && level == ruler.lo, down = beyond == 0 && level == ruler.hi;  // stay between the ends
+    positions.push_back({level + (up || (!down && random.below(2) == 0) ? fraction : -fraction)});
+  }
   return positions;
 }
 

@@ -43,11 +43,12 @@ struct Position {
   int ulps = 0;
 };
 
-/// Every eighth of a step from below the lowest to above the highest level, and the floats beside each tie. Beyond 8 bits
-/// only around the ends, the zero points and some hundred levels between.
+/// Every eighth of a step from below the lowest to above the highest level, and the floats beside each tie. Beyond 8
+/// bits only around the ends, the zero points and some hundred levels between.
 std::vector<Position> dense_positions(const Ruler& ruler, std::uint64_t seed);
-/// Random places from `outside` steps below to as many above the levels; negative values stay inside.
-std::vector<Position> random_positions(const Ruler& ruler, std::size_t count, double outside, std::uint64_t seed);
+/// Random places between the ends, or up to `beyond` steps outside of them: a tenth of a step or more from every level
+/// and tie, where rounding errors decide.
+std::vector<Position> random_positions(const Ruler& ruler, std::size_t count, int beyond, std::uint64_t seed);
 
 /// A float32 tensor whose channels run through the positions.
 struct Probe {

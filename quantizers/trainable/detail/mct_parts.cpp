@@ -57,6 +57,32 @@ Tensor converted_threshold(QuantizationMethod method, const Tensor& threshold) {
   return rounded;
 }
 
+std::vector<Departure> departures_by_threshold(QuantizationMethod method, const Formulas& formulas) {
+  std::vector<Departure> result;
+  if (formulas.scales_gradient)
+    result.push_back({Property::exact_conversion, "grad_scale() moves the step by its last bit, as in the reference"});
+  if (!formulas.learns) return result;
+  result.push_back(
+      {Property::positive_step, "a threshold may be learned to zero and below; only conversion refuses it"});
+  if (method != QuantizationMethod::POWER_OF_TWO) return result;
+  for (const Property property : {Property::power_of_two, Property::conversion})
+    result.push_back({property, "only conversion rounds the learned threshold up to a power of two"});
+  return result;
+}
+
+std::vector<Departure> departures_by_range(const Formulas& formulas) {
+  std::vector<Departure> result{
+      {Property::exact_conversion,
+       "ties of (x - min) / step fall differently from those of x / step, and levels are step * "
+       "level + min"}};
+  if (formulas.scales_gradient)
+    result.push_back({Property::zero, "zero is step * level + min, whose step grad_scale() moves by its last bit"});
+  if (formulas.learns)
+    result.push_back(
+        {Property::positive_step, "min and max may be learned to meet or to cross; only conversion refuses them"});
+  return result;
+}
+
 void require_convertible(const Tensor& range, std::string_view class_name) {
   if (range.rank() == 0)
     fail<ValueError>(class_name,

@@ -27,6 +27,14 @@ Tensor converted_threshold(QuantizationMethod method, const Tensor& threshold);
 /// The reference cannot convert ranges of rank 0; throws ValueError for them.
 void require_convertible(const Tensor& range, std::string_view class_name);
 
+/// Where the reference's formulas depart from what check_quantizer() expects. LSQ scales gradients.
+struct Formulas {
+  bool learns = false;
+  bool scales_gradient = false;
+};
+std::vector<Departure> departures_by_threshold(QuantizationMethod method, const Formulas& formulas);
+std::vector<Departure> departures_by_range(const Formulas& formulas);
+
 /// Weights by a threshold: variable "ptq_threshold_tensor", registered as NAME_ptq_threshold_tensor.
 template <class Derived>
 class SymmetricWeights : public TrainableQuantizer<Derived, TrainableQuantizerWeightsConfig> {
@@ -34,11 +42,15 @@ class SymmetricWeights : public TrainableQuantizer<Derived, TrainableQuantizerWe
   void initialize_quantization(const std::optional<Shape>& shape, std::string_view name) override {
     detail::check_weight_shape(this->config(), shape, start_, name);
     this->add_quantizer_variable(
-        threshold_key, detail::quantizer_variable(message(name, "_", threshold_key), start_, Derived::learns));
+        threshold_key, detail::quantizer_variable(message(name, "_", threshold_key), start_, Derived::formulas.learns));
   }
   InferablePtr convert2inferable() const override {
     const Tensor& threshold = this->get_quantizer_variable(threshold_key)->value();
     return detail::weights_inferable(this->config(), converted_threshold(this->config().method, threshold));
+  }
+
+  std::vector<Departure> departures() const override {
+    return departures_by_threshold(this->config().method, Derived::formulas);
   }
 
  protected:
@@ -60,10 +72,10 @@ class UniformWeights : public TrainableQuantizer<Derived, TrainableQuantizerWeig
  public:
   void initialize_quantization(const std::optional<Shape>& shape, std::string_view name) override {
     detail::check_weight_shape(this->config(), shape, start_.min, name);
-    this->add_quantizer_variable(min_key,
-                                 detail::quantizer_variable(message(name, "_min"), start_.min, Derived::learns));
-    this->add_quantizer_variable(max_key,
-                                 detail::quantizer_variable(message(name, "_max"), start_.max, Derived::learns));
+    this->add_quantizer_variable(
+        min_key, detail::quantizer_variable(message(name, "_min"), start_.min, Derived::formulas.learns));
+    this->add_quantizer_variable(
+        max_key, detail::quantizer_variable(message(name, "_max"), start_.max, Derived::formulas.learns));
   }
   InferablePtr convert2inferable() const override {
     const Tensor& min = this->get_quantizer_variable(min_key)->value();
@@ -73,6 +85,8 @@ class UniformWeights : public TrainableQuantizer<Derived, TrainableQuantizerWeig
     const detail::ConfigRange range = adjusted(min, max, this->config().n_bits);
     return detail::weights_inferable(this->config(), range.min, range.max);
   }
+
+  std::vector<Departure> departures() const override { return departures_by_range(Derived::formulas); }
 
  protected:
   explicit UniformWeights(const TrainableQuantizerWeightsConfig& config)
@@ -95,13 +109,17 @@ template <class Derived>
 class SymmetricActivation : public TrainableQuantizer<Derived, TrainableQuantizerActivationConfig> {
  public:
   void initialize_quantization(const std::optional<Shape>&, std::string_view name) override {
-    this->add_quantizer_variable(
-        threshold_key,
-        detail::quantizer_variable(std::string(name), start_, Derived::learns && !this->freeze_quant_params()));
+    this->add_quantizer_variable(threshold_key,
+                                 detail::quantizer_variable(std::string(name), start_,
+                                                            Derived::formulas.learns && !this->freeze_quant_params()));
   }
   InferablePtr convert2inferable() const override {
     const Tensor& threshold = this->get_quantizer_variable(threshold_key)->value();
     return detail::activation_inferable(this->config(), converted_threshold(this->config().method, threshold));
+  }
+
+  std::vector<Departure> departures() const override {
+    return departures_by_threshold(this->config().method, Derived::formulas);
   }
 
  protected:
@@ -121,7 +139,7 @@ template <class Derived>
 class UniformActivation : public TrainableQuantizer<Derived, TrainableQuantizerActivationConfig> {
  public:
   void initialize_quantization(const std::optional<Shape>&, std::string_view name) override {
-    const bool learns = Derived::learns && !this->freeze_quant_params();
+    const bool learns = Derived::formulas.learns && !this->freeze_quant_params();
     this->add_quantizer_variable(min_key, detail::quantizer_variable(message(name, "_min"), start_.min, learns));
     this->add_quantizer_variable(max_key, detail::quantizer_variable(message(name, "_max"), start_.max, learns));
   }
@@ -132,6 +150,8 @@ class UniformActivation : public TrainableQuantizer<Derived, TrainableQuantizerA
     const detail::ConfigRange range = adjusted(min, max, this->config().n_bits);
     return detail::activation_inferable(this->config(), range.min, range.max);
   }
+
+  std::vector<Departure> departures() const override { return departures_by_range(Derived::formulas); }
 
  protected:
   explicit UniformActivation(const TrainableQuantizerActivationConfig& config, bool freeze_quant_params = false)
