@@ -7,8 +7,7 @@ namespace mine {
 
 using namespace bitgrad;
 
-/// y = step * round(clip(x / step)), step = threshold / 2^(bits - sign). Config says whether it is for weights or
-/// activations.
+/// y = step * round(clip(x / step)) with step = threshold / 2^(bits - sign), for weights or activations by Config.
 template <class Config>
 class MyQuantizer : public TrainableQuantizer<MyQuantizer<Config>, Config> {
  public:
