@@ -28,11 +28,11 @@ Model small_model(const data::Dataset& train) {
   return model;
 }
 
-/// Values of the learned thresholds, all in one.
+/// Values of the learned thresholds, all in one. That of the input stays over its whole range.
 std::vector<float> thresholds(const Model& model) {
   std::vector<float> values;
   for (const NamedParameter& each : model.parameters())
-    if (each.parameter->group() == ParameterGroup::qparams)
+    if (each.parameter->group() == ParameterGroup::qparams && each.parameter->trainable())
       for (const float value : each.parameter->value().span<float>()) values.push_back(value);
   return values;
 }
