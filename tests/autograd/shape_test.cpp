@@ -74,7 +74,7 @@ TEST_CASE("sum_to undoes broadcasting") {
   CHECK(identical(sum_to(x, {2, 1}).value(), Tensor::from({2, 1}, {6, 16})));
   CHECK(identical(sum_to(x, {1}).value(), Tensor::from({1}, {22})));
   CHECK(identical(sum_to(x, Shape{}).value(), Tensor::scalar(22)));
-  for (const Shape& shape : {Shape{1, 4}, Shape{3, 1}, Shape{3, 1, 1}, Shape{}})
+  for (const Shape& shape : {Shape{1, 4}, Shape{3, 1}, Shape{2, 1, 1}, Shape{}})
     check_gradient([&](const std::vector<Variable>& v) { return sum_to(v[0], shape); }, {uniform({2, 3, 4}, 1)});
   CHECK_THAT(error_of<ShapeError>([&] { sum_to(x, {2}); }), Catch::Contains("sum_to"));
   CHECK_THAT(error_of<ShapeError>([&] { sum_to(x, {4, 2, 3}); }), Catch::Contains("does not broadcast"));
