@@ -12,8 +12,9 @@ namespace {
 
 constexpr const char* outputs = R"(DIR receives float.safetensors and quantized.safetensors (checkpoints, every epoch), graph/ (the
 frozen integers: graph.json and graph.npz), metrics.csv (a row per epoch) and report.json.
-A SPEC names the quantizer, its bits and its grid: lsq:4, lsq:8:pot, mct-ste:4:uniform, mct-lsq:8:symmetric:per-tensor.
+)";
 
+constexpr const char* quantizers = R"(
 Quantizers and their grids:
 )";
 
@@ -34,7 +35,7 @@ Examples:
 
 void add_train_command(CLI::App& program) {
   CLI::App* command = program.add_subcommand("train", "Train a model, quantize it, convert it and verify it");
-  command->footer(outputs + quantizer_list() + examples);
+  command->footer(outputs + TrainOptions::describe_spec() + quantizers + quantizer_list() + examples);
   const auto options = std::make_shared<TrainOptions>();
   options->declare(*command);
   command->callback([options] { TrainingRun(options->resolve()).run(); });

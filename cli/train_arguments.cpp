@@ -48,10 +48,10 @@ void check(const char* stage, const TrainingOptions& options) {
 }  // namespace
 
 void TrainOptions::declare(CLI::App& command) {
-  const auto number = [&](const char* name, auto& value, const char* text) {
+  const auto number = [&](const char* name, auto& value, const std::string& text) {
     return command.add_option(name, value, text)->capture_default_str();
   };
-  const std::string spec = "none or NAME:BITS[:pot|symmetric|uniform][:per-tensor]";
+  const std::string rates = message(" (", default_learning_rate("adam"), " with adam, ", default_learning_rate("sgd"), " with sgd)");
 
   command.option_defaults()->take_last();
   given.data = "fashion-mnist";
@@ -72,20 +72,20 @@ void TrainOptions::declare(CLI::App& command) {
 
   const char* group = "Quantization";
   number("--qat-epochs", qat_epochs, "Epochs with quantizers, after float training")->type_name("N")->group(group);
-  command.add_option("--weights", weights, "Quantizer of the weights: " + spec)->type_name("SPEC")->group(group);
-  command.add_option("--activations", activations, "Quantizer of the activations: " + spec)->type_name("SPEC")->group(group);
+  command.add_option("--weights", weights, "Quantizer of the weights, see below")->type_name("SPEC")->group(group);
+  command.add_option("--activations", activations, "Quantizer of the activations, see below")->type_name("SPEC")->group(group);
   number("--first-last-bits", given.quantization.first_last_bits, "Bits of the first and last layer; 0: as the others")
       ->type_name("N")->group(group);
   number("--calibration", given.calibration, "Training images that quantizers are calibrated on")->type_name("N")->group(group);
 
   group = "Training";
   number("--batch", training.batch, "Images per step")->type_name("N")->group(group);
-  number("--optimizer", training.optimizer, joined(optimizer_names()).c_str())->type_name("NAME")->group(group);
-  command.add_option("--lr", learning_rate, "Highest learning rate of float training")->type_name("X")->group(group);
-  command.add_option("--qat-lr", qat_learning_rate, "The same with quantizers")->type_name("X")->group(group);
-  command.add_option("--qparams-rate", qparams_rate, "Learning rate of quantizer parameters, as a factor of --qat-lr")
+  number("--optimizer", training.optimizer, "Optimizer: " + joined(optimizer_names()))->type_name("NAME")->group(group);
+  command.add_option("--lr", learning_rate, "Highest learning rate of float training" + rates)->type_name("X")->group(group);
+  command.add_option("--qat-lr", qat_learning_rate, "The same with quantizers" + rates)->type_name("X")->group(group);
+  command.add_option("--qparams-rate", qparams_rate, "Learning rate of quantizer parameters, as a factor of --qat-lr (1)")
       ->type_name("X")->group(group);
-  number("--schedule", training.schedule, joined(schedule_names()).c_str())->type_name("NAME")->group(group);
+  number("--schedule", training.schedule, "How the learning rate goes: " + joined(schedule_names()))->type_name("NAME")->group(group);
   number("--warmup-epochs", training.warmup_epochs, "Epochs over which the learning rate rises")->type_name("X")->group(group);
   number("--momentum", training.momentum, "Momentum of sgd")->type_name("X")->group(group);
   number("--weight-decay", training.weight_decay, "Weight decay")->type_name("X")->group(group);
@@ -102,6 +102,11 @@ void TrainOptions::choose_quantizers(TrainArguments& arguments) const {
       parse("--activations", QuantizationTarget::Activation, activations.value_or(unsaid));
   if (qat_epochs > 0 && !arguments.quantizes())
     fail<UsageError>("--qat-epochs ", qat_epochs, " with --weights none --activations none: there is nothing to quantize");
+}
+
+std::string TrainOptions::describe_spec() {
+  return message("A SPEC is none or NAME:BITS[:pot|symmetric|uniform][:per-tensor]: lsq:4, lsq:8:pot, mct-lsq:8:symmetric:per-tensor.\n",
+                 "Unless given it is ", default_quantizer, " where anything is to be quantized, and none otherwise.\n");
 }
 
 TrainArguments TrainOptions::resolve() const {

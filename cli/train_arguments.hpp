@@ -41,6 +41,8 @@ struct TrainOptions {
   std::optional<double> learning_rate, qat_learning_rate, qparams_rate;
 
   void declare(CLI::App& command);
+  /// What --weights and --activations take, for the help.
+  static std::string describe_spec();
   /// UsageError for what cannot be, with the nearest name for an unknown one.
   TrainArguments resolve() const;
 
