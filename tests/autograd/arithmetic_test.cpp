@@ -69,6 +69,14 @@ TEST_CASE("gradients of arithmetic") {
     }
 }
 
+TEST_CASE("gradients of negation") {
+  for (const Shape& shape : {Shape{}, Shape{5}, Shape{2, 3, 4}, Shape{0, 2}}) {
+    const auto f = [](const std::vector<Variable>& x) { return negate(x[0]); };
+    check_gradient(f, {uniform(shape, 1)});
+    check_float32(f, {uniform(shape, 1)}, 0);
+  }
+}
+
 TEST_CASE("an operand on both sides gets both gradients") {
   check_gradient([](const std::vector<Variable>& x) { return x[0] * x[0] + x[0] / (x[0] + 3.0) - (-x[0]); },
                  {uniform({4}, 3)});

@@ -22,6 +22,17 @@ TEST_CASE("reshape and flatten") {
       {x});
 }
 
+TEST_CASE("gradients of reshape, flatten and pad for other shapes") {
+  const auto moved = [](const std::vector<Variable>& v) {
+    const Variable flat = reshape(v[0], {v[0].value().size()});
+    return flatten(reshape(pad(flat, {{2, 1}}), {1, flat.shape()[0] + 3}));
+  };
+  for (const Shape& shape : {Shape{}, Shape{1}, Shape{3, 1, 2}, Shape{2, 2, 2, 2}}) {
+    check_gradient(moved, {uniform(shape, 1)});
+    check_float32(moved, {uniform(shape, 2)}, 0);
+  }
+}
+
 TEST_CASE("concat") {
   const Tensor a = Tensor::from({2, 1}, {1, 2}), b = Tensor::from({2, 2}, {3, 4, 5, 6});
   CHECK(identical(concat({a, b}).value(), Tensor::from({2, 3}, {1, 3, 4, 2, 5, 6})));
