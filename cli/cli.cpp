@@ -31,6 +31,8 @@ int report(const std::string& text, int code) {
 /// What the parser found wrong; for a subcommand or option that does not exist, with the nearest that does.
 std::string explain(const CLI::App& program, const CLI::ParseError& error) {
   const std::vector<std::string> strangers = program.remaining(true);
+  const bool conversion = dynamic_cast<const CLI::ConversionError*>(&error) != nullptr;
+  if (conversion) return std::string(error.what()) + ", expected a number (a whole one where the help says N)";
   if (strangers.empty()) return error.what();
   const std::vector<CLI::App*> chosen = program.get_subcommands();
   const bool is_option = strangers.front().starts_with('-');

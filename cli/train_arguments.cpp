@@ -15,6 +15,12 @@ namespace {
 constexpr std::int64_t default_epochs = 8;
 constexpr const char* default_quantizer = "lsq:8";
 
+/// For unsigned options: "-1" would become the largest number there is.
+std::string whole_number(const std::string& text) {
+  const bool digits = !text.empty() && text.find_first_not_of("0123456789") == std::string::npos;
+  return digits ? "" : text + ", expected a whole number, 0 or more";
+}
+
 std::string joined(const std::vector<std::string>& names) {
   std::string text;
   for (const std::string& name : names) text += (text.empty() ? "" : ", ") + name;
@@ -65,7 +71,8 @@ void TrainOptions::declare(CLI::App& command) {
       ->type_name("FILE")->group("The job");
   command.add_flag("--resume", given.resume, "Continue the run in --out; all other options as before")->group("The job");
   command.add_option("--epochs", epochs, "Epochs of float training (8, with --from 0)")->type_name("N")->group("The job");
-  number("--seed", training.seed, "Seed of weights, order and randomness")->type_name("S")->group("The job");
+  number("--seed", training.seed, "Seed of weights, order and randomness")
+      ->type_name("S")->check(whole_number)->group("The job");
   number("--threads", given.threads, "Threads; 0: one per processor. Results do not depend on it")
       ->type_name("T")->group("The job");
   number("--limit", given.limit, "Use only the first N training and N test images; 0: all")->type_name("N")->group("The job");

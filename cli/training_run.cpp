@@ -40,6 +40,7 @@ TrainingRun::TrainingRun(TrainArguments arguments)
     if (from_->stage != "float")
       fail<ValueError>(arguments_.from, ": checkpoint of a ", from_->stage, " model, --from needs one of a float model");
   }
+  require_trainable();  // before anything in the directory is touched
   directory_.create();
   if (!arguments_.resume && directory_.clear())
     std::cerr << "bitgrad: " << directory_.path.string() << " held an earlier run, which is replaced (--resume continues one)\n";
@@ -47,6 +48,19 @@ TrainingRun::TrainingRun(TrainArguments arguments)
     throw UsageError("--resume: " + directory_.quantized_checkpoint().string() +
                      " belongs to a run with quantizers: give --weights, --activations and --qat-epochs as before");
   metrics_.emplace(directory_.metrics());
+}
+
+Model TrainingRun::start_model() const {
+  if (from_) return restore_model(*from_);
+  Model fresh = models::make(arguments_.model, image_shape(train_), train_.classes);
+  return fresh.build(image_shape(train_), arguments_.float_training.seed);
+}
+
+void TrainingRun::require_trainable() const {
+  const Model start = start_model();
+  if (!arguments_.quantizes()) return;
+  const Tensor few = data::to_unit_range(train_.images.rows(0, std::min<Index>(8, train_.size())));
+  attach_quantizers(start, plan_quantization(start, few, arguments_.quantization));
 }
 
 void TrainingRun::run() {
@@ -80,13 +94,7 @@ TrainingRun::Stage TrainingRun::quantized_stage() const {
 Model TrainingRun::train_float() {
   const Stage stage = float_stage();
   const std::optional<Checkpoint> checkpoint = saved(stage);
-  const auto start = [&] {
-    if (checkpoint) return restore_model(*checkpoint);
-    if (from_) return restore_model(*from_);
-    Model fresh = models::make(arguments_.model, image_shape(train_), train_.classes);
-    return fresh.build(image_shape(train_), arguments_.float_training.seed);
-  };
-  Model model = start();
+  Model model = checkpoint ? restore_model(*checkpoint) : start_model();
   train(model, stage, "", checkpoint);
   return model;
 }
@@ -134,6 +142,7 @@ void TrainingRun::train(Model& model, const Stage& stage, const std::string& pla
                         .input_shape = image_shape(train_),
                         .classes = train_.classes,
                         .stage = stage.name,
+                        .epoch = saved ? saved->epoch : 0,
                         .options = stage.options,
                         .plan = plan};
   const auto save = [&] {
@@ -145,7 +154,7 @@ void TrainingRun::train(Model& model, const Stage& stage, const std::string& pla
 
   ProgressDisplay display(stage.name);
   const auto epoch_done = [&](const EpochResult& result) {
-    const double test_accuracy = percent(accuracy(model, test_));
+    const double test_accuracy = percent(evaluated(model, result.epoch));
     // The row first: if the process dies before the checkpoint is written, --resume drops it and does the epoch again.
     metrics_->add({.stage = stage.name,
                    .epoch = result.epoch,
@@ -161,7 +170,16 @@ void TrainingRun::train(Model& model, const Stage& stage, const std::string& pla
   try {
     trainer.fit({.step = [&](const Progress& progress) { display.step(progress); }, .epoch = epoch_done});
   } catch (const DivergenceError& error) {
-    fail<DivergenceError>(error.what(), "; the last good checkpoint is ", stage.path.string(), ", of epoch ", trainer.epochs_done());
+    fail<DivergenceError>(error.what(), "; the last good checkpoint is ", stage.path.string(), ", of epoch ", checkpoint.epoch);
+  }
+}
+
+/// After an epoch. Numbers that are too large for the loss to show may meet NaN here, or be too large for integers.
+double TrainingRun::evaluated(const Model& model, std::int64_t epoch) const {
+  try {
+    return accuracy(model, test_);
+  } catch (const ValueError& error) {
+    fail<DivergenceError>("epoch ", epoch, ": what was trained cannot be evaluated: ", error.what());
   }
 }
 

@@ -34,12 +34,18 @@ class TrainingRun {
   Stage float_stage() const;
   Stage quantized_stage() const;
 
+  /// The float model that training starts from.
+  Model start_model() const;
+  /// Throws what the model or the quantizers do, for images they cannot take and for specs that do not go together.
+  void require_trainable() const;
   Model train_float();
   Model train_quantized(const Model& float_model);
   /// The stage's own checkpoint when this run resumes and there is one.
   std::optional<Checkpoint> saved(const Stage& stage) const;
   /// Trains to the last epoch, with a row of metrics and a checkpoint after each.
   void train(Model& model, const Stage& stage, const std::string& plan, const std::optional<Checkpoint>& saved);
+  /// Accuracy on the test images; DivergenceError when the model gives NaN or cannot be converted.
+  double evaluated(const Model& model, std::int64_t epoch) const;
   void convert_and_verify(Model& model);
   void describe_run();
   void require_same_model(const io::Path& path, const Checkpoint& checkpoint) const;

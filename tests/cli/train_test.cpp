@@ -115,6 +115,28 @@ TEST_CASE("starting over in a directory replaces the earlier run and says so") {
   CHECK(metrics_rows(shop, "run") == std::vector<std::string>{"stage,epoch", "float,1"});
 }
 
+TEST_CASE("a command that cannot work leaves an earlier run alone") {
+  const Workshop shop(64);
+  REQUIRE(shop.train("run", {"--model", "mlp", "--epochs", "1"}).code == 0);
+  const auto before = shop.bytes("run/float.safetensors");
+  const Outcome quantizer = shop.train("run", {"--model", "mlp", "--epochs", "2", "--weights", "mct-lsq:1", "--first-last-bits", "0"});
+  CHECK(quantizer.code == 1);
+  CHECK_THAT(quantizer.err, Contains("LSQWeightQATQuantizer: 1 bit signed"));
+  CHECK(shop.train("run", {"--model", "lenet5"}).code == 1);
+  CHECK(shop.bytes("run/float.safetensors") == before);
+  CHECK(report_of(shop, "run")["epochs"] == 1);
+}
+
+TEST_CASE("a model that trains but cannot be evaluated is a divergence as well") {
+  const Workshop shop(32);  // one step: its loss is that of the weights before it
+  const Outcome outcome = shop.train("run", {"--model", "mlp", "--epochs", "1", "--lr", "1e30"});
+  CHECK(outcome.code == 1);
+  CHECK_THAT(outcome.err, Contains("bitgrad: error: epoch 1: what was trained cannot be evaluated: predictions: a logit of sample 0 is NaN; "
+                                   "the last good checkpoint is ") && Contains("run/float.safetensors, of epoch 0"));
+  CHECK(read_checkpoint(shop / "run/float.safetensors").epoch == 0);
+  CHECK(metrics_rows(shop, "run") == std::vector<std::string>{"stage,epoch"});
+}
+
 TEST_CASE("training that diverges stops and keeps the last good checkpoint") {
   const Workshop shop;
   const std::vector<std::string> options{"--model", "mlp", "--epochs", "3"};

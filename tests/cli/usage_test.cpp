@@ -54,7 +54,9 @@ TEST_CASE("wrong usage is one line and exit code 2") {
   check_error(run_cli({"train", "--model", "mlp", "--out", "x", "--epohcs", "3"}), 2,
               Contains("--epohcs") && Contains("did you mean \"--epochs\""));
   check_error(run_cli({"train", "--model", "mlp"}), 2, Contains("--out"));
-  check_error(run_cli({"train", "--model", "mlp", "--out", "x", "--epochs", "three"}), 2, Contains("three"));
+  check_error(run_cli({"train", "--model", "mlp", "--out", "x", "--epochs", "three"}), 2,
+              Contains("--epochs = three, expected a number (a whole one where the help says N)"));
+  check_error(run_cli({"train", "--model", "mlp", "--out", "x", "--seed", "-1"}), 2, Contains("--seed: -1, expected a whole number, 0 or more"));
   check_error(run_cli({"infer", "x", "--input", "a.npy", "--output", "b.npy", "--engine", "floot"}), 2,
               Contains("unknown engine \"floot\" (did you mean \"float\""));
 }
@@ -109,4 +111,5 @@ TEST_CASE("data that is missing or malformed is exit code 1") {
 TEST_CASE("an image size that the model cannot take") {
   const support::Workshop shop(8, 4);
   check_error(shop.train("run", {"--model", "lenet5"}), 1, Contains("(8, 8, 1)") && Contains("conv2"));
+  CHECK_FALSE(shop.exists("run"));
 }
