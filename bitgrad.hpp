@@ -63,6 +63,7 @@
 #include <bitgrad/layers/reshaping.hpp>
 #include <bitgrad/layers/weights.hpp>
 
+#include <bitgrad/quantizers/annealing.hpp>
 #include <bitgrad/quantizers/builtin.hpp>
 #include <bitgrad/quantizers/config.hpp>
 #include <bitgrad/quantizers/conformance.hpp>
@@ -71,6 +72,8 @@
 #include <bitgrad/quantizers/grid.hpp>
 #include <bitgrad/quantizers/inferable.hpp>
 #include <bitgrad/quantizers/inferable/grid_quantizer.hpp>
+#include <bitgrad/quantizers/inferable/lookup_table.hpp>
+#include <bitgrad/quantizers/inferable/lut.hpp>
 #include <bitgrad/quantizers/inferable/pot.hpp>
 #include <bitgrad/quantizers/inferable/symmetric.hpp>
 #include <bitgrad/quantizers/inferable/uniform.hpp>
@@ -95,6 +98,7 @@
 #include <bitgrad/qat/checkpoint.hpp>
 #include <bitgrad/qat/dispatcher.hpp>
 #include <bitgrad/qat/evaluation.hpp>
+#include <bitgrad/qat/golden/check_all.hpp>
 #include <bitgrad/qat/inference/builder.hpp>
 #include <bitgrad/qat/inference/graph.hpp>
 #include <bitgrad/qat/inference/verify.hpp>

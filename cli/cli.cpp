@@ -58,6 +58,7 @@ int run(int argc, const char* const* argv) {
   add_verify_command(program);
   add_infer_command(program);
   add_table_command(program);
+  add_golden_command(program);
   try {
     program.parse(argc, argv);
     return 0;
@@ -66,6 +67,8 @@ int run(int argc, const char* const* argv) {
     return report(explain(program, error) + "; see bitgrad --help and bitgrad SUBCOMMAND --help", 2);
   } catch (const UsageError& error) {
     return report(error.what(), 2);
+  } catch (const UnreadableInput& error) {
+    return report(error.what(), 3);
   } catch (const std::exception& error) {
     return report(error.what(), 1);
   }

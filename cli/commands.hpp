@@ -15,9 +15,16 @@ class UsageError : public Error {
   using Error::Error;
 };
 
+/// Input that cannot be read, where a script has to tell that from a comparison that failed: exit code 3.
+class UnreadableInput : public Error {
+ public:
+  using Error::Error;
+};
+
 void add_train_command(CLI::App& program);
 void add_verify_command(CLI::App& program);
 void add_infer_command(CLI::App& program);
 void add_table_command(CLI::App& program);
+void add_golden_command(CLI::App& program);
 
 }  // namespace bitgrad::cli

@@ -1,5 +1,6 @@
 #include <bitgrad/quantizers/builtin.hpp>
 
+#include <bitgrad/quantizers/inferable/lut.hpp>
 #include <bitgrad/quantizers/inferable/pot.hpp>
 #include <bitgrad/quantizers/inferable/symmetric.hpp>
 #include <bitgrad/quantizers/inferable/uniform.hpp>
@@ -14,9 +15,12 @@ void register_builtin_quantizers() {
   register_quantizer<WeightsPOTInferableQuantizer>();
   register_quantizer<WeightsSymmetricInferableQuantizer>();
   register_quantizer<WeightsUniformInferableQuantizer>();
+  register_quantizer<WeightsLUTPOTInferableQuantizer>();
+  register_quantizer<WeightsLUTSymmetricInferableQuantizer>();
   register_quantizer<ActivationPOTInferableQuantizer>();
   register_quantizer<ActivationSymmetricInferableQuantizer>();
   register_quantizer<ActivationUniformInferableQuantizer>();
+  register_quantizer<ActivationLutPOTInferableQuantizer>();
 
   register_quantizer<LearnedStepWeightsQuantizer>();
   register_quantizer<LearnedStepActivationQuantizer>();

@@ -26,6 +26,17 @@ struct Grid {
   bool operator==(const Grid&) const = default;
 };
 
+/// The levels of a look-up-table quantizer: value = entry * scale in float32, one scale per tensor or one per channel.
+struct LookupTable {
+  int bits = 8;                        ///< of an entry
+  bool is_signed = true;
+  std::vector<std::int32_t> entries;   ///< in the table's own order, which decides ties; an entry may occur twice
+  std::vector<float> scale;            ///< finite, positive; 1 element, or one per channel
+  std::optional<int> channel_axis;     ///< of the quantized tensor, negative counts from the end; empty: per tensor
+
+  bool operator==(const LookupTable&) const = default;
+};
+
 /// Throws ValueError naming what is wrong: bits outside 1..16, lo > hi, a scale that is not finite and positive, counts that
 /// differ, a zero point outside what int32 arithmetic allows.
 void validate(const Grid& grid, std::string_view what);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -29,8 +30,11 @@ class BaseInferableQuantizer {
   /// int32 codes by the grid (true division); ValueError for NaN.
   virtual Tensor codes(const Tensor& x) const { return codes_of(x, grid(), type()); }
   virtual Tensor dequantize(const Tensor& codes) const { return values_of(codes, grid()); }
-  /// The integer grid. Quantizers without one (look-up tables) throw NotImplementedError.
+  /// The integer grid that the codes are on. Quantizers without one (activations by a look-up table) throw
+  /// NotImplementedError.
   virtual Grid grid() const = 0;
+  /// The table of a look-up-table quantizer, whose codes are its entries; nothing for evenly spaced levels.
+  virtual std::optional<LookupTable> table() const { return std::nullopt; }
 
   /// One line: class, bits, parameters.
   virtual std::string describe() const = 0;

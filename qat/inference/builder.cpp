@@ -35,22 +35,43 @@ struct InferenceGraphBuilder::Impl {
     return record(std::move(operation), {x}, shape);
   }
 
-  std::optional<Grid> weight_grid(const GraphWeight& weight) {
-    if (!weights) return std::nullopt;
+  /// The quantizer of a weight, or nullptr.
+  const BaseInferableQuantizer* quantizer_of(const GraphWeight& weight) {
+    if (!weights) return nullptr;
     const auto found = weights->find(weight.name);
-    if (found == weights->end()) return std::nullopt;
+    if (found == weights->end()) return nullptr;
     used.insert(found->first);
     if (!found->second) fail<ValueError>("layer \"", layer, "\": the quantizer of weight \"", weight.name, "\" is null");
-    return found->second->grid();
+    return found->second.get();
+  }
+
+  /// What a quantizer says, with the layer's name in front of what it complains of.
+  template <class Ask>
+  auto in_layer(std::string_view weight, Ask ask) const {
+    const auto place = [&] { return message("layer \"", layer, "\": ", weight, weight.empty() ? "" : ": "); };
+    try {
+      return ask();
+    } catch (const ValueError& error) {
+      fail<ValueError>(place(), error.what());
+    } catch (const ShapeError& error) {
+      fail<ShapeError>(place(), error.what());
+    } catch (const NotImplementedError& error) {
+      fail<NotImplementedError>(place(), error.what());
+    }
   }
 
   RecordedLinear linear(const GraphWeight& kernel, const GraphWeight& bias, Index outputs) {
     check_weight(kernel.value, kernel.value.shape(), kernel.name);
     if (bias.value.defined()) check_weight(bias.value, {outputs}, bias.name);
-    if (weight_grid(bias))
+    if (quantizer_of(bias))
       fail<NotImplementedError>("layer \"", layer, "\": weight \"", bias.name,
                                 "\" has a quantizer; biases become int32 in units of input scale * kernel scale by themselves");
-    return {std::nullopt, kernel.value, bias.value, weight_grid(kernel)};
+    const BaseInferableQuantizer* quantizer = quantizer_of(kernel);
+    if (!quantizer) return {std::nullopt, kernel.value, bias.value, std::nullopt, Tensor()};
+    Grid grid = in_layer(kernel.name, [&] { return quantizer->grid(); });
+    // The quantizer's own codes: those of a look-up table are not the grid's nearest.
+    Tensor codes = in_layer(kernel.name, [&] { return quantizer->codes(kernel.value); });
+    return {std::nullopt, kernel.value, bias.value, std::move(grid), std::move(codes)};
   }
 
   void check_weight(const Tensor& tensor, const Shape& shape, std::string_view name) const {
@@ -94,7 +115,7 @@ void InferenceGraphBuilder::set_layer_name(std::string_view name) { impl_->layer
 Shape InferenceGraphBuilder::shape(GraphValue value) const { return impl_->at(value).shape; }
 
 GraphValue InferenceGraphBuilder::quantize(GraphValue x, const BaseInferableQuantizer& quantizer) {
-  Grid grid = quantizer.grid();
+  Grid grid = impl_->in_layer("", [&] { return quantizer.grid(); });
   validate(grid, message("layer \"", impl_->layer, "\""));
   if (quantizer.marks().target != QuantizationTarget::Activation || grid.scale.size() != 1)
     fail<ValueError>("layer \"", impl_->layer, "\": ", quantizer.type(), " does not quantize activations per tensor");

@@ -11,6 +11,16 @@ namespace bitgrad {
 
 using nlohmann::json;
 
+namespace {
+
+double finite(std::string_view key, double value) {
+  if (!std::isfinite(value))
+    fail<ValueError>("JSON member \"", key, "\": ", value, " cannot be written, expected a finite number");
+  return value;
+}
+
+}  // namespace
+
 struct JsonWriter::Members {
   nlohmann::ordered_json object = nlohmann::ordered_json::object();
 
@@ -28,14 +38,16 @@ JsonWriter& JsonWriter::add(std::string_view key, bool value) {
   members_->set(key, value);
   return *this;
 }
+JsonWriter& JsonWriter::add(std::string_view key, double value) {
+  members_->set(key, finite(key, value));
+  return *this;
+}
 JsonWriter& JsonWriter::add(std::string_view key, std::string_view value) {
   members_->set(key, std::string(value));
   return *this;
 }
 JsonWriter& JsonWriter::add(std::string_view key, const std::vector<double>& values) {
-  for (const double value : values)
-    if (!std::isfinite(value))
-      fail<ValueError>("JSON member \"", key, "\": ", value, " cannot be written, expected a finite number");
+  for (const double value : values) finite(key, value);
   members_->set(key, values);
   return *this;
 }
@@ -76,6 +88,15 @@ int JsonReader::integer(std::string_view key) {
                     value.get<double>() <= std::numeric_limits<int>::max();
   if (!fits) members_->wrong(key, value, "an integer");
   return value.get<int>();
+}
+
+int JsonReader::integer(std::string_view key, int fallback) { return has(key) ? integer(key) : fallback; }
+
+double JsonReader::number(std::string_view key, double fallback) {
+  if (!has(key)) return fallback;
+  const json& value = members_->member(key);
+  if (!value.is_number()) members_->wrong(key, value, "a number");
+  return value.get<double>();
 }
 
 bool JsonReader::boolean(std::string_view key) {

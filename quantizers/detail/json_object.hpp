@@ -16,6 +16,7 @@ class JsonWriter {
   ~JsonWriter();
   JsonWriter& add(std::string_view key, int value);
   JsonWriter& add(std::string_view key, bool value);
+  JsonWriter& add(std::string_view key, double value);
   JsonWriter& add(std::string_view key, std::string_view value);
   JsonWriter& add(std::string_view key, const char* value) { return add(key, std::string_view(value)); }
   JsonWriter& add(std::string_view key, const std::vector<double>& values);
@@ -38,6 +39,8 @@ class JsonReader {
   bool has(std::string_view key) const;
   /// Without a fallback the member must be there.
   int integer(std::string_view key);
+  int integer(std::string_view key, int fallback);
+  double number(std::string_view key, double fallback);
   bool boolean(std::string_view key);
   bool boolean(std::string_view key, bool fallback);
   std::string string(std::string_view key);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include <bitgrad/quantizers/annealing.hpp>
 #include <bitgrad/quantizers/golden/detail/compare.hpp>
 #include <bitgrad/quantizers/range.hpp>
 #include <bitgrad/quantizers/registry.hpp>
@@ -18,9 +19,8 @@ void check_lookup(const LookupCase& c) {
                         : std::string(get_inferable_quantizer_class(c.target, c.method));
   } catch (const ValueError&) {
   }
-  if (found.empty() && !c.class_name.empty() && !c.trainable && !registered(c.class_name))
-    throw Skip{"no class " + c.class_name};
-  require(found == c.class_name, "found \"", found, "\", expected \"", c.class_name, "\"");
+  const auto text = [](const std::string& name) { return name.empty() ? "none" : name; };
+  require(found == c.class_name, "the class is ", text(found), ", expected ", text(c.class_name));
 }
 
 void check_power_of_two(const PowerOfTwoCase& c) {
@@ -29,6 +29,17 @@ void check_power_of_two(const PowerOfTwoCase& c) {
     result.push_back(c.at_start ? power_of_two_at_start(t)
                                 : static_cast<double>(power_of_two_at_conversion(static_cast<float>(t))));
   compare_list("power of two", result, c.result);
+}
+
+void check_annealing(const AnnealingCase& c) {
+  if (c.t.empty()) {
+    require(refuses([&] { LinearAnnealing(c.t_start, c.t_end, c.initial, c.target); }), "not refused");
+    return;
+  }
+  const LinearAnnealing annealing(c.t_start, c.t_end, c.initial, c.target);
+  std::vector<double> values;
+  for (const double t : c.t) values.push_back(static_cast<double>(annealing(t)));
+  compare_list("value", values, c.value);
 }
 
 void check_range(const RangeCase& c) {
@@ -56,12 +67,35 @@ Index Report::count(Verdict verdict) const {
                        [&](const Outcome& outcome) { return outcome.verdict == verdict; });
 }
 
+std::string Report::describe() const {
+  std::ostringstream out;
+  std::map<std::string, std::vector<std::string>> skipped;  // cases by reason
+  for (const Outcome& outcome : outcomes) {
+    if (outcome.verdict == Verdict::failed) out << "FAILED " << outcome.id << ": " << outcome.detail << '\n';
+    if (outcome.verdict == Verdict::skipped) skipped[outcome.detail].push_back(outcome.id);
+  }
+  for (const auto& [reason, cases] : skipped) {
+    out << "skipped " << cases.size() << (cases.size() == 1 ? " case, " : " cases, ") << reason << ':';
+    for (const std::string& id : cases) out << ' ' << id;
+    out << '\n';
+  }
+  for (const auto& [reason, count] : skipped_elements)
+    out << "skipped " << count << (count == 1 ? " element, " : " elements, ") << reason << '\n';
+  out << count(Verdict::passed) << " passed, " << count(Verdict::failed) << " failed, " << count(Verdict::skipped)
+      << " skipped\n";
+  return out.str();
+}
+
 Report check_quantizers(const Manifest& manifest) {
   Report report;
   Runner runner(report);
   for (const auto& c : manifest.inferable) runner.run(c.id, [&] { check_inferable(runner, c); });
   for (const auto& c : manifest.trainable) runner.run(c.id, [&] { check_trainable(runner, c); });
+  for (const auto& c : manifest.illegal)
+    if (c.kind != IllegalCase::Kind::wrapper) runner.run(c.id, [&] { check_illegal(c); });
+  for (const auto& c : manifest.legal) runner.run(c.id, [&] { check_legal(c); });
   for (const auto& c : manifest.lookups) runner.run(c.id, [&] { check_lookup(c); });
+  for (const auto& c : manifest.annealing) runner.run(c.id, [&] { check_annealing(c); });
   for (const auto& c : manifest.powers_of_two) runner.run(c.id, [&] { check_power_of_two(c); });
   for (const auto& c : manifest.ranges) runner.run(c.id, [&] { check_range(c); });
   return report;

@@ -23,18 +23,22 @@ struct Report {
   std::map<std::string, Index> skipped_elements;
 
   Index count(Verdict verdict) const;
+  /// One line for each failed case, then what was skipped and why, then "N passed, N failed, N skipped".
+  std::string describe() const;
 };
 
-/// Runs every case of the manifest. Values are compared bit for bit (zeros of either sign are equal, NaN equals NaN),
-/// gradients with the tolerances of the manifest. Only what quantizers/README.md lists as a departure is left out:
-/// - a case whose parameters bitgrad refuses (thresholds that are not finite and positive, ranges, bits), which must
-///   throw;
+/// Runs every case of the manifest but those that need layers: end-to-end cases and illegal wrappers, which
+/// check_golden() of qat/golden/check_all.hpp adds. Values are compared bit for bit (zeros of either sign are equal,
+/// NaN equals NaN), gradients with the tolerances of the manifest. Only what quantizers/README.md lists as a departure
+/// is left out, always after a look at what bitgrad does instead:
+/// - cases with thresholds, ranges or bits that bitgrad refuses, which must throw;
 /// - 1 bit signed with an infinite gradient scale, which must throw;
+/// - calls with a negative axis, which must give what the axis counted from the front gives;
 /// - elements that the reference leaves to the processor, infinities, NaN and, for straight-through clamps, levels from
 ///   2^23 up;
 /// - gradients of cases with such special inputs.
 /// Uniform weights are run with the reference's truncated zero point; of bitgrad's rounded one the zero points are
-/// compared. Cases of classes that are not registered are skipped.
+/// compared.
 Report check_quantizers(const Manifest& manifest);
 
 }  // namespace bitgrad::golden

@@ -5,6 +5,7 @@
 
 #include <bitgrad/core/error.hpp>
 #include <bitgrad/quantizers/detail/channels.hpp>
+#include <bitgrad/quantizers/range.hpp>
 
 namespace bitgrad {
 GridInferableQuantizer::GridInferableQuantizer(Grid grid, std::string_view type) : grid_(std::move(grid)) {
@@ -42,6 +43,12 @@ void check_count(std::size_t count, bool per_channel, const std::optional<int>& 
     fail<ValueError>(type, ": ", name, " has ", count, " elements, expected exactly 1 per tensor");
   if (per_channel && count == 0) fail<ValueError>(type, ": ", name, " is empty, expected one element per channel");
   if (per_channel && !channel_axis) fail<ValueError>(type, ": per_channel without a channel_axis");
+}
+
+void require_powers_of_two(const std::vector<double>& threshold, std::string_view type) {
+  for (std::size_t c = 0; c < threshold.size(); ++c)
+    if (!is_power_of_two(threshold[c]))
+      fail<ValueError>(type, ": threshold ", c, " is ", threshold[c], ", expected a power of two");
 }
 
 std::string short_list(std::span<const double> values) {

@@ -34,6 +34,8 @@ void check_bits(int bits, std::string_view type);
 /// list's.
 void check_count(std::size_t count, bool per_channel, const std::optional<int>& channel_axis, std::string_view type,
                  std::string_view name);
+/// Throws ValueError starting with `type` and naming the first threshold that is no power of two.
+void require_powers_of_two(const std::vector<double>& threshold, std::string_view type);
 /// "[2, 4, 1]", long lists shortened.
 std::string short_list(std::span<const double> values);
 /// ", 3 channels on axis -1", or nothing per tensor.

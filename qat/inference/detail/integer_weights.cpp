@@ -79,7 +79,7 @@ IntegerWeights integer_weights(const std::string& layer, const RecordedLinear& l
   const std::size_t channels = static_cast<std::size_t>(linear.kernel.dim(-1));
   const BatchNormFold fold = fold_of(linear, batch_norm, channels);
   IntegerWeights weights;
-  weights.codes = codes_of(linear.kernel, *linear.grid, message("layer \"", layer, "\": kernel"));
+  weights.codes = linear.codes;
   weights.grid = folded_grid(layer, linear, batch_norm, fold);
   weights.bias = Tensor({static_cast<Index>(channels)}, DType::int32);
   for (std::size_t c = 0; c < channels; ++c) {

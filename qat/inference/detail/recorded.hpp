@@ -22,6 +22,7 @@ struct RecordedLinear {
   Tensor kernel;               ///< float32
   Tensor bias;                 ///< or undefined
   std::optional<Grid> grid;    ///< of the kernel, when it is quantized
+  Tensor codes;                ///< int32, on the grid: what the kernel's quantizer made of it
 };
 
 struct RecordedBatchNorm {

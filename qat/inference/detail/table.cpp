@@ -52,7 +52,7 @@ GraphOperation float_operation(const RecordedValue& value) {
   return std::visit(
       [&]<class Op>(const Op& op) -> GraphOperation {
         if constexpr (std::is_same_v<Op, RecordedLinear>) {
-          const Tensor kernel = op.grid ? values_of(codes_of(op.kernel, *op.grid, value.layer), *op.grid) : op.kernel.clone();
+          const Tensor kernel = op.grid ? values_of(op.codes, *op.grid) : op.kernel.clone();
           if (op.convolution) return FloatConv2D{op.convolution->stride, op.convolution->padding, kernel, copy_of(op.bias)};
           return FloatDense{kernel, copy_of(op.bias)};
         } else if constexpr (std::is_same_v<Op, RecordedBatchNorm>) {
