@@ -2,11 +2,13 @@
 #include <catch2/catch.hpp>
 
 #include <algorithm>
+#include <cmath>
 #include <map>
 #include <set>
 
 #include <bitgrad/core/error.hpp>
 #include <bitgrad/quantizers/conformance.hpp>
+#include <bitgrad/quantizers/inferable/lut.hpp>
 #include <bitgrad/quantizers/inferable/pot.hpp>
 #include <bitgrad/quantizers/inferable/symmetric.hpp>
 #include <bitgrad/quantizers/inferable/uniform.hpp>
@@ -23,6 +25,22 @@ namespace {
 bool builtin(const std::string& class_name) { return class_name.find("::") == std::string::npos; }
 
 using Frozen = std::vector<InferablePtr>;
+
+struct LookUpTable {
+  std::vector<double> entries;
+  int bitwidth;
+};
+
+/// 2^bits entries at most, zero among them, unevenly spaced and not in order; of more bits than the quantizer where it
+/// has few.
+LookUpTable look_up_table(int bits) {
+  const int bitwidth = std::max(8, bits);
+  const double half = std::exp2(bitwidth - 1);
+  std::vector<double> entries{0};
+  for (double i = 1; i < std::min(std::exp2(bits), 64.0); ++i)
+    entries.push_back(std::fmod(i * i * 37, 2 * half) - half);
+  return {entries, bitwidth};
+}
 
 /// Instances of every inferable class, by its name: per tensor and per channel, also along a first and a middle axis.
 std::map<std::string, Frozen> inferable_instances(int bits) {
@@ -54,6 +72,29 @@ std::map<std::string, Frozen> inferable_instances(int bits) {
         WeightsUniformInferableQuantizer::Options{bits, low, high, true, axis}));
     add(std::make_unique<WeightsUniformInferableQuantizer>(
         WeightsUniformInferableQuantizer::Options{bits, low, high, true, axis, ZeroPointRule::reference}));
+  }
+  const LookUpTable table = look_up_table(bits);
+  for (const double power : powers) {
+    add(std::make_unique<WeightsLUTSymmetricInferableQuantizer>(
+        WeightsLUTSymmetricInferableQuantizer::Options{.num_bits = bits,
+                                                       .lut_values = table.entries,
+                                                       .threshold = {power * 1.1},
+                                                       .lut_values_bitwidth = table.bitwidth}));
+    add(std::make_unique<WeightsLUTPOTInferableQuantizer>(WeightsLUTPOTInferableQuantizer::Options{
+        .num_bits = bits, .lut_values = table.entries, .threshold = {power}, .lut_values_bitwidth = table.bitwidth}));
+    add(std::make_unique<ActivationLutPOTInferableQuantizer>(ActivationLutPOTInferableQuantizer::Options{
+        .num_bits = bits, .lut_values = table.entries, .threshold = {power}, .lut_values_bitwidth = table.bitwidth}));
+  }
+  for (const int axis : {-1, 0, 1, -3}) {
+    const WeightsLUTSymmetricInferableQuantizer::Options per_channel{.num_bits = bits,
+                                                                     .lut_values = table.entries,
+                                                                     .threshold = powers,
+                                                                     .per_channel = true,
+                                                                     .channel_axis = axis,
+                                                                     .input_rank = 3,
+                                                                     .lut_values_bitwidth = table.bitwidth};
+    add(std::make_unique<WeightsLUTSymmetricInferableQuantizer>(per_channel));
+    add(std::make_unique<WeightsLUTPOTInferableQuantizer>(per_channel));
   }
   return all;
 }
@@ -123,4 +164,29 @@ TEST_CASE("a report describes itself") {
   CHECK_THROWS_WITH(check_quantizer("lsk"), Contains("lsk") && Contains("did you mean \"lsq\""));
   const Tape tape;
   CHECK_THROWS_AS(check_quantizer("lsq", few), StateError);
+}
+
+namespace {
+
+/// Takes the entry below the nearest one: truncation, as it happens in tables.
+class TruncatingTable : public WeightsLUTSymmetricInferableQuantizer {
+ public:
+  using WeightsLUTSymmetricInferableQuantizer::WeightsLUTSymmetricInferableQuantizer;
+  Tensor codes(const Tensor& x) const override {
+    Tensor codes = WeightsLUTSymmetricInferableQuantizer::codes(x);
+    for (Index i = 0; i < x.size(); ++i)
+      if (static_cast<float>(codes.data<std::int32_t>()[i]) > x.data<float>()[i] * 128)
+        codes.data<std::int32_t>()[i] -= 64;
+    return codes;
+  }
+  Tensor operator()(const Tensor& x) const override { return dequantize(codes(x)); }
+};
+
+}  // namespace
+
+TEST_CASE("a table quantizer that does not take the nearest entry is found") {
+  const WeightsLUTSymmetricInferableQuantizer::Options options{
+      .num_bits = 2, .lut_values = {-64, 0, 64}, .threshold = {1}};
+  CHECK(check_quantizer(WeightsLUTSymmetricInferableQuantizer(options)).passed());
+  CHECK(check_quantizer(TruncatingTable(options)).finds(Property::codes));
 }

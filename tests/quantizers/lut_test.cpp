@@ -95,7 +95,7 @@ TEST_CASE("an activation table has no uniform grid and says so") {
   CHECK_FALSE(WeightsSymmetricInferableQuantizer({.threshold = {1}}).table());
 }
 
-TEST_CASE("NaN stays NaN in floats and has no code; the input is not changed") {
+TEST_CASE("NaN stays NaN in floats and has no code, the input stays as it is") {
   const Weights quantizer({.num_bits = 1, .lut_values = {3, 5}, .threshold = {1}});
   const Tensor x = row({0, not_a_number, 1});
   CHECK(std::isnan(floats(quantizer(x))[1]));
