@@ -108,12 +108,12 @@ struct IllegalCase {
   std::string id;
   Kind kind{};
   Stage stage{};
-  std::string gist;  ///< why
-  std::string what;  ///< a short name of the reason, for trainable and wrapper
-  std::string json;  ///< of inferable ones, as in InferableCase
-  TrainableSpec quantizer;
+  std::string gist = {};  ///< why
+  std::string what = {};  ///< a short name of the reason, for trainable and wrapper
+  std::string json = {};  ///< of inferable ones, as in InferableCase
+  TrainableSpec quantizer = {};
   bool has_config = false;  ///< else whichever suits the class
-  std::optional<Shape> input_shape;
+  std::optional<Shape> input_shape = {};
 };
 
 /// A construction that the reference accepts.
