@@ -1,5 +1,8 @@
 #include <catch2/catch.hpp>
 
+#include <cmath>
+#include <stdexcept>
+
 #include <bitgrad/core/random.hpp>
 #include <bitgrad/layers/layers.hpp>
 #include <bitgrad/qat/activation_holder.hpp>
@@ -97,4 +100,37 @@ TEST_CASE("wrappers and holders refuse what they cannot do") {
   const Shape input{4};
   Random random(1);
   CHECK_THROWS_WITH(wrapper.build({&input, 1}, random), Contains("kernels"));
+}
+
+TEST_CASE("a gain below the floor: training with the batch's statistics and with the frozen ones computes with the floor") {
+  const Shape input{2};
+  Random random(1);
+  const BatchNorm normalization({.epsilon = 1e-3F});
+  QuantizationWrapper wrapper(Dense({.units = 2, .bias = false}), NodeQuantizationDispatcher(), {.batch_norm = normalization});
+  wrapper.build({&input, 1}, random);
+  const auto parameter = [&](std::string_view name) {
+    for (const NamedParameter& named : wrapper.parameters())
+      if (named.name == name) return named.parameter;
+    throw std::runtime_error("no such parameter");
+  };
+  parameter("kernel")->assign(Tensor::from({2, 2}, {1, 0, 0, 1}));
+  parameter("bn/gamma")->assign(Tensor::from({2}, {-0.5F, 1e-7F}));  // training has moved them below the floor
+  parameter("bn/beta")->assign(Tensor::from({2}, {3, -2}));
+  const Tensor x = Tensor::from({4, 2}, {-1, 4, 1, 0, -1, 0, 1, 4});  // means 0 and 2, deviations 1 and 2
+  const Variable operand(x);
+
+  // The floor is that of gamma / sqrt(moving variance + epsilon), and the moving variance is still 1.
+  const double smallest = 1e-4 * std::sqrt(1 + 1e-3);
+  const Tensor batch = wrapper.forward(operand, {.training = true}).value();
+  wrapper.freeze_batch_norm(true);
+  const Tensor mean = wrapper.batch_norm()->buffer("moving_mean");
+  const Tensor frozen = wrapper.forward(operand, {.training = true}).value(), inference = wrapper.forward(operand).value();
+  for (Index i = 0; i < 4; ++i)
+    for (Index c = 0; c < 2; ++c) {
+      const double value = static_cast<double>(x.at<float>({i, c})), beta = c == 0 ? 3 : -2;
+      const double normalized = c == 0 ? value / std::sqrt(1 + 1e-3) : (value - 2) / std::sqrt(4 + 1e-3);
+      CHECK(static_cast<double>(batch.at<float>({i, c})) - beta == Approx(smallest * normalized).margin(5e-7));
+      CHECK(static_cast<double>(frozen.at<float>({i, c})) - beta == Approx(1e-4 * (value - static_cast<double>(mean.at<float>({c})))).margin(5e-7));
+      CHECK(inference.at<float>({i, c}) == frozen.at<float>({i, c}));
+    }
 }
