@@ -1,71 +1,55 @@
 #include <bitgrad/qat/plan.hpp>
 
-#include <nlohmann/json.hpp>
-
 #include <bitgrad/core/error.hpp>
+#include <bitgrad/quantizers/detail/config_json.hpp>
+#include <bitgrad/quantizers/detail/json_object.hpp>
 
 namespace bitgrad {
 namespace {
 
-using Json = nlohmann::ordered_json;
-
 constexpr std::string_view format = "bitgrad.quantization_plan";
 constexpr int version = 1;
+constexpr std::string_view what = "quantization plan";
 
-Json json_of(const Tensor& tensor) {
-  const auto values = tensor.span<double>();
-  return {{"shape", std::vector<Index>(tensor.shape().extents().begin(), tensor.shape().extents().end())},
-          {"data", std::vector<double>(values.begin(), values.end())}};
+std::string json_of(const WeightPlan& plan) {
+  return JsonWriter()
+      .add("layer", plan.layer)
+      .add("weight", plan.weight)
+      .add("identifier", plan.identifier)
+      .add_object("config", detail::fields_json(plan.config))
+      .text();
 }
 
-Tensor tensor_from(const Json& json) {
-  return Tensor::from(Shape(json.at("shape").get<std::vector<Index>>()), json.at("data").get<std::vector<double>>());
+std::string json_of(const ActivationPlan& plan) {
+  return JsonWriter()
+      .add("producer", plan.producer)
+      .add("identifier", plan.identifier)
+      .add("trainable", plan.trainable)
+      .add_object("config", detail::fields_json(plan.config))
+      .text();
 }
 
-Json json_of(const BaseQuantizerConfig& config) {
-  Json params = Json::object();
-  for (const auto& [key, value] : config.quantization_params) params[key] = json_of(value);
-  return {{"method", std::string(name_of(config.method))},
-          {"n_bits", config.n_bits},
-          {"quantization_params", params},
-          {"enable_quantization", config.enable_quantization},
-          {"min_threshold", config.min_threshold}};
-}
-
-void read_config(const Json& json, BaseQuantizerConfig& config) {
-  config.method = parse_method(json.at("method").get<std::string>());
-  config.n_bits = json.at("n_bits").get<int>();
-  for (const auto& [key, value] : json.at("quantization_params").items()) config.quantization_params[key] = tensor_from(value);
-  config.enable_quantization = json.at("enable_quantization").get<bool>();
-  config.min_threshold = json.at("min_threshold").get<double>();
-}
-
-Json json_of(const WeightPlan& plan) {
-  Json json{{"layer", plan.layer}, {"weight", plan.weight}, {"identifier", plan.identifier}, {"config", json_of(plan.config)}};
-  json["config"]["weights_channels_axis"] = plan.config.weights_channels_axis;
-  json["config"]["weights_per_channel_threshold"] = plan.config.weights_per_channel_threshold;
-  return json;
-}
-
-Json json_of(const ActivationPlan& plan) {
-  Json json{{"producer", plan.producer}, {"identifier", plan.identifier}, {"trainable", plan.trainable}, {"config", json_of(plan.config)}};
-  json["config"]["channels_axis"] = plan.config.channels_axis;
-  return json;
-}
-
-WeightPlan weight_plan_from(const Json& json) {
-  WeightPlan plan{json.at("layer"), json.at("weight"), json.at("identifier"), {}};
-  read_config(json.at("config"), plan.config);
-  plan.config.weights_channels_axis = json.at("config").at("weights_channels_axis").get<int>();
-  plan.config.weights_per_channel_threshold = json.at("config").at("weights_per_channel_threshold").get<bool>();
+WeightPlan weight_plan_from(std::string_view json, const std::string& place) {
+  JsonReader reader(json, place);
+  WeightPlan plan{reader.string("layer"), reader.string("weight"), reader.string("identifier"), {}};
+  detail::read_fields(reader.object("config"), message(place, " (\"", plan.layer, "\")"), plan.config);
+  reader.finish();
   return plan;
 }
 
-ActivationPlan activation_plan_from(const Json& json) {
-  ActivationPlan plan{json.at("producer"), json.at("identifier"), {}, json.at("trainable").get<bool>()};
-  read_config(json.at("config"), plan.config);
-  plan.config.channels_axis = json.at("config").at("channels_axis").get<int>();
+ActivationPlan activation_plan_from(std::string_view json, const std::string& place) {
+  JsonReader reader(json, place);
+  ActivationPlan plan{reader.string("producer"), reader.string("identifier"), {}, reader.boolean("trainable")};
+  detail::read_fields(reader.object("config"), message(place, " (\"", plan.producer, "\")"), plan.config);
+  reader.finish();
   return plan;
+}
+
+void require_format(JsonReader& reader) {
+  const std::string found = reader.string("format");
+  const int number = reader.integer("version");
+  if (found != format || number != version)
+    fail<ValueError>(what, ": format is \"", found, "\" version ", number, ", expected \"", format, "\" version ", version);
 }
 
 }  // namespace
@@ -73,25 +57,27 @@ ActivationPlan activation_plan_from(const Json& json) {
 std::string holder_name(std::string_view producer) { return message(producer, "/out"); }
 
 std::string QuantizationPlan::to_json() const {
-  Json json{{"format", std::string(format)}, {"version", version}, {"weights", Json::array()}, {"activations", Json::array()}};
-  for (const WeightPlan& plan : weights) json["weights"].push_back(json_of(plan));
-  for (const ActivationPlan& plan : activations) json["activations"].push_back(json_of(plan));
-  return json.dump();
+  std::vector<std::string> weight_list, activation_list;
+  for (const WeightPlan& plan : weights) weight_list.push_back(json_of(plan));
+  for (const ActivationPlan& plan : activations) activation_list.push_back(json_of(plan));
+  return JsonWriter()
+      .add("format", format)
+      .add("version", version)
+      .add_objects("weights", weight_list)
+      .add_objects("activations", activation_list)
+      .text();
 }
 
-QuantizationPlan QuantizationPlan::from_json(std::string_view text) {
-  try {
-    const Json json = Json::parse(text);
-    if (json.at("format") != format || json.at("version") != version)
-      fail<ValueError>("quantization plan: format is ", json.at("format"), " version ", json.at("version"), ", expected \"", format,
-                       "\" version ", version);
-    QuantizationPlan plan;
-    for (const Json& entry : json.at("weights")) plan.weights.push_back(weight_plan_from(entry));
-    for (const Json& entry : json.at("activations")) plan.activations.push_back(activation_plan_from(entry));
-    return plan;
-  } catch (const Json::exception& error) {
-    fail<ValueError>("quantization plan: ", error.what());
-  }
+QuantizationPlan QuantizationPlan::from_json(std::string_view json) {
+  JsonReader reader(json, what);
+  require_format(reader);
+  QuantizationPlan plan;
+  for (const std::string& entry : reader.objects("weights"))
+    plan.weights.push_back(weight_plan_from(entry, message(what, ": weights[", plan.weights.size(), ']')));
+  for (const std::string& entry : reader.objects("activations"))
+    plan.activations.push_back(activation_plan_from(entry, message(what, ": activations[", plan.activations.size(), ']')));
+  reader.finish();
+  return plan;
 }
 
 }  // namespace bitgrad

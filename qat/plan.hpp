@@ -32,7 +32,7 @@ struct QuantizationPlan {
   std::vector<WeightPlan> weights;
   std::vector<ActivationPlan> activations;
 
-  /// JSON with a version; numbers read back to the same bits. ValueError for anything else.
+  /// JSON with a version; numbers read back to the same bits. Reading is strict: ValueError names entry and field.
   std::string to_json() const;
   static QuantizationPlan from_json(std::string_view json);
 };

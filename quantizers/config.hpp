@@ -3,6 +3,7 @@
 
 #include <map>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <bitgrad/core/tensor.hpp>
@@ -26,8 +27,8 @@ struct BaseQuantizerConfig {
   QuantizationMethod method = QuantizationMethod::SYMMETRIC;
   int n_bits = 8;
   QuantizationParams quantization_params;
-  bool enable_quantization = true;
-  double min_threshold = 0x1p-16;  ///< stored; the power-of-two floor is the constant 2^-16, as in the reference
+  bool enable_quantization = true;  ///< false: whoever builds the model leaves the tensor in float
+  double min_threshold = 0x1p-16;   ///< stored; the power-of-two floor is the constant 2^-16, as in the reference
   std::vector<TrainableQuantizerCandidateConfig> candidates;
 
   /// The entry, or ValueError naming the key and those that are there.
@@ -38,12 +39,23 @@ struct BaseQuantizerConfig {
 struct TrainableQuantizerWeightsConfig : BaseQuantizerConfig {
   int weights_channels_axis = -1;
   bool weights_per_channel_threshold = true;
+
+  /// JSON object with "version" and "target"; from_json() reads it back to the same bits. ValueError for a parameter that is
+  /// not finite.
+  std::string to_json() const;
+  /// Strict: ValueError naming the field and its value for one that is missing, unknown or of the wrong type, and for
+  /// another version or target.
+  static TrainableQuantizerWeightsConfig from_json(std::string_view json);
 };
 
 /// `activation_*` fields of the reference's record. channels_axis is bitgrad's: the axis whose extent enters the
 /// reference's LSQ gradient scale (channels last by default).
 struct TrainableQuantizerActivationConfig : BaseQuantizerConfig {
   int channels_axis = -1;
+
+  /// As of weights.
+  std::string to_json() const;
+  static TrainableQuantizerActivationConfig from_json(std::string_view json);
 };
 
 }  // namespace bitgrad

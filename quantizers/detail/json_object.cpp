@@ -1,11 +1,13 @@
 #include <bitgrad/quantizers/detail/json_object.hpp>
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <nlohmann/json.hpp>
 #include <set>
 
 #include <bitgrad/core/error.hpp>
+#include <bitgrad/core/suggest.hpp>
 
 namespace bitgrad {
 
@@ -38,17 +40,31 @@ JsonWriter& JsonWriter::add(std::string_view key, bool value) {
   members_->set(key, value);
   return *this;
 }
-JsonWriter& JsonWriter::add(std::string_view key, double value) {
-  members_->set(key, finite(key, value));
-  return *this;
-}
 JsonWriter& JsonWriter::add(std::string_view key, std::string_view value) {
   members_->set(key, std::string(value));
+  return *this;
+}
+JsonWriter& JsonWriter::add(std::string_view key, double value) {
+  members_->set(key, finite(key, value));
   return *this;
 }
 JsonWriter& JsonWriter::add(std::string_view key, const std::vector<double>& values) {
   for (const double value : values) finite(key, value);
   members_->set(key, values);
+  return *this;
+}
+JsonWriter& JsonWriter::add(std::string_view key, const std::vector<std::int64_t>& values) {
+  members_->set(key, values);
+  return *this;
+}
+JsonWriter& JsonWriter::add_object(std::string_view key, std::string_view text) {
+  members_->set(key, nlohmann::ordered_json::parse(text));
+  return *this;
+}
+JsonWriter& JsonWriter::add_objects(std::string_view key, const std::vector<std::string>& texts) {
+  auto list = nlohmann::ordered_json::array();
+  for (const std::string& text : texts) list.push_back(nlohmann::ordered_json::parse(text));
+  members_->set(key, std::move(list));
   return *this;
 }
 JsonWriter& JsonWriter::add(std::string_view key, const std::optional<int>& value) {
@@ -60,13 +76,24 @@ std::string JsonWriter::text() const { return members_->object.dump(); }
 struct JsonReader::Members {
   std::string what;
   json object;
-  std::set<std::string> asked;
+  std::set<std::string> asked;     // and read
+  std::set<std::string> known;     // asked, or looked for
 
   const json& member(std::string_view key) {
     asked.emplace(key);
+    known.emplace(key);
     const auto found = object.find(std::string(key));
     if (found == object.end()) fail<ValueError>(what, ": \"", key, "\" is missing");
     return *found;
+  }
+  /// A member that is a list of elements for which `is` holds.
+  template <class Is>
+  const json& list(std::string_view key, Is is, std::string_view expected) {
+    const json& value = member(key);
+    if (!value.is_array()) wrong(key, value, expected);
+    for (const json& element : value)
+      if (!(element.*is)()) wrong(key, value, expected);
+    return value;
   }
   [[noreturn]] void wrong(std::string_view key, const json& value, std::string_view expected) const {
     fail<ValueError>(what, ": \"", key, "\" is ", value.dump(), ", expected ", expected);
@@ -75,12 +102,28 @@ struct JsonReader::Members {
 
 JsonReader::JsonReader(std::string_view text, std::string_view what) : members_(std::make_unique<Members>()) {
   members_->what = what;
-  members_->object = json::parse(text, nullptr, false);
+  try {
+    members_->object = json::parse(text);
+  } catch (const json::exception& error) {
+    const std::string_view reason = error.what();  // "[json.exception.parse_error.101] parse error at line 1, column 2: ..."
+    fail<ValueError>(what, ": not a JSON object: ", reason.substr(std::min(reason.find("] ") + 2, reason.size())));
+  }
   if (!members_->object.is_object()) fail<ValueError>(what, ": not a JSON object: ", text.substr(0, 60));
 }
 JsonReader::~JsonReader() = default;
 
-bool JsonReader::has(std::string_view key) const { return members_->object.contains(std::string(key)); }
+bool JsonReader::has(std::string_view key) const {
+  members_->known.emplace(key);
+  return members_->object.contains(std::string(key));
+}
+
+bool JsonReader::is_string(std::string_view key) const { return has(key) && members_->object[std::string(key)].is_string(); }
+
+std::vector<std::string> JsonReader::keys() const {
+  std::vector<std::string> names;
+  for (const auto& [key, value] : members_->object.items()) names.push_back(key);
+  return names;
+}
 
 int JsonReader::integer(std::string_view key) {
   const json& value = members_->member(key);
@@ -92,12 +135,13 @@ int JsonReader::integer(std::string_view key) {
 
 int JsonReader::integer(std::string_view key, int fallback) { return has(key) ? integer(key) : fallback; }
 
-double JsonReader::number(std::string_view key, double fallback) {
-  if (!has(key)) return fallback;
+double JsonReader::number(std::string_view key) {
   const json& value = members_->member(key);
   if (!value.is_number()) members_->wrong(key, value, "a number");
   return value.get<double>();
 }
+
+double JsonReader::number(std::string_view key, double fallback) { return has(key) ? number(key) : fallback; }
 
 bool JsonReader::boolean(std::string_view key) {
   const json& value = members_->member(key);
@@ -118,14 +162,28 @@ std::string JsonReader::string(std::string_view key, std::string_view fallback) 
 }
 
 std::vector<double> JsonReader::numbers(std::string_view key) {
-  const json& value = members_->member(key);
-  if (!value.is_array()) members_->wrong(key, value, "a list of numbers");
   std::vector<double> numbers;
-  for (const json& element : value) {
-    if (!element.is_number()) members_->wrong(key, value, "a list of numbers");
-    numbers.push_back(element.get<double>());
-  }
+  for (const json& element : members_->list(key, &json::is_number, "a list of numbers")) numbers.push_back(element.get<double>());
   return numbers;
+}
+
+std::vector<std::int64_t> JsonReader::integers(std::string_view key) {
+  std::vector<std::int64_t> integers;
+  for (const json& element : members_->list(key, &json::is_number_integer, "a list of integers"))
+    integers.push_back(element.get<std::int64_t>());
+  return integers;
+}
+
+std::string JsonReader::object(std::string_view key) {
+  const json& value = members_->member(key);
+  if (!value.is_object()) members_->wrong(key, value, "an object");
+  return value.dump();
+}
+
+std::vector<std::string> JsonReader::objects(std::string_view key) {
+  std::vector<std::string> texts;
+  for (const json& element : members_->list(key, &json::is_object, "a list of objects")) texts.push_back(element.dump());
+  return texts;
 }
 
 std::optional<int> JsonReader::optional_integer(std::string_view key) {
@@ -135,8 +193,9 @@ std::optional<int> JsonReader::optional_integer(std::string_view key) {
 }
 
 void JsonReader::finish() const {
+  const std::vector<std::string> known(members_->known.begin(), members_->known.end());
   for (const auto& [key, value] : members_->object.items())
-    if (!members_->asked.contains(key)) fail<ValueError>(members_->what, ": unknown member \"", key, "\"");
+    if (!members_->asked.contains(key)) fail<ValueError>(members_->what, ": ", unknown_name("member", key, known));
 }
 
 }  // namespace bitgrad
