@@ -95,6 +95,7 @@
 #include <bitgrad/qat/analysis.hpp>
 #include <bitgrad/qat/batch_norm_fold.hpp>
 #include <bitgrad/qat/calibration.hpp>
+#include <bitgrad/qat/calibration_method.hpp>
 #include <bitgrad/qat/checkpoint.hpp>
 #include <bitgrad/qat/dispatcher.hpp>
 #include <bitgrad/qat/evaluation.hpp>
@@ -105,6 +106,7 @@
 #include <bitgrad/qat/plan.hpp>
 #include <bitgrad/qat/preparation.hpp>
 #include <bitgrad/qat/quantization_aware_training.hpp>
+#include <bitgrad/qat/quantization_config.hpp>
 #include <bitgrad/qat/quantization_wrapper.hpp>
 #include <bitgrad/qat/quantizer_slot.hpp>
 #include <bitgrad/qat/quantizer_spec.hpp>

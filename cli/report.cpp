@@ -37,9 +37,23 @@ void for_each_field(R& report, F&& f) {
 
 }  // namespace
 
+std::vector<LayerBits> layer_bits(const QuantizationPlan& plan) {
+  std::vector<LayerBits> layers;
+  const auto add = [&](const std::string& tensor, const std::string& identifier, const BaseQuantizerConfig& config) {
+    layers.push_back({tensor, identifier, std::string(name_of(config.method)), config.n_bits});
+  };
+  for (const WeightPlan& entry : plan.weights) add(entry.layer + "/" + entry.weight, entry.identifier, entry.config);
+  for (const ActivationPlan& entry : plan.activations) add(holder_name(entry.producer), entry.identifier, entry.config);
+  return layers;
+}
+
 void write_report(const io::Path& path, const Report& report) {
   Json json = {{"format", "bitgrad.report"}, {"version", 1}};
   for_each_field(report, [&](const char* name, const auto& value) { json[name] = value; });
+  json["mixed"] = report.mixed;
+  json["layers"] = Json::array();
+  for (const LayerBits& layer : report.layers)
+    json["layers"].push_back({{"tensor", layer.tensor}, {"bits", layer.bits}, {"quantizer", layer.quantizer}, {"method", layer.method}});
   json["versions"] = {{"bitgrad", BITGRAD_VERSION},
                       {"compiler", __VERSION__},
                       {"instruction_set", kernels::name_of(kernels::active_isa())},
@@ -62,6 +76,7 @@ Report read_report(const io::Path& path) {
       fail<IoError>(path.string(), ": ", name, " is ", json[name].dump());
     }
   });
+  report.mixed = json.value("mixed", false);  // absent in reports from before --bits
   return report;
 }
 

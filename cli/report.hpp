@@ -3,10 +3,23 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include <bitgrad/core/io/file.hpp>
+#include <bitgrad/qat/plan.hpp>
 
 namespace bitgrad::cli {
+
+/// One quantizer of a model.
+struct LayerBits {
+  std::string tensor;      ///< "conv1/kernel", "relu1/out"
+  std::string quantizer;   ///< "lsq"
+  std::string method;      ///< "SYMMETRIC"
+  int bits = 0;
+};
+
+/// Weights in order of execution, then activations.
+std::vector<LayerBits> layer_bits(const QuantizationPlan& plan);
 
 /// report.json. Accuracies in percent.
 struct Report {
@@ -22,6 +35,9 @@ struct Report {
   double images_per_second = 0;       ///< while training, of the last stage
   double seconds = 0;                 ///< of training, all stages of this run
   std::uint64_t seed = 0;
+
+  bool mixed = false;                 ///< single layers have bits of their own, from --bits
+  std::vector<LayerBits> layers;      ///< every quantizer of the model
 
   bool quantized() const { return weight_bits < 32 || activation_bits < 32; }
 };

@@ -47,7 +47,7 @@ Row row_of(const Run& run, const std::optional<Run>& baseline) {
   const Report& report = run.report;
   const double change = baseline ? report.converted_accuracy - baseline->report.converted_accuracy : 0;
   return {run.name,
-          report.quantized() ? bits(report.weight_bits) + " / " + bits(report.activation_bits) : "float",
+          report.quantized() ? bits(report.weight_bits) + " / " + bits(report.activation_bits) + (report.mixed ? " mixed" : "") : "float",
           format("%.2f %%", report.converted_accuracy),
           baseline ? format("%+.2f", change) : "",
           format("%.1f KiB", static_cast<double>(report.quantized_bytes) / 1024),

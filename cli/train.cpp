@@ -12,6 +12,9 @@ namespace {
 
 constexpr const char* outputs = R"(DIR receives float.safetensors and quantized.safetensors (checkpoints, every epoch), graph/ (the
 frozen integers: graph.json and graph.npz), metrics.csv (a row per epoch) and report.json.
+The FILE of --bits holds exceptions for single layers, by name or type; numbers are bits:
+  {"format": "bitgrad.bits", "version": 1,
+   "rules": [{"type": "Dense", "weights": 8}, {"layer": "conv2", "weights": "lsq:2:pot", "activations": 4}]}
 )";
 
 constexpr const char* quantizers = R"(
@@ -28,6 +31,8 @@ Examples:
     bitgrad train --model lenet5 --epochs 3 --qat-epochs 3 --weights lsq:2:pot --activations lsq:4 --out runs/pot
   Calibrate only, without training:
     bitgrad train --from runs/float/float.safetensors --weights lsq:8 --activations lsq:8 --out runs/calibrated
+  Mixed precision from a file, starting values by Kullback-Leibler divergence:
+    bitgrad train --model lenet5 --epochs 3 --qat-epochs 3 --bits bits.json --calibration-method kl --out runs/mixed
   Continue after an interruption, with the same options:
     bitgrad train --model lenet5 --epochs 3 --out runs/lenet5 --resume)";
 

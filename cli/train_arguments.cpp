@@ -31,14 +31,21 @@ void require_known(std::string_view what, const std::string& name, const std::ve
   if (std::ranges::find(names, name) == names.end()) throw UsageError(unknown_name(what, name, names));
 }
 
-/// The spec, for a quantizer that exists for this target and method.
-std::optional<QuantizerSpec> parse(const char* option, QuantizationTarget target, const std::string& spec) {
+/// Reads a spec, for a quantizer that exists for this target and method.
+auto spec_for(QuantizationTarget target) {
+  return [target](const std::string& text) {
+    const std::optional<QuantizerSpec> spec = parse_quantizer_spec(text);
+    if (spec) get_trainable_quantizer_class(target, spec->quantizer, spec->method);
+    return spec;
+  };
+}
+
+template <class Parse>
+auto parse(const char* option, const std::string& text, Parse&& f) {
   try {
-    const std::optional<QuantizerSpec> parsed = parse_quantizer_spec(spec);
-    if (parsed) get_trainable_quantizer_class(target, parsed->quantizer, parsed->method);
-    return parsed;
+    return f(text);
   } catch (const ValueError& error) {
-    fail<UsageError>(option, " ", spec, ": ", error.what());
+    fail<UsageError>(option, " ", text, ": ", error.what());
   }
 }
 
@@ -83,7 +90,11 @@ void TrainOptions::declare(CLI::App& command) {
   command.add_option("--activations", activations, "Quantizer of the activations, see below")->type_name("SPEC")->group(group);
   number("--first-last-bits", given.quantization.first_last_bits, "Bits of the first and last layer; 0: as the others")
       ->type_name("N")->group(group);
+  command.add_option("--bits", bits, "Mixed precision: bits or quantizers of single layers, from a JSON file (docs/quantization.md)")
+      ->type_name("FILE")->group(group);
   number("--calibration", given.calibration, "Training images that quantizers are calibrated on")->type_name("N")->group(group);
+  command.add_option("--calibration-method", calibration_method, "Of starting values: mse (the default), minmax, percentile[=P] or kl")
+      ->type_name("NAME")->group(group);
 
   group = "Training";
   number("--batch", training.batch, "Images per step")->type_name("N")->group(group);
@@ -102,17 +113,22 @@ void TrainOptions::declare(CLI::App& command) {
 }
 
 void TrainOptions::choose_quantizers(TrainArguments& arguments) const {
-  const bool wanted = qat_epochs > 0 || weights || activations;
+  const bool wanted = qat_epochs > 0 || weights || activations || bits;
   const std::string unsaid = wanted ? default_quantizer : "none";
-  arguments.quantization.weights = parse("--weights", QuantizationTarget::Weights, weights.value_or(unsaid));
-  arguments.quantization.activations =
-      parse("--activations", QuantizationTarget::Activation, activations.value_or(unsaid));
+  arguments.quantization.weights = parse("--weights", weights.value_or(unsaid), spec_for(QuantizationTarget::Weights));
+  arguments.quantization.activations = parse("--activations", activations.value_or(unsaid), spec_for(QuantizationTarget::Activation));
+  if (bits) arguments.quantization.overrides = read_bits_file(*bits);
+  if (calibration_method)
+    arguments.quantization.calibration = parse("--calibration-method", *calibration_method, parse_calibration);
+  if (calibration_method && !arguments.quantizes())
+    fail<UsageError>("--calibration-method ", *calibration_method, " without quantizers: give --weights, --activations or --bits");
   if (qat_epochs > 0 && !arguments.quantizes())
     fail<UsageError>("--qat-epochs ", qat_epochs, " with --weights none --activations none: there is nothing to quantize");
 }
 
 std::string TrainOptions::describe_spec() {
-  return message("A SPEC is none or NAME:BITS[:pot|symmetric|uniform][:per-tensor]: lsq:4, lsq:8:pot, mct-lsq:8:symmetric:per-tensor.\n",
+  return message("A SPEC is none or NAME:BITS[:pot|symmetric|uniform][:per-tensor]: lsq:4, lsq:8:pot, mct-lsq:8:symmetric:per-tensor. A\n"
+                 "calibration may follow, in place of --calibration-method: lsq:4:kl.\n",
                  "Unless given it is ", default_quantizer, " where anything is to be quantized, and none otherwise.\n");
 }
 

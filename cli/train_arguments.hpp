@@ -28,7 +28,7 @@ struct TrainArguments {
   TrainingOptions quantized_training;
   QuantizationConfig quantization;
 
-  bool quantizes() const { return quantization.weights || quantization.activations; }
+  bool quantizes() const { return quantization.weights || quantization.activations || !quantization.overrides.empty(); }
 };
 
 /// The options of the subcommand as they are typed; what is not given gets a default that depends on the others.
@@ -37,7 +37,7 @@ struct TrainOptions {
   TrainingOptions training;  ///< what both stages share
   std::optional<std::int64_t> epochs;
   std::int64_t qat_epochs = 0;
-  std::optional<std::string> weights, activations;
+  std::optional<std::string> weights, activations, bits, calibration_method;
   std::optional<double> learning_rate, qat_learning_rate, qparams_rate;
 
   void declare(CLI::App& command);

@@ -87,6 +87,10 @@ TrainingRun::Stage TrainingRun::quantized_stage() const {
   quantized["activations"] = to_string(arguments_.quantization.activations);
   quantized["first_last_bits"] = arguments_.quantization.first_last_bits;
   quantized["calibration"] = arguments_.calibration;
+  // Only where they say something: checkpoints from before these options existed stay what they are.
+  const QuantizationConfig& config = arguments_.quantization;
+  if (config.calibration != Calibration{}) quantized["calibration_method"] = to_string(config.calibration);
+  if (!config.overrides.empty()) quantized["bits"] = Json::parse(bits_json(config.overrides))["rules"];
   options["quantized"] = quantized;
   return {"quantized", directory_.quantized_checkpoint(), arguments_.quantized_training, options.dump()};
 }
@@ -103,6 +107,7 @@ Model TrainingRun::train_quantized(const Model& float_model) {
   const Stage stage = quantized_stage();
   const std::optional<Checkpoint> checkpoint = saved(stage);
   if (checkpoint) {
+    plan_ = checkpoint->plan;
     Model model = restore_model(*checkpoint);
     train(model, stage, checkpoint->plan, checkpoint);
     return model;
@@ -110,8 +115,9 @@ Model TrainingRun::train_quantized(const Model& float_model) {
   const Index images = std::min(arguments_.calibration, train_.size());
   const Tensor representative = data::to_unit_range(train_.images.rows(0, images));
   const QuantizationPlan plan = plan_quantization(float_model, representative, arguments_.quantization);
+  plan_ = plan.to_json();
   Model model = attach_quantizers(float_model, plan);
-  train(model, stage, plan.to_json(), checkpoint);
+  train(model, stage, plan_, checkpoint);
   return model;
 }
 
@@ -191,6 +197,7 @@ void TrainingRun::convert_and_verify(Model& model) {
                     {"weights", to_string(arguments_.quantization.weights)},
                     {"activations", to_string(arguments_.quantization.activations)},
                     {"seed", std::to_string(arguments_.float_training.seed)}};
+  if (!arguments_.quantization.overrides.empty()) graph.metadata["bits"] = bits_json(arguments_.quantization.overrides);
   graph.save(directory_.graph().string());
   const InferenceGraph reloaded = InferenceGraph::load(directory_.graph().string());
   const VerifyReport verified = verify(model, reloaded, data::to_unit_range(test_.images));
@@ -225,6 +232,8 @@ void TrainingRun::describe_run() {
   report_.epochs = arguments_.float_training.epochs;
   report_.qat_epochs = arguments_.quantizes() ? arguments_.quantized_training.epochs : 0;
   report_.seed = arguments_.float_training.seed;
+  report_.mixed = !arguments_.quantization.overrides.empty();
+  if (!plan_.empty()) report_.layers = layer_bits(QuantizationPlan::from_json(plan_));
   double last_seconds = 0, images = 0;
   for (const EpochMetrics& row : metrics_->rows()) {
     report_.seconds += row.seconds;

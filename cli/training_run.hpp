@@ -57,6 +57,7 @@ class TrainingRun {
   std::string from_digest_;
   std::optional<MetricsFile> metrics_;
   Report report_;
+  std::string plan_;  ///< of the quantized model, as JSON
 };
 
 }  // namespace bitgrad::cli

@@ -48,6 +48,20 @@ Variable Layer::forward(std::span<const Variable> inputs, const Context& context
   return apply(inputs, weight_values(), context);
 }
 
+std::vector<NamedParameter> Layer::parameters() const {
+  std::vector<NamedParameter> result = weights_;
+  for (const NamedLayer& inner : sublayers())
+    for (auto& [name, parameter] : inner.layer->parameters()) result.push_back({message(inner.name, "/", name), parameter});
+  return result;
+}
+
+std::vector<NamedBuffer> Layer::buffers() const {
+  std::vector<NamedBuffer> result = buffers_;
+  for (const NamedLayer& inner : sublayers())
+    for (auto& [name, value] : inner.layer->buffers()) result.push_back({message(inner.name, "/", name), value});
+  return result;
+}
+
 bool Layer::has_weight(std::string_view name) const {
   return std::ranges::find(weights_, name, &NamedParameter::name) != weights_.end();
 }

@@ -31,6 +31,14 @@ struct NamedBuffer {
   Tensor value;
 };
 
+class Layer;
+
+/// A layer inside another.
+struct NamedLayer {
+  std::string name;
+  Layer* layer;
+};
+
 /// A layer is pure in its weights: apply() computes with the weights it is given, forward() gives it its own. So others
 /// can compute with changed weights without touching the layer. Shapes passed to build() and output_shape() are per
 /// sample; tensors passed to apply() and forward() have the batch axis in front.
@@ -64,10 +72,13 @@ class Layer {
   /// A deep copy: weights and buffers are the copy's own.
   virtual std::unique_ptr<Layer> clone() const = 0;
 
-  /// Everything trainable, nested layers included, in a stable order.
-  virtual std::vector<NamedParameter> parameters() const { return weights_; }
-  /// Everything else that belongs to the state.
-  virtual std::vector<NamedBuffer> buffers() const { return buffers_; }
+  /// The layers that this one is made of and runs inside apply(), under names that differ; none for most. Whoever changes
+  /// all layers of a model finds them here.
+  virtual std::vector<NamedLayer> sublayers() const { return {}; }
+  /// Everything trainable in a stable order: the layer's own weights, then those of sublayers, "NAME/" in front.
+  virtual std::vector<NamedParameter> parameters() const;
+  /// Everything else that belongs to the state, likewise.
+  virtual std::vector<NamedBuffer> buffers() const;
 
   /// The layer's own weights by name, as parameters and as values for apply().
   const std::vector<NamedParameter>& weights() const { return weights_; }
@@ -107,6 +118,13 @@ class LayerOf : public Layer {
   using Layer::Layer;
   LayerPtr clone() const override { return std::make_unique<Derived>(static_cast<const Derived&>(*this)); }
 };
+
+/// Calls f(layer) for a layer and for everything inside it, outermost first.
+template <class F>
+void for_each_layer(Layer& layer, F&& f) {
+  f(layer);
+  for (const NamedLayer& inner : layer.sublayers()) for_each_layer(*inner.layer, f);
+}
 
 /// The only shape or value of a layer with one input; ShapeError naming the layer type otherwise.
 const Shape& single_input(std::span<const Shape> inputs, std::string_view layer_type);

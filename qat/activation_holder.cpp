@@ -21,6 +21,14 @@ GraphValue ActivationQuantizationHolder::lower(GraphBuilder& builder, std::span<
   return InferenceGraphBuilder::of(builder).quantize(inputs.front(), *quantizer_.inferable());
 }
 
+Variable PreservingActivationQuantizationHolder::apply(std::span<const Variable> inputs, const Weights& weights, const Context& context) {
+  return quantization_bypass_ ? single_input(inputs, type()) : ActivationQuantizationHolder::apply(inputs, weights, context);
+}
+
+GraphValue PreservingActivationQuantizationHolder::lower(GraphBuilder& builder, std::span<const GraphValue> inputs) const {
+  return quantization_bypass_ ? inputs.front() : ActivationQuantizationHolder::lower(builder, inputs);
+}
+
 std::vector<NamedParameter> ActivationQuantizationHolder::parameters() const {
   std::vector<NamedParameter> result;
   for (const ParameterPtr& parameter : quantizer_.parameters()) result.push_back({parameter->name(), parameter});

@@ -1,4 +1,4 @@
-// A layer that does nothing but quantize its input.
+// Layers that do nothing but quantize their input.
 #pragma once
 
 #include <bitgrad/layers/layer.hpp>
@@ -6,7 +6,7 @@
 
 namespace bitgrad {
 
-/// Holds the quantizer of one activation tensor. The reference's ActivationQuantizationHolder.
+/// Holds the one quantizer of an activation tensor. The reference's ActivationQuantizationHolder.
 class ActivationQuantizationHolder : public LayerOf<ActivationQuantizationHolder> {
  public:
   /// ValueError when the quantizer is not one of activations.
@@ -20,11 +20,32 @@ class ActivationQuantizationHolder : public LayerOf<ActivationQuantizationHolder
   std::vector<NamedParameter> parameters() const override;
 
   const QuantizerSlot& quantizer() const { return quantizer_; }
+  /// Whether the output is on the quantizer's grid.
+  virtual bool quantizes() const { return true; }
   /// Idempotent.
   void convert_to_inferable_quantizers() { quantizer_.convert(); }
 
  private:
   QuantizerSlot quantizer_;
+};
+
+/// A holder behind an operation that only moves data: with `quantization_bypass` its output is its input, which the quantizer
+/// of the producing operation has put on the grid. The reference's PreservingActivationQuantizationHolder.
+class PreservingActivationQuantizationHolder : public ActivationQuantizationHolder {
+ public:
+  explicit PreservingActivationQuantizationHolder(QuantizerSlot quantizer, bool quantization_bypass = false)
+      : ActivationQuantizationHolder(std::move(quantizer)), quantization_bypass_(quantization_bypass) {}
+
+  std::string_view type() const override { return "PreservingActivationQuantizationHolder"; }
+  Variable apply(std::span<const Variable> inputs, const Weights& weights, const Context& context) override;
+  GraphValue lower(GraphBuilder& builder, std::span<const GraphValue> inputs) const override;
+  LayerPtr clone() const override { return std::make_unique<PreservingActivationQuantizationHolder>(*this); }
+
+  bool quantization_bypass() const { return quantization_bypass_; }
+  bool quantizes() const override { return !quantization_bypass_; }
+
+ private:
+  bool quantization_bypass_;
 };
 
 }  // namespace bitgrad

@@ -19,10 +19,11 @@ constexpr std::string_view model_input = "input";
 
 void require_no_quantizers(const Model& model) {
   for (const Model::Node& node : model.nodes())
-    if (dynamic_cast<const ActivationQuantizationHolder*>(node.layer.get()) ||
-        dynamic_cast<const QuantizationWrapper*>(node.layer.get()))
-      fail<StateError>("attach_quantizers: node \"", node.name, "\" is already a ", node.layer->type(),
-                       "; start from the float model");
+    for_each_layer(*node.layer, [&](const Layer& layer) {
+      if (dynamic_cast<const ActivationQuantizationHolder*>(&layer) || dynamic_cast<const QuantizationWrapper*>(&layer))
+        fail<StateError>("attach_quantizers: layer \"", node.name, "\" ", &layer == node.layer.get() ? "is already" : "holds", " a ",
+                         layer.type(), "; start from the float model");
+    });
 }
 
 /// The plan by name, each name checked against the model.
@@ -41,10 +42,15 @@ PlanIndex index_plan(const Model& model, const QuantizationPlan& plan) {
   PlanIndex index;
   for (const WeightPlan& entry : plan.weights) {
     require_known(entry.layer);
-    index.weights[entry.layer].push_back(&entry);
+    if (!entry.config.enable_quantization) continue;
+    std::vector<const WeightPlan*>& entries = index.weights[entry.layer];
+    if (std::ranges::find(entries, entry.weight, &WeightPlan::weight) != entries.end())
+      fail<ValueError>("attach_quantizers: weight \"", entry.weight, "\" of \"", entry.layer, "\" has two quantizers in the plan");
+    entries.push_back(&entry);
   }
   for (const ActivationPlan& entry : plan.activations) {
     require_known(entry.producer);
+    if (!entry.config.enable_quantization) continue;
     if (!index.activations.emplace(entry.producer, &entry).second)
       fail<ValueError>("attach_quantizers: the output of \"", entry.producer, "\" has two quantizers in the plan");
   }
@@ -126,7 +132,8 @@ Model attach_quantizers(const Model& model, const QuantizationPlan& plan) {
   require_no_quantizers(model);
   const auto power_of_two = [&](std::string_view layer) {
     return std::ranges::any_of(plan.weights, [&](const WeightPlan& entry) {
-      return entry.layer == layer && entry.config.method == QuantizationMethod::POWER_OF_TWO;
+      return entry.layer == layer && entry.weight == "kernel" && entry.config.enable_quantization &&
+             entry.config.method == QuantizationMethod::POWER_OF_TWO;
     });
   };
   const Model prepared = prepare_for_quantization(model, power_of_two);

@@ -2,64 +2,60 @@
 
 #include <algorithm>
 #include <cmath>
-#include <functional>
 #include <limits>
 #include <vector>
 
 #include <bitgrad/core/parallel.hpp>
+#include <bitgrad/qat/detail/trial_grid.hpp>
 
 namespace bitgrad {
 namespace {
 
+using namespace calibration;
+
 constexpr int search_steps = 100;
 
-/// An affine grid under trial.
-struct TrialGrid {
-  float scale;
-  float zero;  // zero point
-  float lo;
-  float hi;
-};
-
-/// A candidate of the search: the parameters and their grid.
-struct Candidate {
-  double first;   // threshold or range_min
-  double second;  // range_max
-};
-
-TrialGrid symmetric_grid(double threshold, int bits, bool is_signed) {
-  const double levels = std::ldexp(1.0, is_signed ? bits - 1 : bits);
-  return {static_cast<float>(threshold / levels), 0, static_cast<float>(is_signed ? -levels : 0), static_cast<float>(levels - 1)};
-}
-
-TrialGrid uniform_grid(const Candidate& range, int bits) {
-  const double top = std::ldexp(1.0, bits) - 1;
-  const double scale = (range.second - range.first) / top;
-  return {static_cast<float>(scale), static_cast<float>(std::nearbyint(-range.first / scale)), 0, static_cast<float>(top)};
-}
-
-double squared_error(const std::vector<float>& values, const TrialGrid& grid) {
-  double error = 0;
-  for (const float value : values) {
-    const float code = std::clamp(std::nearbyint(value / grid.scale) + grid.zero, grid.lo, grid.hi);
-    const double difference = static_cast<double>(value) - static_cast<double>((code - grid.zero) * grid.scale);
-    error += difference * difference;
+/// Threshold candidates, largest first: fractions of the largest magnitude, or powers of two around it.
+std::vector<double> threshold_candidates(double largest, QuantizationMethod method) {
+  std::vector<double> candidates;
+  if (method == QuantizationMethod::POWER_OF_TWO) {
+    const double exponent = std::ceil(std::log2(largest));
+    for (int below = -1; below < 6; ++below) candidates.push_back(std::exp2(exponent - below));
+  } else {
+    for (int step = search_steps + search_steps / 10; step > 2; --step) candidates.push_back(largest * step / search_steps);
   }
-  return error;
+  return candidates;
 }
 
-Candidate best_of(const std::vector<float>& values, const std::vector<Candidate>& candidates,
-                  const std::function<TrialGrid(const Candidate&)>& grid_of) {
+/// Fractions of the range, largest first.
+std::vector<Bounds> range_candidates(const Bounds& range) {
+  std::vector<Bounds> candidates;
+  for (int step = search_steps; step > 2; --step)
+    candidates.push_back({range.low * step / search_steps, range.high * step / search_steps});
+  return candidates;
+}
+
+/// The candidate of least cost, the first of equals.
+template <class Candidate, class Cost>
+Candidate cheapest(const std::vector<Candidate>& candidates, Cost&& cost_of) {
   Candidate best = candidates.front();
   double least = std::numeric_limits<double>::infinity();
   for (const Candidate& candidate : candidates) {
-    const double error = squared_error(values, grid_of(candidate));
-    if (error < least) {
-      least = error;
+    const double cost = cost_of(candidate);
+    if (cost < least) {
+      least = cost;
       best = candidate;
     }
   }
   return best;
+}
+
+/// The smallest threshold whose grid [-t, t - scale], or [0, t - scale], holds both bounds.
+double holding_threshold(const Bounds& bounds, const QuantizerSpec& spec, bool is_signed) {
+  const double levels = std::ldexp(1.0, is_signed ? spec.bits - 1 : spec.bits);
+  // levels - 1 is 0 for one signed bit: its only levels are -threshold and 0.
+  const double threshold = std::max(-bounds.low, bounds.high * levels / std::max(levels - 1, 1.0));
+  return spec.method == QuantizationMethod::POWER_OF_TWO ? std::exp2(std::ceil(std::log2(threshold))) : threshold;
 }
 
 double largest_magnitude(const std::vector<float>& values) {
@@ -68,30 +64,74 @@ double largest_magnitude(const std::vector<float>& values) {
   return largest;
 }
 
+/// Extremes of the values, zero included.
+Bounds extremes(const std::vector<float>& values) {
+  const auto [low, high] = std::ranges::minmax(values);
+  return {std::min(0.0, static_cast<double>(low)), std::max(0.0, static_cast<double>(high))};
+}
+
+double percentile_of(const std::vector<float>& values, double percent, double (*f)(double)) {
+  std::vector<double> mapped;
+  for (const float value : values) mapped.push_back(f(static_cast<double>(value)));
+  return percentile(mapped, percent);
+}
+
 /// The threshold of one group of values.
 double search_threshold(const std::vector<float>& values, const QuantizerSpec& spec, bool is_signed) {
   const double largest = largest_magnitude(values);
   if (largest == 0) return 1;
-  std::vector<Candidate> candidates;
-  if (spec.method == QuantizationMethod::POWER_OF_TWO) {
-    const double exponent = std::ceil(std::log2(largest));
-    for (int below = -1; below < 6; ++below) candidates.push_back({std::exp2(exponent - below), 0});
-  } else {
-    for (int step = search_steps + search_steps / 10; step > 2; --step) candidates.push_back({largest * step / search_steps, 0});
+  const Calibration calibration = spec.calibration.value_or(Calibration{});
+  switch (calibration.method) {
+    case CalibrationMethod::minmax: return holding_threshold(extremes(values), spec, is_signed);
+    case CalibrationMethod::percentile: {
+      const double most = percentile_of(values, calibration.percentile, [](double x) { return std::abs(x); });
+      const Bounds all = extremes(values);
+      const Bounds held{std::max(all.low, -most), std::min(all.high, most)};
+      return held.low == held.high ? 1 : holding_threshold(held, spec, is_signed);
+    }
+    case CalibrationMethod::kl: {
+      const Distribution distribution(values);
+      std::vector<double> candidates =
+          threshold_candidates(std::max(-distribution.bounds().low, distribution.bounds().high), spec.method);
+      std::ranges::reverse(candidates);
+      return cheapest(candidates, [&](double t) { return distribution.divergence(symmetric_grid(t, spec.bits, is_signed)); });
+    }
+    case CalibrationMethod::mse: break;
   }
-  return best_of(values, candidates, [&](const Candidate& c) { return symmetric_grid(c.first, spec.bits, is_signed); }).first;
+  return cheapest(threshold_candidates(largest, spec.method),
+                  [&](double t) { return squared_error(values, symmetric_grid(t, spec.bits, is_signed)); });
+}
+
+/// The range of least divergence: its ends are searched in turn, twice, so that one far value does not widen both.
+Bounds search_ends(const Distribution& distribution, int bits) {
+  std::vector<Bounds> candidates = range_candidates(distribution.bounds());
+  std::ranges::reverse(candidates);
+  const auto divergence = [&](const Bounds& range) { return distribution.divergence(uniform_grid(range, bits)); };
+  Bounds best = distribution.bounds();
+  for (int round = 0; round < 2; ++round) {
+    best.low = cheapest(candidates, [&](const Bounds& c) { return divergence({c.low, best.high}); }).low;
+    best.high = cheapest(candidates, [&](const Bounds& c) { return divergence({best.low, c.high}); }).high;
+  }
+  return best;
 }
 
 /// The range of one group of values; it contains zero and is not empty.
-Candidate search_range(const std::vector<float>& values, const QuantizerSpec& spec) {
-  const auto [low, high] = std::ranges::minmax(values);
-  const double bottom = std::min(0.0, static_cast<double>(low));
-  const double top = std::max(0.0, static_cast<double>(high));
-  if (bottom == top) return {0, 1};
-  std::vector<Candidate> candidates;
-  for (int step = search_steps; step > 2; --step)
-    candidates.push_back({bottom * step / search_steps, top * step / search_steps});
-  return best_of(values, candidates, [&](const Candidate& c) { return uniform_grid(c, spec.bits); });
+Bounds search_range(const std::vector<float>& values, const QuantizerSpec& spec) {
+  const Bounds all = extremes(values);
+  if (all.low == all.high) return {0, 1};
+  const Calibration calibration = spec.calibration.value_or(Calibration{});
+  switch (calibration.method) {
+    case CalibrationMethod::minmax: return all;
+    case CalibrationMethod::percentile: {
+      const double high = percentile_of(values, calibration.percentile, [](double x) { return x; });
+      const double low = -percentile_of(values, calibration.percentile, [](double x) { return -x; });
+      const Bounds held{std::min(low, 0.0), std::max(high, 0.0)};
+      return held.low == held.high ? Bounds{0, 1} : held;
+    }
+    case CalibrationMethod::kl: return search_ends(Distribution(values), spec.bits);
+    case CalibrationMethod::mse: break;
+  }
+  return cheapest(range_candidates(all), [&](const Bounds& range) { return squared_error(values, uniform_grid(range, spec.bits)); });
 }
 
 /// Groups of values that share a grid: the whole tensor, or one group per last-axis channel.
@@ -112,14 +152,21 @@ void require_searchable(const Tensor& tensor, std::string_view what) {
 }
 
 /// The chosen parameters of every group under the reference's keys.
-QuantizationParams params_of(const std::vector<Candidate>& chosen, const Shape& shape, QuantizationMethod method) {
-  Tensor first(shape, DType::float64), second(shape, DType::float64);
+QuantizationParams params_of(const std::vector<Bounds>& chosen, const Shape& shape, QuantizationMethod method) {
+  Tensor low(shape, DType::float64), high(shape, DType::float64);
   for (std::size_t i = 0; i < chosen.size(); ++i) {
-    first.span<double>()[i] = chosen[i].first;
-    second.span<double>()[i] = chosen[i].second;
+    low.span<double>()[i] = chosen[i].low;
+    high.span<double>()[i] = chosen[i].high;
   }
-  if (method == QuantizationMethod::UNIFORM) return {{"range_min", first}, {"range_max", second}};
-  return {{"threshold", first}};
+  if (method == QuantizationMethod::UNIFORM) return {{"range_min", low}, {"range_max", high}};
+  return {{"threshold", high}};
+}
+
+/// A threshold is the upper bound.
+Bounds search(const std::vector<float>& values, const QuantizerSpec& spec, bool is_signed) {
+  if (spec.method == QuantizationMethod::UNIFORM) return search_range(values, spec);
+  const double threshold = search_threshold(values, spec, is_signed);
+  return {-threshold, threshold};
 }
 
 QuantizationParams with_sign(QuantizationParams params, QuantizationMethod method, bool is_signed) {
@@ -132,11 +179,10 @@ QuantizationParams with_sign(QuantizationParams params, QuantizationMethod metho
 QuantizationParams calibrate_weights(const Tensor& weight, const QuantizerSpec& spec) {
   require_searchable(weight, "calibrate_weights");
   const auto groups = groups_of(weight, spec.per_channel);
-  std::vector<Candidate> chosen(groups.size());
+  std::vector<Bounds> chosen(groups.size());
   parallel_for(static_cast<Index>(groups.size()), 1, [&](Index begin, Index) {
     const auto i = static_cast<std::size_t>(begin);
-    chosen[i] = spec.method == QuantizationMethod::UNIFORM ? search_range(groups[i], spec)
-                                                           : Candidate{search_threshold(groups[i], spec, true), 0};
+    chosen[i] = search(groups[i], spec, true);
   });
   std::vector<Index> extents(spec.per_channel ? static_cast<std::size_t>(weight.rank()) : 1, 1);
   extents.back() = static_cast<Index>(groups.size());
@@ -146,26 +192,16 @@ QuantizationParams calibrate_weights(const Tensor& weight, const QuantizerSpec& 
 QuantizationParams calibrate_activations(const Tensor& sample, const QuantizerSpec& spec, bool nonnegative) {
   require_searchable(sample, "calibrate_activations");
   const std::vector<float> values = groups_of(sample, false).front();
-  const Candidate chosen = spec.method == QuantizationMethod::UNIFORM
-                               ? search_range(values, spec)
-                               : Candidate{search_threshold(values, spec, !nonnegative), 0};
-  return with_sign(params_of({chosen}, {1}, spec.method), spec.method, !nonnegative);
+  return with_sign(params_of({search(values, spec, !nonnegative)}, {1}, spec.method), spec.method, !nonnegative);
 }
 
 QuantizationParams full_range(const Tensor& sample, const QuantizerSpec& spec, bool nonnegative) {
   require_searchable(sample, "full_range");
-  const std::vector<float> values = groups_of(sample, false).front();
-  if (spec.method == QuantizationMethod::POWER_OF_TWO) return calibrate_activations(sample, spec, nonnegative);
-  if (spec.method == QuantizationMethod::UNIFORM) {
-    const auto [low, high] = std::ranges::minmax(values);
-    const Candidate range{std::min(0.0, static_cast<double>(low)), std::max(0.0, static_cast<double>(high))};
-    return params_of({range.first == range.second ? Candidate{0, 1} : range}, {1}, spec.method);
-  }
-  const double largest = largest_magnitude(values);
-  const double levels = std::ldexp(1.0, nonnegative ? spec.bits : spec.bits - 1);
-  // levels - 1 is 0 for one signed bit: its only levels are -threshold and 0.
-  const double threshold = largest == 0 ? 1 : largest * levels / std::max(levels - 1, 1.0);
-  return with_sign(params_of({{threshold, 0}}, {1}, spec.method), spec.method, !nonnegative);
+  // A power of two that holds the last value may be twice one that misses it by a step.
+  const bool least_error = spec.method == QuantizationMethod::POWER_OF_TWO;
+  QuantizerSpec whole = spec;
+  whole.calibration = Calibration{least_error ? CalibrationMethod::mse : CalibrationMethod::minmax};
+  return calibrate_activations(sample, whole, nonnegative);
 }
 
 }  // namespace bitgrad

@@ -12,18 +12,20 @@ Model quantization_aware_training_init(const Model& model, const Tensor& represe
 
 Model quantization_aware_training_finalize(const Model& model) {
   Model result = model;
-  for (Model::Node& node : result.nodes()) {
-    if (auto* holder = dynamic_cast<ActivationQuantizationHolder*>(node.layer.get())) holder->convert_to_inferable_quantizers();
-    if (auto* wrapper = dynamic_cast<QuantizationWrapper*>(node.layer.get())) wrapper->convert_to_inferable_quantizers();
-  }
+  for (Model::Node& node : result.nodes())
+    for_each_layer(*node.layer, [](Layer& layer) {
+      if (auto* holder = dynamic_cast<ActivationQuantizationHolder*>(&layer)) holder->convert_to_inferable_quantizers();
+      if (auto* wrapper = dynamic_cast<QuantizationWrapper*>(&layer)) wrapper->convert_to_inferable_quantizers();
+    });
   return result;
 }
 
 void freeze_batch_norm(Model& model, bool frozen) {
-  for (Model::Node& node : model.nodes()) {
-    if (auto* batch_norm = dynamic_cast<BatchNorm*>(node.layer.get())) batch_norm->set_frozen(frozen);
-    if (auto* wrapper = dynamic_cast<QuantizationWrapper*>(node.layer.get())) wrapper->freeze_batch_norm(frozen);
-  }
+  for (Model::Node& node : model.nodes())
+    for_each_layer(*node.layer, [frozen](Layer& layer) {
+      if (auto* batch_norm = dynamic_cast<BatchNorm*>(&layer)) batch_norm->set_frozen(frozen);
+      if (auto* wrapper = dynamic_cast<QuantizationWrapper*>(&layer)) wrapper->freeze_batch_norm(frozen);
+    });
 }
 
 }  // namespace bitgrad

@@ -29,6 +29,13 @@ Tensor smallest_gamma(const BatchNorm& batch_norm) {
   return result;
 }
 
+/// Training takes gains of at least minimum_gain, so that gammas that turned negative count as 0, which folds to the same.
+BatchNorm without_negative_gammas(BatchNorm batch_norm) {
+  for (float& gamma : batch_norm.weight("gamma")->value().span<float>())
+    if (gamma < 0) gamma = 0;
+  return batch_norm;
+}
+
 /// A bias that is a whole number of accumulator steps; gradient 1.
 Variable quantize_bias(const Variable& bias, const Variable& scale) { return ste_round(bias / scale) * scale; }
 
@@ -46,6 +53,9 @@ QuantizationWrapper::QuantizationWrapper(LayerPtr layer, NodeQuantizationDispatc
   if (batch_norm_ && !dynamic_cast<const Conv2D*>(layer_.get()) && !dynamic_cast<const Dense*>(layer_.get()))
     fail<ValueError>("QuantizationWrapper: a batch normalisation cannot be folded into a ", layer_->type(),
                      ", only into a Conv2D or Dense");
+  if (batch_norm_ && dispatcher_.weight_quantizer("bias"))
+    fail<ValueError>("QuantizationWrapper: the bias has a quantizer of its own, but the batch normalisation behind the ", layer_->type(),
+                     " is folded into it; with a power-of-two kernel the fold comes first, otherwise leave the bias without");
 }
 
 QuantizationWrapper::QuantizationWrapper(const QuantizationWrapper& other)
@@ -91,7 +101,7 @@ Variable QuantizationWrapper::apply(std::span<const Variable> inputs, const Weig
     y = apply_folded(inputs, std::move(used), weights, context);
   } else {
     if (const auto scale = accumulator_scale(context); scale && layer_->has_weight("bias"))
-      used.set("bias", quantize_bias(weights["bias"], *scale));
+      used.set("bias", quantize_bias(used["bias"], *scale));
     y = layer_->apply(inputs, used, context);
   }
   for (const auto& quantizer : dispatcher_.activation_quantizers()) y = quantizer(y, context.training);
@@ -104,7 +114,7 @@ Variable QuantizationWrapper::apply_folded(std::span<const Variable> inputs, Wei
                                            const Context& context) {
   const Variable gain = maximum(weights["bn/gamma"] / deviation(*batch_norm_), Tensor::scalar(minimum_gain));
   Variable offset = weights["bn/beta"] - Variable(batch_norm_->buffer("moving_mean")) * gain;
-  if (layer_->has_weight("bias")) offset = offset + weights["bias"] * gain;
+  if (layer_->has_weight("bias")) offset = offset + used["bias"] * gain;
   if (const auto scale = accumulator_scale(context)) offset = quantize_bias(offset, *scale * gain.detach());
   used.set("kernel", used["kernel"] * gain);
   if (layer_->has_weight("bias")) {
@@ -121,8 +131,11 @@ std::optional<Tensor> QuantizationWrapper::accumulator_scale(const Context& cont
   if (!context.model)
     fail<StateError>("QuantizationWrapper: the input's grid is that of \"", input_holder_,
                      "\", so this layer must run as part of its model");
-  const float input_scale =
-      context.model->layer_as<ActivationQuantizationHolder>(input_holder_).quantizer().inferable()->grid().scale.front();
+  const auto& holder = context.model->layer_as<ActivationQuantizationHolder>(input_holder_);
+  if (!holder.quantizes())
+    fail<StateError>("QuantizationWrapper: the input's holder \"", input_holder_,
+                     "\" is bypassed; name the one that puts the values on their grid");
+  const float input_scale = holder.quantizer().inferable()->grid().scale.front();
   const Grid grid = kernel->inferable()->grid();
   Tensor scale = Tensor::from({static_cast<Index>(grid.scale.size())}, grid.scale);
   for (float& value : scale.span<float>()) value *= input_scale;
@@ -133,12 +146,13 @@ GraphValue QuantizationWrapper::lower(GraphBuilder& builder, std::span<const Gra
   InferenceGraphBuilder& graph = InferenceGraphBuilder::of(builder);
   WeightQuantizers quantizers;
   for (const auto& [weight, quantizer] : dispatcher_.weight_quantizers()) quantizers.emplace(weight, quantizer.inferable());
+  const LayerPtr quantized = graph.with_quantized_weights(*layer_, quantizers);
   GraphValue y;
   {
-    const InferenceGraphBuilder::WeightScope scope(graph, quantizers);
-    y = layer_->lower(builder, inputs);
+    const InferenceGraphBuilder::WeightScope scope(graph, quantizers, *quantized);
+    y = quantized->lower(builder, inputs);
   }
-  if (batch_norm_) y = batch_norm_->lower(builder, {&y, 1});
+  if (batch_norm_) y = without_negative_gammas(*batch_norm_).lower(builder, {&y, 1});
   for (const auto& quantizer : dispatcher_.activation_quantizers()) y = graph.quantize(y, *quantizer.inferable());
   return y;
 }

@@ -19,12 +19,17 @@ struct QuantizationWrapperOptions {
   std::string input_holder = {};
 };
 
-/// Wraps a layer and quantizes the weights named by the dispatcher, and its output where the dispatcher says so. The float
-/// weights stay the trained parameters; gradients reach them through the quantizers. The wrapped layer is not changed: it
-/// is applied to quantized values.
+/// Wraps a layer and quantizes the weights named by the dispatcher - any of the layer's own, built-in or a user's - and its
+/// output where the dispatcher says so. The float weights stay the trained parameters; gradients reach them through the
+/// quantizers. The wrapped layer is not changed: it is applied to quantized values.
+///
+/// Lowering: the layer describes itself with its weights replaced by their values on the grid. A kernel that it hands to
+/// conv2d() or dense() becomes integer codes. A bias with a quantizer of its own becomes int32 exactly or is refused (see
+/// InferenceGraphBuilder::finish()). Any other weight enters whatever constants the layer makes of it.
 class QuantizationWrapper : public LayerOf<QuantizationWrapper> {
  public:
-  /// ValueError when there is more than one output quantizer, or a batch norm behind a layer that cannot fold one.
+  /// ValueError when there is more than one output quantizer, or a batch norm behind a layer that cannot fold one. Building
+  /// throws ValueError for a quantizer of a weight that the layer does not have, naming those that it has.
   QuantizationWrapper(LayerPtr layer, NodeQuantizationDispatcher dispatcher, QuantizationWrapperOptions options = {});
   template <std::derived_from<Layer> L>
   QuantizationWrapper(L layer, NodeQuantizationDispatcher dispatcher, QuantizationWrapperOptions options = {})
@@ -36,6 +41,7 @@ class QuantizationWrapper : public LayerOf<QuantizationWrapper> {
   Shape output_shape(std::span<const Shape> inputs) const override;
   Variable apply(std::span<const Variable> inputs, const Weights& weights, const Context& context) override;
   GraphValue lower(GraphBuilder& builder, std::span<const GraphValue> inputs) const override;
+  std::vector<NamedLayer> sublayers() const override { return {{"layer", layer_.get()}}; }
   /// The layer's parameters, those of the batch norm ("bn/gamma"), then the quantizers' variables.
   std::vector<NamedParameter> parameters() const override;
   std::vector<NamedBuffer> buffers() const override;

@@ -50,8 +50,15 @@ Variable QuantizerSlot::operator()(const Variable& x, bool training) const {
 }
 
 std::shared_ptr<const BaseInferableQuantizer> QuantizerSlot::inferable() const {
-  if (const BaseTrainableQuantizer* learning = trainable()) return learning->convert2inferable();
-  return std::get<1>(quantizer_);
+  const BaseTrainableQuantizer* learning = trainable();
+  if (!learning) return std::get<1>(quantizer_);
+  std::shared_ptr<const BaseInferableQuantizer> converted = learning->convert2inferable();
+  if (!converted)
+    fail<ValueError>("quantizer ", describe(marks()), ": convert2inferable() returned null, expected an inferable quantizer");
+  if (converted->marks().target != marks().target)
+    fail<ValueError>("quantizer ", describe(marks()), ": convert2inferable() returned a ", converted->type(), ", which is for ",
+                     name_of(converted->marks().target));
+  return converted;
 }
 
 void QuantizerSlot::convert() {

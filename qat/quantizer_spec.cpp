@@ -11,7 +11,7 @@
 namespace bitgrad {
 namespace {
 
-constexpr std::string_view form = "NAME:BITS[:pot|symmetric|uniform][:per-tensor] or none";
+constexpr std::string_view form = "NAME:BITS[:pot|symmetric|uniform][:per-tensor][:mse|minmax|percentile[=P]|kl] or none";
 
 std::vector<std::string> split(std::string_view text, char separator) {
   std::vector<std::string> parts{""};
@@ -32,15 +32,46 @@ int parse_bits(std::string_view spec, const std::string& text) {
   return bits;
 }
 
-void parse_option(std::string_view spec, const std::string& text, QuantizerSpec& result) {
-  static const std::vector<std::string> options{"pot", "symmetric", "uniform", "per-tensor"};
-  if (std::ranges::find(options, text) == options.end())
-    fail<ValueError>("quantizer \"", spec, "\": ", unknown_name("option", text, options));
-  if (text == "per-tensor")
-    result.per_channel = false;
-  else
-    result.method = parse_method(text);
-}
+/// The options behind NAME:BITS, of each kind at most one.
+class Options {
+ public:
+  Options(std::string_view spec, QuantizerSpec& result) : spec_(spec), result_(result) {}
+
+  void parse(const std::string& text) {
+    static const std::vector<std::string> known{"pot", "symmetric", "uniform", "per-tensor", "mse", "minmax", "percentile", "kl"};
+    const std::string name = text.substr(0, text.find('='));
+    const auto found = std::ranges::find(known, name) - known.begin();
+    if (found < 3) {
+      once(method_, text);
+      result_.method = parse_method(text);
+    } else if (found == 3 && text == name) {
+      once(per_tensor_, text);
+      result_.per_channel = false;
+    } else if (found < static_cast<std::ptrdiff_t>(known.size()) && found > 3) {
+      once(calibration_, text);
+      result_.calibration = calibration(text);
+    } else {
+      fail<ValueError>("quantizer \"", spec_, "\": ", unknown_name("option", text, known));
+    }
+  }
+
+ private:
+  void once(std::string& earlier, const std::string& text) const {
+    if (!earlier.empty()) fail<ValueError>("quantizer \"", spec_, "\": has both \"", earlier, "\" and \"", text, "\", expected one");
+    earlier = text;
+  }
+  Calibration calibration(const std::string& text) const {
+    try {
+      return parse_calibration(text);
+    } catch (const ValueError& error) {
+      fail<ValueError>("quantizer \"", spec_, "\": ", error.what());
+    }
+  }
+
+  std::string_view spec_;
+  QuantizerSpec& result_;
+  std::string method_, per_tensor_, calibration_;
+};
 
 }  // namespace
 
@@ -51,9 +82,10 @@ std::optional<QuantizerSpec> parse_quantizer_spec(std::string_view text) {
   known.emplace_back("none");
   if (std::ranges::find(known, parts[0]) == known.end())
     fail<ValueError>("quantizer \"", text, "\": ", unknown_name("quantizer", parts[0], known), "; the form is ", form);
-  if (parts.size() < 2 || parts.size() > 4 || parts[0] == "none") fail<ValueError>("quantizer \"", text, "\": expected ", form);
+  if (parts.size() < 2 || parts[0] == "none") fail<ValueError>("quantizer \"", text, "\": expected ", form);
   QuantizerSpec spec{.quantizer = parts[0], .bits = parse_bits(text, parts[1])};
-  for (std::size_t i = 2; i < parts.size(); ++i) parse_option(text, parts[i], spec);
+  Options options(text, spec);
+  for (std::size_t i = 2; i < parts.size(); ++i) options.parse(parts[i]);
   return spec;
 }
 
@@ -62,6 +94,7 @@ void validate(const QuantizerSpec& spec, std::string_view what) {
   const std::vector<std::string> known = trainable_identifiers();
   if (std::ranges::find(known, spec.quantizer) == known.end())
     fail<ValueError>(what, ": ", unknown_name("quantizer", spec.quantizer, known));
+  if (spec.calibration) validate(*spec.calibration, what);
 }
 
 std::string to_string(const std::optional<QuantizerSpec>& spec) {
@@ -70,6 +103,7 @@ std::string to_string(const std::optional<QuantizerSpec>& spec) {
   if (spec->method == QuantizationMethod::POWER_OF_TWO) text += ":pot";
   if (spec->method == QuantizationMethod::UNIFORM) text += ":uniform";
   if (!spec->per_channel) text += ":per-tensor";
+  if (spec->calibration) text += ":" + to_string(*spec->calibration);
   return text;
 }
 

@@ -12,8 +12,12 @@ using namespace inference;
 struct InferenceGraphBuilder::Impl {
   std::vector<RecordedValue> values;
   std::string layer;
-  const WeightQuantizers* weights = nullptr;  ///< of the scope in effect
-  std::set<std::string> used;                 ///< weights of the scope that were asked for
+  struct Scope {
+    const WeightQuantizers* quantizers;
+    const Layer* quantized;                   ///< or nullptr
+    std::set<std::string> used;               ///< weights that were asked for
+  };
+  std::vector<Scope> scopes;                  ///< the last is in effect
   std::string unused;                         ///< complaint about a finished scope
 
   const RecordedValue& at(GraphValue value) const {
@@ -37,10 +41,13 @@ struct InferenceGraphBuilder::Impl {
 
   /// The quantizer of a weight, or nullptr.
   const BaseInferableQuantizer* quantizer_of(const GraphWeight& weight) {
-    if (!weights) return nullptr;
-    const auto found = weights->find(weight.name);
-    if (found == weights->end()) return nullptr;
-    used.insert(found->first);
+    if (scopes.empty()) return nullptr;
+    Scope& scope = scopes.back();
+    const auto found = scope.quantizers->find(weight.name);
+    if (found == scope.quantizers->end()) return nullptr;
+    if (scope.quantized && !(weight.value.defined() && identical(weight.value, scope.quantized->weight(weight.name)->value())))
+      return nullptr;
+    scope.used.insert(found->first);
     if (!found->second) fail<ValueError>("layer \"", layer, "\": the quantizer of weight \"", weight.name, "\" is null");
     return found->second.get();
   }
@@ -63,15 +70,17 @@ struct InferenceGraphBuilder::Impl {
   RecordedLinear linear(const GraphWeight& kernel, const GraphWeight& bias, Index outputs) {
     check_weight(kernel.value, kernel.value.shape(), kernel.name);
     if (bias.value.defined()) check_weight(bias.value, {outputs}, bias.name);
-    if (quantizer_of(bias))
-      fail<NotImplementedError>("layer \"", layer, "\": weight \"", bias.name,
-                                "\" has a quantizer; biases become int32 in units of input scale * kernel scale by themselves");
-    const BaseInferableQuantizer* quantizer = quantizer_of(kernel);
-    if (!quantizer) return {std::nullopt, kernel.value, bias.value, std::nullopt, Tensor()};
-    Grid grid = in_layer(kernel.name, [&] { return quantizer->grid(); });
-    // The quantizer's own codes: those of a look-up table are not the grid's nearest.
-    Tensor codes = in_layer(kernel.name, [&] { return quantizer->codes(kernel.value); });
-    return {std::nullopt, kernel.value, bias.value, std::move(grid), std::move(codes)};
+    RecordedLinear linear{.convolution = {}, .kernel = kernel.value, .bias = bias.value, .grid = {}, .codes = {}};
+    if (const BaseInferableQuantizer* quantizer = quantizer_of(kernel)) {
+      linear.grid = in_layer(kernel.name, [&] { return quantizer->grid(); });
+      // The quantizer's own codes: those of a look-up table are not the grid's nearest.
+      linear.codes = in_layer(kernel.name, [&] { return quantizer->codes(kernel.value); });
+    }
+    if (const BaseInferableQuantizer* quantizer = quantizer_of(bias); quantizer && bias.value.defined()) {
+      linear.bias = in_layer(bias.name, [&] { return quantizer->dequantize(quantizer->codes(bias.value)); });
+      linear.bias_on_grid = true;
+    }
+    return linear;
   }
 
   void check_weight(const Tensor& tensor, const Shape& shape, std::string_view name) const {
@@ -96,18 +105,31 @@ InferenceGraphBuilder& InferenceGraphBuilder::of(GraphBuilder& builder) {
 GraphValue InferenceGraphBuilder::input() const { return {0}; }
 
 InferenceGraphBuilder::WeightScope::WeightScope(InferenceGraphBuilder& builder, const WeightQuantizers& quantizers) : builder_(builder) {
-  if (builder.impl_->weights)
-    fail<StateError>("layer \"", builder.impl_->layer, "\": weight quantizers are already in effect; scopes do not nest");
-  builder.impl_->weights = &quantizers;
-  builder.impl_->used.clear();
+  builder.impl_->scopes.push_back({&quantizers, nullptr, {}});
+}
+
+InferenceGraphBuilder::WeightScope::WeightScope(InferenceGraphBuilder& builder, const WeightQuantizers& quantizers, const Layer& quantized)
+    : builder_(builder) {
+  builder.impl_->scopes.push_back({&quantizers, &quantized, {}});
 }
 
 InferenceGraphBuilder::WeightScope::~WeightScope() {
   Impl& impl = *builder_.impl_;
-  for (const auto& [name, quantizer] : *impl.weights)
-    if (!impl.used.contains(name) && impl.unused.empty())
+  const Impl::Scope& scope = impl.scopes.back();
+  for (const auto& [name, quantizer] : *scope.quantizers)
+    if (!scope.quantized && !scope.used.contains(name) && impl.unused.empty())
       impl.unused = message("layer \"", impl.layer, "\": weight \"", name, "\" has a quantizer, but the layer does not use it");
-  impl.weights = nullptr;
+  impl.scopes.pop_back();
+}
+
+LayerPtr InferenceGraphBuilder::with_quantized_weights(const Layer& layer, const WeightQuantizers& quantizers) const {
+  LayerPtr copy = layer.clone();
+  for (const auto& [name, quantizer] : quantizers) {
+    const ParameterPtr& weight = copy->weight(name);
+    if (!quantizer) fail<ValueError>("layer \"", impl_->layer, "\": the quantizer of weight \"", name, "\" is null");
+    weight->assign(impl_->in_layer(name, [&] { return quantizer->dequantize(quantizer->codes(weight->value())); }));
+  }
+  return copy;
 }
 
 void InferenceGraphBuilder::set_layer_name(std::string_view name) { impl_->layer = name; }

@@ -30,10 +30,14 @@ class InferenceGraphBuilder : public GraphBuilder {
   GraphValue input() const;
 
   /// From now on weights named in `quantizers` are quantized by them, until the scope ends: what the wrapper does around
-  /// its layer's lower().
+  /// its layer's lower(). Of nested scopes the innermost is in effect.
   class WeightScope {
    public:
+    /// Every weight named in `quantizers` has to come up, or finish() throws.
     WeightScope(InferenceGraphBuilder& builder, const WeightQuantizers& quantizers);
+    /// `quantized` is the layer to be lowered, its weights on their grids already: only they count, not others of the same
+    /// name (of layers inside it), and those that the layer turns into constants itself need not come up.
+    WeightScope(InferenceGraphBuilder& builder, const WeightQuantizers& quantizers, const Layer& quantized);
     ~WeightScope();
     WeightScope(const WeightScope&) = delete;
     WeightScope& operator=(const WeightScope&) = delete;
@@ -41,6 +45,8 @@ class InferenceGraphBuilder : public GraphBuilder {
    private:
     InferenceGraphBuilder& builder_;
   };
+  /// A copy of the layer whose weights are on the grids of their quantizers.
+  LayerPtr with_quantized_weights(const Layer& layer, const WeightQuantizers& quantizers) const;
   /// The value on the grid of an activation quantizer.
   GraphValue quantize(GraphValue x, const BaseInferableQuantizer& quantizer);
 
@@ -65,8 +71,9 @@ class InferenceGraphBuilder : public GraphBuilder {
   GraphValue reshape(GraphValue x, const Shape& per_sample_shape) override;
   GraphValue pad2d(GraphValue x, const Padding& padding) override;
 
-  /// The finished graph. ValueError naming layer and channel for a bias that does not fit int32, a scale that is not
-  /// finite and positive, or an accumulator that could overflow int32.
+  /// The finished graph. ValueError naming layer and channel for a bias that does not fit int32, a bias on a grid of its own
+  /// that is no whole number of input scale * kernel scale, a scale that is not finite and positive, or an accumulator that
+  /// could overflow int32.
   InferenceGraph finish(GraphValue output) const;
 
  private:

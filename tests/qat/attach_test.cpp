@@ -213,12 +213,12 @@ TEST_CASE("overrides by name, and the errors of the facade") {
   refused({.activations = QuantizerSpec{.bits = 17}}, "quantization config: activations: bits is 17, expected 1 to 16");
   refused({.first_last_bits = 17}, "quantization config: first_last_bits is 17, expected 0 to 16");
   refused({.overrides = {{.pattern = "conv1", .weights = QuantizerSpec{.bits = -3}}}},
-          "quantization config: override \"conv1\": weights: bits is -3, expected 1 to 16");
+          "quantization config: override 1 (layer \"conv1\"): weights: bits is -3, expected 1 to 16");
   CHECK_THROWS_WITH(plan_quantization(model, x, {.weights = QuantizerSpec{.quantizer = "mct-lsk"}}),
                     Contains("weights: unknown quantizer \"mct-lsk\" (did you mean \"mct-lsq\"?"));
 
   config.overrides = {{.pattern = "block*"}};
-  CHECK_THROWS_WITH(plan_quantization(model, x, config), Contains("\"block*\" matches no layer"));
+  CHECK_THROWS_WITH(plan_quantization(model, x, config), Contains("override 1 (layer \"block*\") matches no layer"));
   CHECK_THROWS_WITH(plan_quantization(model, images({20, 9, 8, 1}), {}),
                     "plan_quantization: representative data are float32 (20, 9, 8, 1), expected float32 (n, ...) of samples (8, 8, 1)");
   CHECK_THROWS_WITH(plan_quantization(model, Tensor::zeros({20, 8, 8, 1}, DType::uint8), {}), Contains("are uint8 (20, 8, 8, 1), expected float32"));

@@ -207,7 +207,7 @@ TEST_CASE("fold: scales, biases and multipliers") {
   const WeightQuantizers quantizers = kernel_on(signed_grid(8, 0.02F));
   const InferenceGraphBuilder::WeightScope scope(builder, quantizers);
   GraphValue y = builder.dense(x, {"kernel", floats({1, 2}, {0.5F, -0.3F})}, {"bias", floats({2}, {0.25F, -0.5F})});
-  const Tensor gamma = floats({2}, {1.5F, -0.2F}), beta = floats({2}, {0.3F, 0.7F}), mean = floats({2}, {-0.4F, 0.9F}),
+  const Tensor gamma = floats({2}, {1.5F, 1e-6F}), beta = floats({2}, {0.3F, 0.7F}), mean = floats({2}, {-0.4F, 0.9F}),
                variance = floats({2}, {0.6F, 1.7F});
   y = builder.batch_norm(y, gamma, beta, mean, variance, 1e-3F);
   const InferenceGraph graph = builder.finish(builder.quantize(y, activations(unsigned_grid(4, 0.3F))));
@@ -289,7 +289,22 @@ TEST_CASE("the builder refuses what does not fit, naming the layer") {
   CHECK_THROWS_AS(builder.quantize(x, activations(unsigned_grid(4, NAN))), ValueError);
 }
 
-TEST_CASE("weight scopes: what has a quantizer must be used, and biases have none") {
+TEST_CASE("a batch norm with a negative gamma is not folded: no scale can be negative") {
+  for (const bool held : {true, false}) {
+    Net net({4, 4, 2});
+    net.hold("in").conv("conv", 2);
+    net.builder.set_layer_name("scale");
+    net.value = net.builder.batch_norm(net.value, floats({2}, {-2, 0.5F}), floats({2}, {0, 0}), floats({2}, {0, 0}), floats({2}, {1, 1}), 0);
+    if (held) net.hold("out");
+    const InferenceGraph graph = net.graph();
+    CHECK(outline(graph) == "in:quantize>in conv:integer_conv2d>conv scale:float_batch_norm>scale" + std::string(held ? " out:quantize>out" : ""));
+    const std::vector<Tensor> values = graph.run_all(Dice(3).tensor({2, 4, 4, 2}, 0, 3));
+    for (Index i = 0; i < values[2].size(); ++i)
+      CHECK(values[3].data<float>()[i] == values[2].data<float>()[i] * (i % 2 == 0 ? -2.0F : 0.5F));
+  }
+}
+
+TEST_CASE("weight scopes: what has a quantizer must be used, of nested ones the innermost counts") {
   Dice dice(1);
   const Tensor kernel = dice.tensor({2, 3}, -1, 1), bias = dice.tensor({3}, -1, 1);
   InferenceGraphBuilder builder({2});
@@ -298,14 +313,63 @@ TEST_CASE("weight scopes: what has a quantizer must be used, and biases have non
   {
     const WeightQuantizers quantizers = {{"gamma", std::make_shared<GridQuantizer>(QuantizationTarget::Weights, signed_grid(4, 1))}};
     const InferenceGraphBuilder::WeightScope scope(builder, quantizers);
-    CHECK_THROWS_AS(InferenceGraphBuilder::WeightScope(builder, quantizers), StateError);
     y = builder.dense(builder.input(), {"kernel", kernel}, {"bias", bias});
   }
   CHECK_THROWS_WITH(builder.finish(y), Catch::Contains("fc") && Catch::Contains("gamma"));
-  const WeightQuantizers quantizers = {{"bias", std::make_shared<GridQuantizer>(QuantizationTarget::Weights, signed_grid(4, 1))}};
-  InferenceGraphBuilder other({2});
-  const InferenceGraphBuilder::WeightScope scope(other, quantizers);
-  CHECK_THROWS_AS(other.dense(other.input(), {"kernel", kernel}, {"bias", bias}), NotImplementedError);
+
+  const WeightQuantizers coarse = kernel_on(signed_grid(2, 1)), fine = kernel_on(signed_grid(8, 0.01F));
+  InferenceGraphBuilder nested({2});
+  GraphValue x = nested.quantize(nested.input(), activations(unsigned_grid(8, 0.1F)));
+  {
+    const InferenceGraphBuilder::WeightScope outer(nested, coarse);
+    {
+      const InferenceGraphBuilder::WeightScope inner(nested, fine);
+      x = nested.dense(x, {"kernel", kernel}, {"bias", {}});
+    }
+    y = nested.dense(x, {"kernel", dice.tensor({3, 2}, -1, 1)}, {"bias", {}});
+  }
+  const InferenceGraph graph = nested.finish(y);
+  CHECK(std::get<IntegerDense>(graph.nodes[1].operation).weights.grid.bits == 8);
+  CHECK(std::get<FloatDense>(graph.nodes[2].operation).kernel.at<float>({0, 0}) == std::nearbyint(std::get<FloatDense>(graph.nodes[2].operation).kernel.at<float>({0, 0})));
+}
+
+TEST_CASE("a bias with a quantizer of its own ships exactly, or not at all") {
+  const Tensor kernel = floats({1, 2}, {0.5F, -0.25F}), bias = floats({2}, {0.30F, -1.0F});
+  // Input step 1/8, kernel step 1/16: accumulators count 1/128. The bias' own step is 1/32: 0.3 becomes 10/32, or 40/128.
+  const auto graph_with = [&](const Grid& input, const Grid& own, bool norm = false) {
+    InferenceGraphBuilder builder({1});
+    builder.set_layer_name("fc");
+    const GraphValue x = builder.quantize(builder.input(), activations(input));
+    WeightQuantizers quantizers = kernel_on(signed_grid(4, 1.0F / 16));
+    quantizers.emplace("bias", std::make_shared<GridQuantizer>(QuantizationTarget::Weights, own));
+    GraphValue y;
+    {
+      const InferenceGraphBuilder::WeightScope scope(builder, quantizers);
+      y = builder.dense(x, {"kernel", kernel}, {"bias", bias});
+    }
+    const Tensor ones = Tensor::full({2}, 1), zeros = Tensor::zeros({2});
+    if (norm) y = builder.batch_norm(y, ones, zeros, zeros, ones, 0);
+    return builder.finish(y);
+  };
+  const Grid eighths = unsigned_grid(8, 0.125F);
+  const InferenceGraph graph = graph_with(eighths, signed_grid(6, 1.0F / 32));
+  CHECK(codes_in(std::get<IntegerDense>(graph.nodes[1].operation).weights.bias) == std::vector<std::int32_t>{40, -128});
+  CHECK(values_in(graph.run(floats({1, 1}, {0}))) == std::vector<float>{0.3125F, -1});
+  // Its own grid's range counts: 3 bits of 1/32 end at 3/32.
+  CHECK(codes_in(std::get<IntegerDense>(graph_with(eighths, signed_grid(3, 1.0F / 32)).nodes[1].operation).weights.bias) ==
+        std::vector<std::int32_t>{12, -16});
+
+  CHECK_THROWS_WITH(graph_with(eighths, signed_grid(8, 0.01F)),
+                    Catch::Contains("fc") && Catch::Contains("bias of channel 0 is 0.3") && Catch::Contains("expected a whole number"));
+  CHECK_THROWS_WITH(graph_with(unsigned_grid(8, 0.1F), signed_grid(6, 1.0F / 32)), Catch::Contains("power-of-two grids"));
+  CHECK_THROWS_WITH(graph_with(eighths, signed_grid(6, 1.0F / 32), true), Catch::Contains("fc") && Catch::Contains("batch normalisation"));
+
+  // Behind a float input the layer stays in float32, with the quantized bias.
+  InferenceGraphBuilder builder({1});
+  const WeightQuantizers own{{"bias", std::make_shared<GridQuantizer>(QuantizationTarget::Weights, signed_grid(6, 1.0F / 32))}};
+  const InferenceGraphBuilder::WeightScope scope(builder, own);
+  const GraphValue y = builder.dense(builder.input(), {"kernel", kernel}, {"bias", bias});
+  CHECK(values_in(builder.finish(y).run(floats({1, 1}, {0}))) == std::vector<float>{0.3125F, -1});
 }
 
 TEST_CASE("scales along an inner axis cannot become an integer layer") {

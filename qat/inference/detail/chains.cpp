@@ -5,6 +5,15 @@
 #include <bitgrad/qat/inference/detail/table.hpp>
 
 namespace bitgrad::inference {
+namespace {
+
+/// A scale cannot be negative, so that a normalisation with a negative gamma stays outside. (Those that training knows of have
+/// none: channels are negated when quantization starts.)
+bool folds(const RecordedBatchNorm& batch_norm) {
+  return std::ranges::none_of(batch_norm.gamma.span<float>(), [](float gamma) { return gamma < 0; });
+}
+
+}  // namespace
 
 Chains::Chains(const std::vector<RecordedValue>& values, int output)
     : values_(values), grids_(values.size()), readers_(values.size(), 0), live_(values.size(), 0), absorbed_(values.size(), 0) {
@@ -21,7 +30,8 @@ Chains::Chains(const std::vector<RecordedValue>& values, int output)
     }
   }
   for (int v = 0; v < count; ++v) {
-    if (!emitted(v) || !value(v).as<RecordedBatchNorm>()) continue;
+    const auto* batch_norm = value(v).as<RecordedBatchNorm>();
+    if (!emitted(v) || !batch_norm || !folds(*batch_norm)) continue;
     const int linear = value(v).inputs[0];
     if (!has_one_reader(linear) || !value(linear).as<RecordedLinear>() || !computes_on_codes(linear)) continue;
     folds_.emplace(v, linear);
@@ -81,9 +91,8 @@ std::optional<Chain> Chains::match(int quantize) const {
   chain.producer = v;
   chain.is_table = grid(v).has_value();
   if (!chain.is_table && (!has_one_reader(v) || !computes_on_codes(v))) return std::nullopt;
-  const bool folds = !chain.is_table && value(v).as<RecordedLinear>() && !chain.links.empty() &&
-                     value(chain.links.front()).as<RecordedBatchNorm>();
-  if (folds) {
+  const auto* batch_norm = chain.links.empty() ? nullptr : value(chain.links.front()).as<RecordedBatchNorm>();
+  if (batch_norm && folds(*batch_norm) && !chain.is_table && value(v).as<RecordedLinear>()) {
     chain.batch_norm = chain.links.front();
     chain.links.erase(chain.links.begin());
   }

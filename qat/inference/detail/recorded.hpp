@@ -23,6 +23,7 @@ struct RecordedLinear {
   Tensor bias;                 ///< or undefined
   std::optional<Grid> grid;    ///< of the kernel, when it is quantized
   Tensor codes;                ///< int32, on the grid: what the kernel's quantizer made of it
+  bool bias_on_grid = false;   ///< the bias has a quantizer of its own, whose values must survive
 };
 
 struct RecordedBatchNorm {

@@ -11,8 +11,9 @@ namespace {
 
 /// True for nodes whose output is the output of an activation quantizer.
 bool quantizes_output(const Layer& layer) {
+  if (const auto* holder = dynamic_cast<const ActivationQuantizationHolder*>(&layer)) return holder->quantizes();
   const auto* wrapper = dynamic_cast<const QuantizationWrapper*>(&layer);
-  return dynamic_cast<const ActivationQuantizationHolder*>(&layer) || (wrapper && wrapper->dispatcher().is_activation_quantization());
+  return wrapper && wrapper->dispatcher().is_activation_quantization();
 }
 
 int tensor_named(const InferenceGraph& graph, const std::string& name) {
