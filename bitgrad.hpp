@@ -27,6 +27,7 @@
 #include <bitgrad/autograd/accumulate.hpp>
 #include <bitgrad/autograd/custom_op.hpp>
 #include <bitgrad/autograd/gradcheck.hpp>
+#include <bitgrad/autograd/operation_timer.hpp>
 #include <bitgrad/autograd/operations.hpp>
 #include <bitgrad/autograd/operations/activations.hpp>
 #include <bitgrad/autograd/operations/arithmetic.hpp>
@@ -42,6 +43,7 @@
 #include <bitgrad/autograd/schedule.hpp>
 #include <bitgrad/autograd/ste.hpp>
 #include <bitgrad/autograd/tape.hpp>
+#include <bitgrad/autograd/tape_observer.hpp>
 #include <bitgrad/autograd/variable.hpp>
 
 #include <bitgrad/layers/activations.hpp>

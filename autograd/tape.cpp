@@ -4,12 +4,14 @@
 #include <cmath>
 
 #include <bitgrad/autograd/accumulate.hpp>
+#include <bitgrad/autograd/tape_observer.hpp>
 #include <bitgrad/core/error.hpp>
 
 namespace bitgrad {
 namespace {
 
 thread_local Tape* current_tape = nullptr;
+thread_local TapeObserver* current_observer = nullptr;
 thread_local std::string scope_path;  // "block1/conv2/"
 std::atomic<std::uint64_t> next_serial{1};
 
@@ -48,7 +50,14 @@ Tensor& GradSink::buffer(std::size_t i) {
   return input.gradient;
 }
 
-Tape::Tape() : serial_(next_serial.fetch_add(1)), outer_(current_tape) { current_tape = this; }
+TapeObserver::TapeObserver() : outer_(current_observer) { current_observer = this; }
+TapeObserver::~TapeObserver() { current_observer = outer_; }
+TapeObserver* TapeObserver::current() { return current_observer; }
+
+Tape::Tape() : serial_(next_serial.fetch_add(1)), outer_(current_tape) {
+  current_tape = this;
+  if (current_observer) current_observer->tape_began();
+}
 Tape::~Tape() { current_tape = outer_; }
 Tape* Tape::current() { return current_tape; }
 
@@ -121,6 +130,7 @@ void Tape::run(std::int32_t last) {
     }
     node.backward = nullptr;  // frees the saved tensors of this operation
     if (!node.keep_gradient) node.gradient = Tensor();
+    if (current_observer) current_observer->differentiated(node.name);
   }
 }
 
@@ -157,7 +167,9 @@ Variable record_operation(std::string_view name, Tensor value, std::span<const V
   if (!tape)
     fail<StateError>(scope_path, name,
                      ": an operand is recorded on a tape that is not in scope; use detach() to take its value only");
-  return tape->push(name, std::move(value), inputs, std::move(backward));
+  Variable result = tape->push(name, std::move(value), inputs, std::move(backward));
+  if (current_observer) current_observer->recorded(tape->nodes_.back().name, result.value(), inputs);
+  return result;
 }
 
 Variable variable_of(const ParameterPtr& parameter) {

@@ -20,6 +20,7 @@ constexpr const char* examples = R"(Examples:
       --weights lsq:4 --activations lsq:4 --out runs/w4a4
   bitgrad verify runs/w4a4 --data fashion-mnist
   bitgrad table runs/float runs/w4a4
+  bitgrad bench train --model resnet8 --mode lsq --batch 32
   bitgrad SUBCOMMAND --help)";
 
 /// Whatever goes wrong is one line, for people and for scripts.
@@ -34,17 +35,16 @@ std::string explain(const CLI::App& program, const CLI::ParseError& error) {
   const bool conversion = dynamic_cast<const CLI::ConversionError*>(&error) != nullptr;
   if (conversion) return std::string(error.what()) + ", expected a number (a whole one where the help says N)";
   if (strangers.empty()) return error.what();
-  const std::vector<CLI::App*> chosen = program.get_subcommands();
-  const bool is_option = strangers.front().starts_with('-');
+  const CLI::App* command = &program;  // the innermost that was named
+  while (!command->get_subcommands().empty()) command = command->get_subcommands().front();
   std::vector<std::string> names;
-  if (is_option) {
-    for (const CLI::Option* option : (chosen.empty() ? &program : chosen.front())->get_options())
+  if (strangers.front().starts_with('-')) {
+    for (const CLI::Option* option : command->get_options())
       for (const std::string& name : option->get_lnames()) names.push_back("--" + name);
     return unknown_name("option", strangers.front(), names);
   }
-  if (!chosen.empty()) return error.what();
-  for (const CLI::App* command : program.get_subcommands(nullptr)) names.push_back(command->get_name());
-  return unknown_name("subcommand", strangers.front(), names);
+  for (const CLI::App* subcommand : command->get_subcommands(nullptr)) names.push_back(subcommand->get_name());
+  return names.empty() ? error.what() : unknown_name("subcommand", strangers.front(), names);
 }
 
 }  // namespace
@@ -59,6 +59,7 @@ int run(int argc, const char* const* argv) {
   add_infer_command(program);
   add_table_command(program);
   add_golden_command(program);
+  add_bench_command(program);
   try {
     program.parse(argc, argv);
     return 0;

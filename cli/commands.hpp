@@ -26,5 +26,6 @@ void add_verify_command(CLI::App& program);
 void add_infer_command(CLI::App& program);
 void add_table_command(CLI::App& program);
 void add_golden_command(CLI::App& program);
+void add_bench_command(CLI::App& program);
 
 }  // namespace bitgrad::cli

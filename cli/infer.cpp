@@ -5,11 +5,12 @@
 #include <memory>
 
 #include <bitgrad/cli/commands.hpp>
+#include <bitgrad/cli/integer_engine.hpp>
+#include <bitgrad/cli/names.hpp>
 #include <bitgrad/cli/run_directory.hpp>
 #include <bitgrad/core/data/dataset.hpp>
 #include <bitgrad/core/io/npy.hpp>
 #include <bitgrad/core/parallel.hpp>
-#include <bitgrad/core/suggest.hpp>
 #include <bitgrad/qat/inference/graph.hpp>
 
 namespace bitgrad::cli {
@@ -43,27 +44,6 @@ Tensor read_images(const std::string& path, const Shape& sample) {
   return images;
 }
 
-/// Runs a graph from codes to codes: float images become codes on the graph's first grid, the rest is integers.
-class IntegerEngine {
- public:
-  explicit IntegerEngine(const InferenceGraph& graph) : graph_(graph), head_(graph) {
-    head_.output = graph.integer_input();
-    const auto last = std::ranges::find(head_.nodes, head_.output, &GraphNode::output);
-    head_.nodes.erase(last + 1, head_.nodes.end());
-  }
-
-  Tensor run(const Tensor& images) const {
-    const Tensor codes = head_.run_all(images)[static_cast<std::size_t>(head_.output)];
-    const Tensor result = graph_.run_integer(codes);
-    const std::optional<Grid>& grid = graph_.tensors[static_cast<std::size_t>(graph_.output)].grid;
-    return grid ? values_of(result, *grid) : result;
-  }
-
- private:
-  const InferenceGraph& graph_;
-  InferenceGraph head_;  // up to the first codes
-};
-
 template <class Run>
 Tensor in_batches(const Tensor& images, const Shape& output, Run&& run) {
   Tensor result(output.prepended(images.dim(0)));
@@ -75,8 +55,7 @@ Tensor in_batches(const Tensor& images, const Shape& output, Run&& run) {
 }
 
 void InferCommand::run() const {
-  const std::vector<std::string> engines{"float", "integer"};
-  if (std::ranges::find(engines, engine) == engines.end()) throw UsageError(unknown_name("engine", engine, engines));
+  require_known("engine", engine, {"float", "integer"});
   if (threads > 0) set_num_threads(threads);
   const InferenceGraph graph = InferenceGraph::load(RunDirectory{directory}.graph().string());
   const auto shape = [&](int tensor) { return graph.tensors[static_cast<std::size_t>(tensor)].shape; };

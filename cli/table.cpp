@@ -1,7 +1,5 @@
 // bitgrad table
 #include <CLI/App.hpp>
-#include <algorithm>
-#include <cstdio>
 #include <iostream>
 #include <memory>
 #include <optional>
@@ -11,6 +9,7 @@
 #include <bitgrad/cli/commands.hpp>
 #include <bitgrad/cli/report.hpp>
 #include <bitgrad/cli/run_directory.hpp>
+#include <bitgrad/cli/text_table.hpp>
 
 namespace bitgrad::cli {
 namespace {
@@ -26,14 +25,6 @@ struct Run {
   std::string name;
   Report report;
 };
-
-using Row = std::vector<std::string>;
-
-std::string format(const char* pattern, double value) {
-  char text[64];
-  std::snprintf(text, sizeof text, pattern, value);
-  return text;
-}
 
 Run read_run(const std::string& directory) {
   const io::Path path = io::Path(directory).lexically_normal();
@@ -55,18 +46,6 @@ Row row_of(const Run& run, const std::optional<Run>& baseline) {
           format("%.1f", report.seconds)};
 }
 
-/// Columns as wide as their widest cell; the first to the left, the others to the right.
-void print(const std::vector<Row>& rows) {
-  std::vector<std::size_t> widths(rows.front().size());
-  for (const Row& row : rows)
-    for (std::size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], row[i].size());
-  for (const Row& row : rows) {
-    std::string line = row[0] + std::string(widths[0] - row[0].size(), ' ');
-    for (std::size_t i = 1; i < row.size(); ++i) line += "  " + std::string(widths[i] - row[i].size(), ' ') + row[i];
-    std::cout << line << '\n';
-  }
-}
-
 struct TableCommand {
   std::vector<std::string> directories;
   std::string baseline;
@@ -81,7 +60,7 @@ struct TableCommand {
 
     std::vector<Row> rows{{"run", "bits W / A", "accuracy", "change", "size", "differing codes", "seconds"}};
     for (const Run& each : runs) rows.push_back(row_of(each, reference));
-    print(rows);
+    std::cout << text_table(rows);
     if (reference) std::cout << "change: percentage points against " << reference->name << '\n';
     std::cout << std::flush;
   }

@@ -1,11 +1,10 @@
 #include <bitgrad/cli/train_arguments.hpp>
 
 #include <CLI/App.hpp>
-#include <algorithm>
 
 #include <bitgrad/cli/commands.hpp>
 #include <bitgrad/cli/limited_data.hpp>
-#include <bitgrad/core/suggest.hpp>
+#include <bitgrad/cli/names.hpp>
 #include <bitgrad/layers/models/models.hpp>
 #include <bitgrad/quantizers/registry.hpp>
 
@@ -19,16 +18,6 @@ constexpr const char* default_quantizer = "lsq:8";
 std::string whole_number(const std::string& text) {
   const bool digits = !text.empty() && text.find_first_not_of("0123456789") == std::string::npos;
   return digits ? "" : text + ", expected a whole number, 0 or more";
-}
-
-std::string joined(const std::vector<std::string>& names) {
-  std::string text;
-  for (const std::string& name : names) text += (text.empty() ? "" : ", ") + name;
-  return text;
-}
-
-void require_known(std::string_view what, const std::string& name, const std::vector<std::string>& names) {
-  if (std::ranges::find(names, name) == names.end()) throw UsageError(unknown_name(what, name, names));
 }
 
 /// Reads a spec, for a quantizer that exists for this target and method.

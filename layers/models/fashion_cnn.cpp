@@ -3,17 +3,17 @@
 
 namespace bitgrad::models {
 
-Model fashion_cnn(const Shape& input_shape, Index classes) {
+Model fashion_cnn(const Shape& input_shape, Index classes, Index width) {
   Sequential model;
   for (const Index filters : {16, 32, 64}) {
-    model.append(Conv2D({.filters = filters, .kernel = 3, .bias = false}));
+    model.append(Conv2D({.filters = filters * width, .kernel = 3, .bias = false}));
     model.append(BatchNorm());
     model.append(ReLU());
     model.append(MaxPool2D());
   }
   model.append(Flatten());
   model.append(Dropout({.rate = 0.25F}));
-  model.append(Dense({.units = 96, .initializer = initializers::he_normal()}));
+  model.append(Dense({.units = 96 * width, .initializer = initializers::he_normal()}));
   model.append(ReLU());
   model.append(Dropout({.rate = 0.25F}));
   model.append(Dense({.units = classes}));

@@ -3,10 +3,10 @@
 
 namespace bitgrad::models {
 
-Model mlp(const Shape& input_shape, Index classes) {
+Model mlp(const Shape& input_shape, Index classes, Index width) {
   Sequential model(Flatten(),                                                           //
-                   Dense({.units = 128, .initializer = initializers::he_normal()}), ReLU(),  //
-                   Dense({.units = 64, .initializer = initializers::he_normal()}), ReLU(),   //
+                   Dense({.units = 128 * width, .initializer = initializers::he_normal()}), ReLU(),  //
+                   Dense({.units = 64 * width, .initializer = initializers::he_normal()}), ReLU(),   //
                    Dense({.units = classes}));
   model.output_shape(input_shape);
   return model;

@@ -15,16 +15,16 @@ Model stack(Index filters, int stride) {
 
 }  // namespace
 
-Model resnet8(const Shape& input_shape, Index classes) {
+Model resnet8(const Shape& input_shape, Index classes, Index width) {
   Model model;
-  auto x = model.add(conv(16, 3, 1), model.input());
+  auto x = model.add(conv(16 * width, 3, 1), model.input());
   x = model.add(BatchNorm(), x);
   x = model.add(ReLU(), x);
-  x = model.add(stack(16, 1), x, "stack1");
+  x = model.add(stack(16 * width, 1), x, "stack1");
   x = model.add(ReLU(), x);
-  x = model.add(stack(32, 2), x, "stack2");
+  x = model.add(stack(32 * width, 2), x, "stack2");
   x = model.add(ReLU(), x);
-  x = model.add(stack(64, 2), x, "stack3");
+  x = model.add(stack(64 * width, 2), x, "stack3");
   x = model.add(ReLU(), x);
   x = model.add(GlobalAveragePool2D(), x);
   model.add(Dense({.units = classes, .initializer = initializers::he_normal()}), x);

@@ -83,6 +83,24 @@ TEST_CASE("a step along the gradient reduces the loss of every reference model")
   }
 }
 
+TEST_CASE("reference models can be wider, and say what images they were made for") {
+  const auto count = [](std::string_view name, Index width) {
+    const Shape shape = models::usual_input_shape(name);
+    return models::make(name, shape, 10, width).build(shape).parameter_count();
+  };
+  CHECK(models::usual_input_shape("resnet8") == Shape{32, 32, 3});
+  CHECK(models::usual_input_shape("lenet5") == Shape{28, 28, 1});
+  CHECK(count("mlp", 2) == 784 * 256 + 256 + 256 * 128 + 128 + 128 * 10 + 10);
+  CHECK(count("lenet5", 3) == 25 * 18 + 18 + 25 * 18 * 48 + 48 + (5 * 5 * 48) * 360 + 360 + 360 * 252 + 252 + 252 * 10 + 10);
+  for (const std::string& name : models::names()) {
+    INFO(name);
+    CHECK(count(name, 2) > 1.9 * count(name, 1));
+    CHECK(models::make(name, models::usual_input_shape(name), 10, 4).output_shape(models::usual_input_shape(name)) == Shape{10});
+  }
+  CHECK_THROWS_WITH(models::make("mlp", {28, 28, 1}, 10, 0), "model mlp: width is 0, expected at least 1");
+  CHECK_THROWS_WITH(models::usual_input_shape("lenet"), Contains("did you mean \"lenet5\""));
+}
+
 TEST_CASE("unknown models and impossible images") {
   CHECK_THROWS_AS(models::make("resnet", {32, 32, 3}, 10), ValueError);
   CHECK_THROWS_WITH(models::make("resnet", {32, 32, 3}, 10), Contains("unknown model \"resnet\" (did you mean \"resnet8\"?"));

@@ -1,0 +1,223 @@
+#!/usr/bin/env python3
+"""Trains bitgrad's reference models with bitgrad and with PyTorch, in turn, and prints one table in Markdown.
+
+Each measurement is a process of its own: A B C, A B C, ...; a row has medians over the rounds, and ratios are medians of ratios
+within a round, so that a machine that slows down slows all of them. The same models, batches, optimizer (SGD with Nesterov momentum,
+or Adam), places of quantizers (bench/torch_models.py) and threads. PyTorch runs
+  as installed   NCHW, the allocator as it comes
+  tuned          channels_last, the optimizer's fused kernel, MALLOC_TRIM_THRESHOLD_, MALLOC_MMAP_THRESHOLD_ and MALLOC_TOP_PAD_ raised,
+                 so that buffers are not given back to the kernel in every step
+with LSQ written by hand from elementwise operations ("written"), as an autograd.Function ("function"), with
+torch._fake_quantize_learnable_* ("learnable"), with torch.ao.quantization.FakeQuantize ("builtin", whose scales are not learned), and
+compiled by torch.compile.
+
+  python3 bench/compare_pytorch.py --quick                   under 5 minutes
+  python3 bench/compare_pytorch.py --python ~/torch/bin/python3 --rounds 7
+
+It installs nothing. A PyTorch to compare with, in a place of its own:
+  python3 -m venv ~/torch && ~/torch/bin/pip install torch numpy --index-url https://download.pytorch.org/whl/cpu
+or Debian's: apt-get install python3-torch (an older one).
+"""
+import argparse
+import json
+import os
+import pathlib
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+WORKER = pathlib.Path(__file__).resolve().parent / "torch_worker.py"
+MISLEADING = ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE", "BITGRAD_ISA")
+KEEP_MEMORY = {"MALLOC_TRIM_THRESHOLD_": str(4 << 30), "MALLOC_MMAP_THRESHOLD_": str(4 << 30), "MALLOC_TOP_PAD_": str(256 << 20)}
+
+
+class Bitgrad:
+    def __init__(self, mode, isa=None):
+        self.mode, self.isa = mode, isa
+        self.name = "bitgrad" + (f", {isa.upper()} forced" if isa else "")
+        self.setup = ""
+
+    def run(self, settings, model, batch):
+        environment = dict(settings.environment)
+        with tempfile.NamedTemporaryFile(suffix=".json") as file:
+            command = [settings.bitgrad, "bench", "train", "--model", model, "--batch", str(batch), "--mode", self.mode,
+                       "--bits", str(settings.bits), "--optimizer", settings.optimizer, "--threads", str(settings.threads),
+                       "--seconds", str(settings.seconds), "--json", file.name]
+            if self.isa:
+                command += ["--isa", self.isa]
+                environment["OPENBLAS_CORETYPE"] = "Haswell"  # OpenBLAS chooses its kernels apart from bitgrad
+            execute(command, environment)
+            return json.load(open(file.name))
+
+
+class Torch:
+    def __init__(self, mode, quantizers, tuned, compiled=False):
+        self.mode = mode
+        self.options = {"quantizers": quantizers, "tuned": tuned, "compile": compiled}
+        self.name = "PyTorch" + (f", {quantizers}" if quantizers != "none" else "")
+        self.setup = ("compiled, " if compiled else "") + ("tuned" if tuned else "as installed")
+
+    def run(self, settings, model, batch):
+        environment = dict(settings.environment, OMP_NUM_THREADS=str(settings.threads))
+        if self.options["tuned"]:
+            environment.update(KEEP_MEMORY)
+        options = dict(self.options, model=model, batch=batch, bits=settings.bits, optimizer=settings.optimizer,
+                       threads=settings.threads, seconds=settings.seconds)
+        return json.loads(execute([settings.python, str(WORKER), json.dumps(options)], environment).splitlines()[-1])
+
+
+class Failed(Exception):
+    pass
+
+
+def execute(command, environment):
+    done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    if done.returncode != 0:
+        raise Failed((done.stderr.strip().splitlines() or ["exit code %d" % done.returncode])[-1])
+    return done.stdout
+
+
+def contestants(full):
+    """The rows of one model and batch, by what each is compared with: the first of its list."""
+    floats = [Bitgrad("float"), Torch("float", "none", False), Torch("float", "none", True)]
+    learned = [Bitgrad("lsq"), Torch("lsq", "written", False), Torch("lsq", "written", True), Torch("lsq", "learnable", True)]
+    if not full:
+        return [floats, learned + [Bitgrad("lsq", "avx2")]]
+    floats.append(Torch("float", "none", True, compiled=True))
+    learned += [Torch("lsq", "function", True), Torch("lsq", "learnable", False), Torch("lsq", "written", True, compiled=True),
+                Bitgrad("lsq", "avx2")]
+    follow = [Bitgrad("ste"), Torch("ste", "builtin", False), Torch("ste", "builtin", True)]
+    return [floats, learned, follow]
+
+
+def plan(full):
+    if not full:
+        return [("resnet8", 32, contestants(False)), ("lenet5", 64, [contestants(False)[1][:3]])]
+    return [(model, batch, contestants(True))
+            for model, batch in (("resnet8", 32), ("resnet8", 128), ("fashion_cnn", 64), ("lenet5", 64), ("mlp", 64))]
+
+
+class Series:
+    """The rounds of one contestant."""
+
+    def __init__(self, contestant, reference):
+        self.contestant, self.reference = contestant, reference
+        self.results, self.failure = [], None
+
+    def measure(self, settings, model, batch):
+        if self.failure is None:
+            try:
+                self.results.append(self.contestant.run(settings, model, batch))
+            except Failed as error:
+                self.failure = str(error)
+
+    def median(self, key):
+        return statistics.median(result[key] for result in self.results)
+
+    def ratio(self, key):
+        pairs = zip(self.results, self.reference.results)
+        return statistics.median(mine[key] / reference[key] for mine, reference in pairs)
+
+    def row(self, model, batch):
+        head = [model, str(batch), self.contestant.mode, self.contestant.name, self.contestant.setup]
+        if self.failure is not None:
+            return head + [self.failure[:60], "", "", "", ""]
+        ratios = ["", ""] if self.reference is self else [f"{self.ratio('step_ms'):.2f}", f"{self.ratio('peak_memory_mib'):.1f}"]
+        return head + [f"{self.median('images_per_second'):.0f}", f"{self.median('step_ms'):.2f}", ratios[0],
+                       f"{self.median('peak_memory_mib'):.0f}", ratios[1]]
+
+
+def markdown(rows):
+    head = ["model", "batch", "mode", "program", "set up", "images/s", "step, ms", "x bitgrad", "memory, MiB", "x bitgrad"]
+    table = [head] + rows
+    widths = [max(len(row[i]) for row in table) for i in range(len(head))]
+    line = lambda cells: "| " + " | ".join(cell.ljust(width) for cell, width in zip(cells, widths)) + " |"
+    return "\n".join([line(head), "|" + "|".join("-" * (width + 2) for width in widths) + "|"] + [line(row) for row in rows])
+
+
+def clean_environment():
+    """The environment without what slows one side down, and the names that had been set."""
+    removed = [name for name in os.environ if name in MISLEADING or name.startswith("MALLOC_")]
+    return {name: value for name, value in os.environ.items() if name not in removed}, removed
+
+
+def torch_version(python, environment):
+    try:
+        return execute([python, "-c", "import torch; print(torch.__version__)"], environment).strip()
+    except (Failed, OSError) as error:
+        sys.exit(f"compare_pytorch: {python} has no PyTorch ({error}).\n"
+                 "Name a Python that has one by --python, or install it:\n"
+                 "  python3 -m venv ~/torch && ~/torch/bin/pip install torch numpy --index-url https://download.pytorch.org/whl/cpu\n"
+                 "or: apt-get install python3-torch")
+
+
+def parse_arguments():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--quick", action="store_true", help="two models, fewer contestants, 3 rounds of 2 seconds")
+    parser.add_argument("--rounds", type=int, help="how often each measurement is made (quick 3, full 5)")
+    parser.add_argument("--seconds", type=float, help="of each measurement, after its warm-up (quick 2, full 4)")
+    parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)), help="of both sides (all processors)")
+    parser.add_argument("--optimizer", choices=("sgd", "adam"), default="sgd")
+    parser.add_argument("--bits", type=int, default=8)
+    parser.add_argument("--models", help="only these, with commas between them")
+    parser.add_argument("--python", default=sys.executable, help="the Python that has PyTorch (this one)")
+    parser.add_argument("--bitgrad", default=str(ROOT / "build/bin/bitgrad"), help="the program (%(default)s)")
+    parser.add_argument("--json", help="write every single result to this file")
+    arguments = parser.parse_args()
+    arguments.rounds = arguments.rounds or (3 if arguments.quick else 5)
+    arguments.seconds = arguments.seconds or (2.0 if arguments.quick else 4.0)
+    return arguments
+
+
+def main():
+    settings = parse_arguments()
+    if not os.access(settings.bitgrad, os.X_OK):
+        sys.exit(f"compare_pytorch: there is no program {settings.bitgrad}: build it by scripts/build, or name it by --bitgrad")
+    settings.environment, removed = clean_environment()
+    version = torch_version(settings.python, settings.environment)
+    jobs = plan(not settings.quick)
+    if settings.models:
+        wanted = settings.models.split(",")
+        unknown = [name for name in wanted if name not in [job[0] for job in jobs]]
+        if unknown:
+            sys.exit(f"compare_pytorch: unknown model {unknown[0]!r}, known: {', '.join(sorted({job[0] for job in jobs}))}")
+        jobs = [job for job in jobs if job[0] in wanted]
+
+    start, load = time.time(), os.getloadavg()[0]
+    rows, everything = [], []
+    for model, batch, groups in jobs:
+        series = []
+        for group in groups:
+            reference = None
+            for contestant in group:
+                series.append(Series(contestant, reference))
+                reference = reference or series[-1]
+                series[-1].reference = reference
+        for number in range(settings.rounds):
+            for each in series:
+                print(f"\r{time.time() - start:5.0f} s  {model} {batch}, round {number + 1} of {settings.rounds}: "
+                      f"{each.contestant.mode} {each.contestant.name} {each.contestant.setup}".ljust(110), end="", file=sys.stderr)
+                each.measure(settings, model, batch)
+        rows += [each.row(model, batch) for each in series]
+        everything += [{"model": model, "batch": batch, "mode": each.contestant.mode, "program": each.contestant.name,
+                        "setup": each.contestant.setup, "failure": each.failure, "results": each.results} for each in series]
+    print("\r" + " " * 110 + "\r", end="", file=sys.stderr)
+
+    machine = next((r["machine"] for e in everything for r in e["results"] if "machine" in r), {})
+    print(markdown(rows))
+    print(f"\nbitgrad {machine and everything[0]['results'][0]['version']} (kernels {machine.get('isa')}, OpenBLAS {machine.get('blas_core')}), "
+          f"PyTorch {version}; {machine.get('processor')}, {settings.threads} threads; {settings.optimizer}, {settings.bits} bits;\n"
+          f"medians of {settings.rounds} rounds of {settings.seconds:g} s, load before {load:.2f}, {time.time() - start:.0f} s in all. "
+          f"`x bitgrad`: how many times the step\ntime or memory of the first row of the group."
+          + (f" Removed from the environment: {', '.join(removed)}." if removed else ""))
+    if load > 0.5:
+        print(f"The machine was not quiet (load {load:.2f}): these figures are worth little.", file=sys.stderr)
+    if settings.json:
+        pathlib.Path(settings.json).write_text(json.dumps(everything, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,107 @@
+#include <bitgrad/cli/bench/kernel_cases.hpp>
+
+#include <bitgrad/autograd/operations.hpp>
+#include <bitgrad/core/error.hpp>
+#include <bitgrad/quantizers/trainable/fake_quantize.hpp>
+
+namespace bitgrad::cli {
+namespace {
+
+using Inputs = std::span<const Variable>;
+
+const std::vector<KernelCase::Backward> data_and_kernel{{"data", {0}}, {"kernel", {1}}};
+
+KernelCase convolution(Index batch, Index size, Index channels, Index kernel, Index filters, Index stride,
+                       Padding padding) {
+  return {.operation = "conv2d",
+          .detail = message(kernel, 'x', kernel, stride > 1 ? message(", stride ", stride) : "", ", ", channels, " to ",
+                            filters),
+          .inputs = {{batch, size, size, channels}, {kernel, kernel, channels, filters}},
+          .apply =
+              [=](Inputs x) {
+                return conv2d(x[0], x[1], {.stride = {stride, stride}, .padding = padding});
+              },
+          .backward = data_and_kernel};
+}
+
+KernelCase product(Index rows, Index in, Index out) {
+  return {.operation = "matmul",
+          .detail = message(in, " to ", out),
+          .inputs = {{rows, in}, {in, out}},
+          .apply = [](Inputs x) { return matmul(x[0], x[1]); },
+          .backward = data_and_kernel};
+}
+
+/// An operation with one input.
+KernelCase elementwise(const char* name, const Shape& shape, Variable (*f)(const Variable&)) {
+  return {.operation = name,
+          .detail = "",
+          .inputs = {shape},
+          .apply = [f](Inputs x) { return f(x[0]); },
+          .backward = {{"data", {0}}}};
+}
+
+KernelCase lsq_quantizer(const Shape& x, const Shape& step, const char* detail) {
+  return {
+      .operation = "fake_quantize",
+      .detail = detail,
+      .inputs = {x, step},
+      .apply = [](Inputs in) { return fake_quantize("fake_quantize", in[0], {.step = in[1], .lo = -128, .hi = 127}); },
+      .backward = {{"data, step", {0, 1}}}};
+}
+
+Tensor labels(Index count) {
+  Tensor result = Tensor::zeros({count}, DType::int32);
+  for (Index i = 0; i < count; ++i) result.data<std::int32_t>()[i] = static_cast<std::int32_t>(i % 10);
+  return result;
+}
+
+std::vector<KernelCase> convolutions(Index batch) {
+  const Padding same = Padding::same();
+  return {convolution(batch, 32, 3, 3, 16, 1, same),  // resnet8
+          convolution(batch, 32, 16, 3, 16, 1, same),
+          convolution(batch, 32, 16, 3, 32, 2, same),
+          convolution(batch, 32, 16, 1, 32, 2, same),
+          convolution(batch, 16, 32, 3, 32, 1, same),
+          convolution(batch, 16, 32, 3, 64, 2, same),
+          convolution(batch, 16, 32, 1, 64, 2, same),
+          convolution(batch, 8, 64, 3, 64, 1, same),
+          convolution(batch, 28, 1, 3, 16, 1, same),  // fashion_cnn
+          convolution(batch, 28, 1, 5, 6, 1, same),   // lenet5
+          convolution(batch, 14, 6, 5, 16, 1, Padding::valid())};
+}
+
+}  // namespace
+
+std::vector<KernelCase> kernel_cases(Index batch) {
+  std::vector<KernelCase> cases = convolutions(batch);
+  const Shape image{batch, 32, 32, 16};
+  constexpr Index many = 10'000'000;
+  cases.push_back(product(batch, 784, 128));
+  cases.push_back(product(batch, 400, 120));
+  cases.push_back({.operation = "add",
+                   .detail = "a bias",
+                   .inputs = {image, {16}},
+                   .apply = [](Inputs x) { return add(x[0], x[1]); },
+                   .backward = {{"data, bias", {0, 1}}}});
+  cases.push_back({.operation = "batch_norm",
+                   .detail = "",
+                   .inputs = {image, {16}, {16}},
+                   .apply = [](Inputs x) { return batch_norm(x[0], x[1], x[2]).y; },
+                   .backward = {{"all", {0, 1, 2}}}});
+  cases.push_back(elementwise("relu", image, relu));
+  cases.push_back(elementwise("relu", {many}, relu));
+  cases.push_back(lsq_quantizer(image, {1}, "per tensor"));
+  cases.push_back(lsq_quantizer({many}, {1}, "per tensor"));
+  cases.push_back(lsq_quantizer({3, 3, 64, 64}, {1, 1, 1, 64}, "per channel"));
+  cases.push_back(elementwise("max_pool2d", image, [](const Variable& x) { return max_pool2d(x); }));
+  cases.push_back(elementwise("global_average_pool2d", {batch, 8, 8, 64}, global_average_pool2d));
+  cases.push_back({.operation = "cross_entropy",
+                   .detail = "",
+                   .inputs = {{batch, 10}},
+                   .apply = [truth = labels(batch)](Inputs x) { return cross_entropy(x[0], truth, 0); },
+                   .backward = {{"data", {0}}}});
+  return cases;
+}
+
+}  // namespace bitgrad::cli

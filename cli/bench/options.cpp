@@ -1,0 +1,48 @@
+#include <bitgrad/cli/bench/options.hpp>
+
+#include <CLI/App.hpp>
+#include <vector>
+
+#include <bitgrad/cli/commands.hpp>
+#include <bitgrad/cli/names.hpp>
+#include <bitgrad/core/kernels/isa.hpp>
+#include <bitgrad/core/parallel.hpp>
+
+namespace bitgrad::cli {
+namespace {
+
+std::vector<std::string> isa_names() {
+  std::vector<std::string> names;
+  for (const kernels::Isa isa : {kernels::Isa::base, kernels::Isa::avx2, kernels::Isa::avx512})
+    names.emplace_back(kernels::name_of(isa));
+  return names;
+}
+
+}  // namespace
+
+void Measuring::declare(CLI::App& command, const std::string& seconds_help) {
+  const char* group = "Measuring";
+  command.add_option("--seconds", seconds, seconds_help)->type_name("S")->capture_default_str()->group(group);
+  command.add_option("--threads", threads, "Threads; 0: one per processor")
+      ->type_name("N")
+      ->capture_default_str()
+      ->group(group);
+  command.add_option("--isa", isa, "Instruction set of the kernels: " + joined(isa_names()) + " (the best there is)")
+      ->type_name("NAME")
+      ->group(group);
+  command.add_option("--json", json, "Write all numbers to a file as well")->type_name("FILE")->group(group);
+}
+
+void Measuring::check() const {
+  if (!(seconds > 0 && seconds <= 3600))
+    fail<UsageError>("--seconds is ", seconds, ", expected more than 0, up to 3600");
+  if (threads < 0 || threads > 256) fail<UsageError>("--threads is ", threads, ", expected 0 to 256");
+  if (!isa.empty()) require_known("instruction set", isa, isa_names());
+}
+
+void Measuring::apply() const {
+  if (threads > 0) set_num_threads(threads);
+  if (!isa.empty()) kernels::set_isa(kernels::isa_from_name(isa));
+}
+
+}  // namespace bitgrad::cli

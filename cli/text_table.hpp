@@ -1,0 +1,18 @@
+// Tables for people.
+#pragma once
+
+#include <string>
+#include <vector>
+
+namespace bitgrad::cli {
+
+using Row = std::vector<std::string>;
+
+/// Columns as wide as their widest cell; the first to the left, the others to the right; no spaces at the end of a
+/// line. Rows may be shorter than the first; an empty one is an empty line.
+std::string text_table(const std::vector<Row>& rows);
+
+/// printf of one number.
+std::string format(const char* pattern, double value);
+
+}  // namespace bitgrad::cli
