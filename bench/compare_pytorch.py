@@ -61,7 +61,7 @@ class Torch:
         self.setup = ("compiled, " if compiled else "") + ("tuned" if tuned else "as installed")
 
     def run(self, settings, model, batch):
-        environment = dict(settings.environment, OMP_NUM_THREADS=str(settings.threads))
+        environment = dict(settings.environment, OMP_NUM_THREADS=str(settings.threads), PYTHONDONTWRITEBYTECODE="1")
         if self.options["tuned"]:
             environment.update(KEEP_MEMORY)
         options = dict(self.options, model=model, batch=batch, bits=settings.bits, optimizer=settings.optimizer,
@@ -95,8 +95,8 @@ def contestants(full):
 
 def plan(full):
     if not full:
-        return [("resnet8", 32, contestants(False)), ("lenet5", 64, [contestants(False)[1][:3]])]
-    return [(model, batch, contestants(True))
+        return [Job("resnet8", 32, contestants(False)), Job("lenet5", 64, [contestants(False)[1][:3]])]
+    return [Job(model, batch, contestants(True))
             for model, batch in (("resnet8", 32), ("resnet8", 128), ("fashion_cnn", 64), ("lenet5", 64), ("mlp", 64))]
 
 
@@ -172,51 +172,80 @@ def parse_arguments():
     return arguments
 
 
+class Job:
+    """A model and a batch: groups of contestants, each group compared with its first."""
+
+    def __init__(self, model, batch, groups):
+        self.model, self.batch, self.series = model, batch, []
+        for group in groups:
+            reference = None
+            for contestant in group:
+                self.series.append(Series(contestant, reference))
+                reference = reference or self.series[-1]
+                self.series[-1].reference = reference
+
+    def run(self, settings, progress):
+        for number in range(settings.rounds):
+            for each in self.series:
+                contestant = each.contestant
+                progress(f"{self.model} {self.batch}, round {number + 1} of {settings.rounds}: "
+                         f"{contestant.mode} {contestant.name} {contestant.setup}")
+                each.measure(settings, self.model, self.batch)
+
+    def rows(self):
+        return [each.row(self.model, self.batch) for each in self.series]
+
+    def everything(self):
+        return [{"model": self.model, "batch": self.batch, "mode": each.contestant.mode, "program": each.contestant.name,
+                 "setup": each.contestant.setup, "failure": each.failure, "results": each.results} for each in self.series]
+
+
+def choose_jobs(settings):
+    jobs = plan(not settings.quick)
+    if not settings.models:
+        return jobs
+    wanted, known = settings.models.split(","), sorted({job.model for job in jobs})
+    unknown = [name for name in wanted if name not in known]
+    if unknown:
+        sys.exit(f"compare_pytorch: unknown model {unknown[0]!r}, known: {', '.join(known)}")
+    return [job for job in jobs if job.model in wanted]
+
+
+def describe(jobs, settings, version, removed, load, seconds):
+    """What the table was measured with."""
+    ours = next(result for job in jobs for each in job.series for result in each.results if "machine" in result)
+    machine = ours["machine"]
+    text = (f"bitgrad {ours['version']} (kernels {machine['isa']}, OpenBLAS {machine['blas_core']}), PyTorch {version}; "
+            f"{machine['processor']}, {settings.threads} threads;\n"
+            f"{settings.optimizer}, {settings.bits} bits; medians of {settings.rounds} rounds of {settings.seconds:g} s each; "
+            f"load before {load:.2f}; {seconds:.0f} s in all.\n"
+            "`x bitgrad`: how many times the step time or the memory of the first row of its group.")
+    return text + (f" Removed from the environment: {', '.join(removed)}." if removed else "")
+
+
 def main():
     settings = parse_arguments()
     if not os.access(settings.bitgrad, os.X_OK):
         sys.exit(f"compare_pytorch: there is no program {settings.bitgrad}: build it by scripts/build, or name it by --bitgrad")
     settings.environment, removed = clean_environment()
     version = torch_version(settings.python, settings.environment)
-    jobs = plan(not settings.quick)
-    if settings.models:
-        wanted = settings.models.split(",")
-        unknown = [name for name in wanted if name not in [job[0] for job in jobs]]
-        if unknown:
-            sys.exit(f"compare_pytorch: unknown model {unknown[0]!r}, known: {', '.join(sorted({job[0] for job in jobs}))}")
-        jobs = [job for job in jobs if job[0] in wanted]
+    jobs = choose_jobs(settings)
 
     start, load = time.time(), os.getloadavg()[0]
-    rows, everything = [], []
-    for model, batch, groups in jobs:
-        series = []
-        for group in groups:
-            reference = None
-            for contestant in group:
-                series.append(Series(contestant, reference))
-                reference = reference or series[-1]
-                series[-1].reference = reference
-        for number in range(settings.rounds):
-            for each in series:
-                print(f"\r{time.time() - start:5.0f} s  {model} {batch}, round {number + 1} of {settings.rounds}: "
-                      f"{each.contestant.mode} {each.contestant.name} {each.contestant.setup}".ljust(110), end="", file=sys.stderr)
-                each.measure(settings, model, batch)
-        rows += [each.row(model, batch) for each in series]
-        everything += [{"model": model, "batch": batch, "mode": each.contestant.mode, "program": each.contestant.name,
-                        "setup": each.contestant.setup, "failure": each.failure, "results": each.results} for each in series]
+    progress = lambda text: print(f"\r{time.time() - start:5.0f} s  {text}".ljust(110), end="", file=sys.stderr)
+    for job in jobs:
+        job.run(settings, progress)
     print("\r" + " " * 110 + "\r", end="", file=sys.stderr)
+    failed = [each for job in jobs for each in job.series if each.failure and isinstance(each.contestant, Bitgrad)]
+    if failed:
+        sys.exit(f"compare_pytorch: bitgrad failed: {failed[0].failure}")
 
-    machine = next((r["machine"] for e in everything for r in e["results"] if "machine" in r), {})
-    print(markdown(rows))
-    print(f"\nbitgrad {machine and everything[0]['results'][0]['version']} (kernels {machine.get('isa')}, OpenBLAS {machine.get('blas_core')}), "
-          f"PyTorch {version}; {machine.get('processor')}, {settings.threads} threads; {settings.optimizer}, {settings.bits} bits;\n"
-          f"medians of {settings.rounds} rounds of {settings.seconds:g} s, load before {load:.2f}, {time.time() - start:.0f} s in all. "
-          f"`x bitgrad`: how many times the step\ntime or memory of the first row of the group."
-          + (f" Removed from the environment: {', '.join(removed)}." if removed else ""))
+    print(markdown([row for job in jobs for row in job.rows()]) + "\n")
+    print(describe(jobs, settings, version, removed, load, time.time() - start))
     if load > 0.5:
         print(f"The machine was not quiet (load {load:.2f}): these figures are worth little.", file=sys.stderr)
     if settings.json:
-        pathlib.Path(settings.json).write_text(json.dumps(everything, indent=1) + "\n")
+        pathlib.Path(settings.json).write_text(json.dumps([each for job in jobs for each in job.everything()], indent=1) + "\n")
 
 
 if __name__ == "__main__":
