@@ -11,10 +11,10 @@ namespace bitgrad::cli {
 
 /// How a measurement is made and where its numbers go.
 struct Measuring {
-  double seconds = 3;  ///< of measuring, after a warm-up
-  int threads = 0;     ///< 0: one per processor
-  std::string isa = {};     ///< empty: the best there is
-  std::string json = {};    ///< file; empty: none
+  double seconds = 3;     ///< of measuring, after a warm-up
+  int threads = 0;        ///< 0: one per processor
+  std::string isa = {};   ///< empty: the best there is
+  std::string json = {};  ///< file; empty: none
 
   void declare(CLI::App& command, const std::string& seconds_help);
   /// UsageError for what cannot be.

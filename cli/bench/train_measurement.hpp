@@ -16,7 +16,7 @@ struct StepShare {
   std::string name;
   std::int64_t calls = 0;  ///< in a step
   double forward_ms = 0, backward_ms = 0;
-  Work work;  ///< in a step
+  Work work = {};  ///< in a step
 
   double ms() const { return forward_ms + backward_ms; }
 };
@@ -25,9 +25,9 @@ struct StepShare {
 struct StepSplit {
   std::size_t steps = 0;  ///< that are averaged: those between the quartiles of all steps
   double step_ms = 0;
-  double batch_ms = 0;                ///< before the tape: images of the batch, gradients set to zero
-  double optimizer_ms = 0;            ///< after the tape: optimizer, checks for numbers that are not finite, accuracy
-  std::vector<StepShare> operations;  ///< every operation of the model, by path, in order of execution
+  double batch_ms = 0;      ///< before the tape: images of the batch, gradients set to zero
+  double optimizer_ms = 0;  ///< after the tape: optimizer, checks for numbers that are not finite, accuracy
+  std::vector<StepShare> operations = {};  ///< every operation of the model, by path, in order of execution
 
   /// Summed over operations of one name ("conv2d"), the slowest first.
   std::vector<StepShare> by_name() const;

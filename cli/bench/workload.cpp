@@ -94,7 +94,7 @@ data::Dataset synthetic_dataset(const Shape& image, Index classes, Index samples
   Random random(1);
   data::Dataset dataset{.images = Tensor(image.prepended(samples), DType::uint8),
                         .labels = Tensor({samples}, DType::int32),
-                        .classes = classes,
+                        .classes = static_cast<int>(classes),
                         .class_names = {}};
   for (std::uint8_t& pixel : dataset.images.span<std::uint8_t>()) pixel = static_cast<std::uint8_t>(random.below(256));
   for (std::int32_t& label : dataset.labels.span<std::int32_t>())

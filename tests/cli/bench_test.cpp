@@ -11,6 +11,7 @@
 #include <bitgrad/cli/bench/work.hpp>
 #include <bitgrad/core/kernels/isa.hpp>
 #include <bitgrad/core/parallel.hpp>
+#include <bitgrad/qat/trainer.hpp>
 #include "support.hpp"
 
 using namespace bitgrad;
