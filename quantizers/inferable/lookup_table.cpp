@@ -120,6 +120,11 @@ Tensor LutInferableQuantizer::dequantize(const Tensor& codes) const {
   return y;
 }
 
+std::vector<Departure> LutInferableQuantizer::departures() const {
+  if (std::ranges::find(table_.entries, 0) != table_.entries.end()) return {};
+  return {{Property::zero, "the table has no entry 0"}};
+}
+
 namespace detail {
 
 void check_epsilon(double eps, std::string_view type) {

@@ -41,6 +41,8 @@ class LutInferableQuantizer : public BaseInferableQuantizer {
   /// ValueError naming a code that is no entry.
   Tensor dequantize(const Tensor& codes) const override;
   std::optional<LookupTable> table() const override { return table_; }
+  /// Zero is a level only where the table has an entry 0.
+  std::vector<Departure> departures() const override;
 
  protected:
   /// ValueError starting with `type` for a table that is empty, has entries that are no whole numbers or out of range,

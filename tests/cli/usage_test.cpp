@@ -31,7 +31,7 @@ TEST_CASE("the program tells its version and helps") {
   CHECK_THAT(version.out, StartsWith("bitgrad 0."));
   const Outcome help = run_cli({"--help"});
   CHECK(help.code == 0);
-  for (const char* command : {"train", "verify", "infer", "table", "golden", "bench"}) {
+  for (const char* command : {"train", "verify", "infer", "table", "golden", "bench", "check"}) {
     CHECK_THAT(help.out, Contains(command));
     const Outcome own = run_cli({command, "--help"});
     CHECK(own.code == 0);
@@ -46,6 +46,18 @@ TEST_CASE("the help of train lists the registered quantizers") {
   CHECK_THAT(help.out, Contains("mct-lsq") && Contains("weights and activations: pot, symmetric, uniform\n"));
   // Whatever is registered by then: the list is not written down anywhere.
   for (const std::string& identifier : bitgrad::trainable_identifiers()) CHECK_THAT(help.out, Contains("\n  " + identifier + " "));
+}
+
+TEST_CASE("check finds a quantizer right, and says what it departs from and refuses") {
+  const Outcome right = run_cli({"check", "lsq", "--bits", "2,4"});
+  CHECK(right.code == 0);
+  CHECK(right.err.empty());
+  CHECK_THAT(right.out, StartsWith("lsq: ") && Contains(" quantizers checked: all properties hold"));
+  const Outcome reference = run_cli({"check", "mct-lsq", "--bits", "1"});
+  CHECK(reference.code == 0);
+  CHECK_THAT(reference.out, Contains("  declared ") && Contains("  refused: LSQWeightQATQuantizer: 1 bit signed"));
+  check_error(run_cli({"check", "lsk"}), 2, Contains("unknown quantizer \"lsk\" (did you mean \"lsq\""));
+  check_error(run_cli({"check", "lsq", "--bits", "17"}), 2, Contains("--bits holds 17"));
 }
 
 TEST_CASE("wrong usage is one line and exit code 2") {

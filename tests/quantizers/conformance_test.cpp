@@ -184,6 +184,15 @@ class TruncatingTable : public WeightsLUTSymmetricInferableQuantizer {
 
 }  // namespace
 
+TEST_CASE("a table without zero declares it") {
+  const ConformanceReport report = check_quantizer(
+      WeightsLUTSymmetricInferableQuantizer({.num_bits = 2, .lut_values = {-64, 3, 64}, .threshold = {1}}));
+  INFO(report.describe());
+  CHECK(report.passed());
+  CHECK(report.declares(Property::zero));
+  CHECK(check_quantizer(ActivationLutPOTInferableQuantizer({.num_bits = 1, .lut_values = {-1, 1}, .threshold = {1}})).passed());
+}
+
 TEST_CASE("a table quantizer that does not take the nearest entry is found") {
   const WeightsLUTSymmetricInferableQuantizer::Options options{
       .num_bits = 2, .lut_values = {-64, 0, 64}, .threshold = {1}};

@@ -1,16 +1,12 @@
 // A frozen quantizer whose levels are a grid.
 #include <algorithm>
-#include <cmath>
 
 #include <bitgrad/quantizers/detail/conformance/frozen.hpp>
+#include <bitgrad/quantizers/detail/conformance/rule.hpp>
+#include <bitgrad/quantizers/range.hpp>
 
 namespace bitgrad::conformance {
 namespace {
-
-std::vector<double> to_doubles(const Tensor& tensor) {
-  const Tensor values = tensor.to(DType::float64);
-  return {values.data<double>(), values.data<double>() + values.size()};
-}
 
 class GridChecks : public FrozenChecks {
  public:
@@ -41,11 +37,9 @@ class GridChecks : public FrozenChecks {
 
   void power_of_two() {
     if (!q_.marks().serves(QuantizationMethod::POWER_OF_TWO) || q_.marks().method_count != 1) return;
-    for (std::size_t c = 0; c < grid_.scale.size(); ++c) {
-      int exponent = 0;
-      if (std::frexp(grid_.scale[c], &exponent) != 0.5F)
+    for (std::size_t c = 0; c < grid_.scale.size(); ++c)
+      if (!is_power_of_two(grid_.scale[c]))
         find(Property::power_of_two, message("the grid of channel ", c), message("scale ", grid_.scale[c]));
-    }
   }
 
   void codes(const Probe& probe) {
@@ -75,11 +69,7 @@ class GridChecks : public FrozenChecks {
   /// The float call may multiply by the reciprocal, as the reference does: ties may fall either way.
   void values(const Probe& probe) {
     compare_closely(probe, require_like(q_(probe.x), probe.x), grid_, Property::codes, state_, recorder_);
-    const auto power_of_two = [](float scale) {
-      int exponent = 0;
-      return std::frexp(scale, &exponent) == 0.5F;
-    };
-    if (!std::ranges::all_of(grid_.scale, power_of_two)) return;  // then reciprocals are exact, and so is every tie
+    if (!std::ranges::all_of(grid_.scale, is_power_of_two)) return;  // then reciprocals are exact, and so is every tie
     compare_with_rule(probe, to_doubles(q_(probe.x)), Compared::values, grid_, Property::codes, state_, recorder_);
   }
 

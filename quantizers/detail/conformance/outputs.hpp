@@ -30,23 +30,4 @@ void check_outputs(const Quantization& quantization, Recorder& recorder);
 void check_threads(const Quantization& quantization, std::span<const int> threads,
                    const std::function<std::vector<Tensor>(const Tensor&)>& outputs, Recorder& recorder);
 
-/// A deliberate slip in the rule code = clamp(half_even(x / scale) + zero_point), to tell which one an implementation
-/// made.
-enum class Slip { none, half_away, zero_point_first, reciprocal };
-/// The code of x by the rule, written down here once more, independent of the kernels.
-double code_by_rule(float x, const Grid& grid, std::size_t channel, Slip slip = Slip::none);
-/// (code - zero point) * scale in float32.
-double value_of_code(double code, const Grid& grid, std::size_t channel);
-
-/// What was computed from a probe, as doubles, against what the rule says. A difference is recorded as `rounding` or
-/// `division` when one slip explains every output, else as `otherwise`.
-enum class Compared { codes, values };
-void compare_with_rule(const Probe& probe, const std::vector<double>& found, Compared what, const Grid& grid,
-                       Property otherwise, const std::string& state, Recorder& recorder);
-
-/// Values against the rule, apart from the last bits and from inputs within rounding error of a tie, which may fall
-/// either way. A difference is recorded as `property`.
-void compare_closely(const Probe& probe, const Tensor& values, const Grid& grid, Property property,
-                     const std::string& state, Recorder& recorder);
-
 }  // namespace bitgrad::conformance

@@ -5,6 +5,7 @@
 #include <set>
 
 #include <bitgrad/quantizers/detail/conformance/frozen.hpp>
+#include <bitgrad/quantizers/range.hpp>
 
 namespace bitgrad::conformance {
 namespace {
@@ -32,11 +33,9 @@ class TableChecks : public FrozenChecks {
     if (static_cast<double>(levels_.size()) > std::exp2(q_.bits()))
       find(Property::levels, "the table", message(levels_.size(), " different entries for ", q_.bits(), " bits"));
     if (!q_.marks().serves(QuantizationMethod::LUT_POT_QUANTIZER)) return;
-    for (std::size_t c = 0; c < table_.scale.size(); ++c) {
-      int exponent = 0;
-      if (std::frexp(table_.scale[c], &exponent) != 0.5F)
+    for (std::size_t c = 0; c < table_.scale.size(); ++c)
+      if (!is_power_of_two(table_.scale[c]))
         find(Property::power_of_two, message("the table of channel ", c), message("scale ", table_.scale[c]));
-    }
   }
 
   void check_codes(const Probe& probe) override {

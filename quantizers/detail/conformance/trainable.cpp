@@ -6,17 +6,14 @@
 #include <bitgrad/quantizers/detail/conformance/checks.hpp>
 #include <bitgrad/quantizers/detail/conformance/gradients.hpp>
 #include <bitgrad/quantizers/detail/conformance/outputs.hpp>
+#include <bitgrad/quantizers/detail/conformance/rule.hpp>
+#include <bitgrad/quantizers/range.hpp>
 
 namespace bitgrad::conformance {
 namespace {
 
 /// Where an optimizer may have taken the variables, relative to their start.
 constexpr double factors[] = {1, 1.07, 0.913, 1.3};
-
-std::vector<double> to_doubles(const Tensor& tensor) {
-  const Tensor values = tensor.to(DType::float64);
-  return {values.data<double>(), values.data<double>() + values.size()};
-}
 
 void scale_trainable(BaseTrainableQuantizer& quantizer, double factor) {
   for (const auto& variable : quantizer.variables())
@@ -97,11 +94,6 @@ class TrainableChecks {
     compare_closely(probe, y, grid, Property::conversion, state, recorder_);
     if (!recorder_.found(Property::conversion))
       compare_with_rule(probe, to_doubles(y), Compared::values, grid, Property::exact_conversion, state, recorder_);
-  }
-
-  static bool is_power_of_two(float value) {
-    int exponent = 0;
-    return std::frexp(value, &exponent) == 0.5F;
   }
 
   void power_of_two(const BaseInferableQuantizer& converted, const std::string& state) {
