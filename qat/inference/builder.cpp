@@ -127,7 +127,8 @@ LayerPtr InferenceGraphBuilder::with_quantized_weights(const Layer& layer, const
   for (const auto& [name, quantizer] : quantizers) {
     const ParameterPtr& weight = copy->weight(name);
     if (!quantizer) fail<ValueError>("layer \"", impl_->layer, "\": the quantizer of weight \"", name, "\" is null");
-    weight->assign(impl_->in_layer(name, [&] { return quantizer->dequantize(quantizer->codes(weight->value())); }));
+    const auto& frozen = quantizer;  // clang 14 has no structured bindings in lambdas
+    weight->assign(impl_->in_layer(name, [&] { return frozen->dequantize(frozen->codes(weight->value())); }));
   }
   return copy;
 }
