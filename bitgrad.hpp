@@ -85,8 +85,11 @@
 #include <bitgrad/quantizers/register.hpp>
 #include <bitgrad/quantizers/registry.hpp>
 #include <bitgrad/quantizers/trainable.hpp>
+#include <bitgrad/quantizers/trainable/dqa.hpp>
 #include <bitgrad/quantizers/trainable/fake_quantize.hpp>
 #include <bitgrad/quantizers/trainable/lsq.hpp>
+#include <bitgrad/quantizers/trainable/lsq_plus.hpp>
+#include <bitgrad/quantizers/trainable/lsq_pot.hpp>
 #include <bitgrad/quantizers/trainable/mct_lsq.hpp>
 #include <bitgrad/quantizers/trainable/mct_ste.hpp>
 #include <bitgrad/quantizers/trainable/parts.hpp>

@@ -1,5 +1,7 @@
 #include <bitgrad/autograd/parameter.hpp>
 
+#include <cmath>
+
 #include <bitgrad/autograd/accumulate.hpp>
 
 namespace bitgrad {
@@ -9,6 +11,18 @@ Parameter::Parameter(std::string name, Tensor value, ParameterGroup group, bool 
   if (!value_.defined()) fail<ValueError>("parameter ", name_, ": the value is undefined");
   if (value_.dtype() != DType::float32 && value_.dtype() != DType::float64)
     fail<ShapeError>("parameter ", name_, ": dtype is ", value_.dtype(), ", expected float32 or float64");
+}
+
+void Parameter::set_unit(double unit) {
+  if (!(unit > 0) || !std::isfinite(unit))
+    fail<ValueError>("parameter ", name_, ": the unit is ", unit, ", expected a finite positive number");
+  unit_ = unit;
+}
+
+ParameterPtr Parameter::clone() const {
+  auto copy = std::make_shared<Parameter>(name_, value_.clone(), group_, trainable_);
+  copy->unit_ = unit_;
+  return copy;
 }
 
 void Parameter::assign(const Tensor& value) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 
 #include <bitgrad/core/tensor.hpp>
@@ -23,6 +24,13 @@ class Parameter {
   bool trainable() const { return trainable_; }
   void set_trainable(bool trainable) { trainable_ = trainable; }
 
+  /// How far is far: a change of this size matters as much as one of the size of a weight matters to that weight. For
+  /// optimizers whose steps do not follow the size of the gradient (see Trainer). Empty, the usual case: the parameter's own
+  /// magnitude. It has to be said where that says nothing: 1 for an exponent, the width of a range for an end that may be 0.
+  std::optional<double> unit() const { return unit_; }
+  /// Throws ValueError unless finite and positive.
+  void set_unit(double unit);
+
   const Tensor& value() const { return value_; }
   Tensor& value() { return value_; }
   /// Replaces the elements; throws ShapeError when shape or dtype differ.
@@ -36,6 +44,9 @@ class Parameter {
   void accumulate(const Tensor& gradient);
   void zero_gradient();
 
+  /// A parameter of its own with the same name, value, group and unit; without a gradient.
+  std::shared_ptr<Parameter> clone() const;
+
   /// Converts the value to another floating dtype (float64 for gradient checks) and forgets the gradient.
   void convert(DType dtype);
 
@@ -45,6 +56,7 @@ class Parameter {
   mutable Tensor gradient_;
   ParameterGroup group_;
   bool trainable_;
+  std::optional<double> unit_;
 };
 
 using ParameterPtr = std::shared_ptr<Parameter>;

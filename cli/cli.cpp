@@ -61,6 +61,7 @@ int run(int argc, const char* const* argv) {
   add_golden_command(program);
   add_bench_command(program);
   add_check_command(program);
+  add_quantizers_command(program);
   try {
     program.parse(argc, argv);
     return 0;

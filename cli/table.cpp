@@ -19,7 +19,8 @@ the run given by --baseline, or else the last float run of the table.
 
 Examples:
     bitgrad table runs/float runs/float-longer runs/w8a8 runs/w4a4
-    bitgrad table runs/w8a8 runs/w4a4 --baseline runs/float)";
+    bitgrad table runs/w8a8 runs/w4a4 --baseline runs/float
+    bitgrad table --markdown runs/float runs/w8a8)";
 
 struct Run {
   std::string name;
@@ -49,6 +50,7 @@ Row row_of(const Run& run, const std::optional<Run>& baseline) {
 struct TableCommand {
   std::vector<std::string> directories;
   std::string baseline;
+  bool markdown = false;
 
   void run() const {
     std::vector<Run> runs;
@@ -60,8 +62,8 @@ struct TableCommand {
 
     std::vector<Row> rows{{"run", "bits W / A", "accuracy", "change", "size", "differing codes", "seconds"}};
     for (const Run& each : runs) rows.push_back(row_of(each, reference));
-    std::cout << text_table(rows);
-    if (reference) std::cout << "change: percentage points against " << reference->name << '\n';
+    std::cout << (markdown ? markdown_table(rows) : text_table(rows));
+    if (reference) std::cout << (markdown ? "\n" : "") << "change: percentage points against " << reference->name << '\n';
     std::cout << std::flush;
   }
 };
@@ -74,6 +76,7 @@ void add_table_command(CLI::App& program) {
   const auto options = std::make_shared<TableCommand>();
   command->add_option("RUN_DIR", options->directories, "Directories that bitgrad train wrote")->required();
   command->add_option("--baseline", options->baseline, "The run that the others are compared with")->type_name("DIR");
+  command->add_flag("--markdown", options->markdown, "Print a Markdown table");
   command->callback([options] { options->run(); });
 }
 

@@ -23,6 +23,19 @@ std::string text_table(const std::vector<Row>& rows) {
   return text;
 }
 
+std::string markdown_table(const std::vector<Row>& rows) {
+  std::vector<Row> framed;
+  for (const Row& row : rows) {
+    Row cells;
+    for (std::size_t i = 0; i < row.size(); ++i) cells.push_back((i == 0 ? "| " : "") + row[i] + " |");
+    framed.push_back(std::move(cells));
+  }
+  Row rule(rows.front().size(), "--: |");
+  rule.front() = "| :-- |";
+  framed.insert(framed.begin() + 1, std::move(rule));
+  return text_table(framed);
+}
+
 std::string format(const char* pattern, double value) {
   char text[64];
   std::snprintf(text, sizeof text, pattern, value);

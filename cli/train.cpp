@@ -28,7 +28,7 @@ Examples:
   Quantize it to 4 bits and train 4 epochs more:
     bitgrad train --from runs/float/float.safetensors --qat-epochs 4 --weights lsq:4 --activations lsq:4 --out runs/w4a4
   Both in one go, 2-bit weights on power-of-two grids:
-    bitgrad train --model lenet5 --epochs 3 --qat-epochs 3 --weights lsq:2:pot --activations lsq:4 --out runs/pot
+    bitgrad train --model lenet5 --epochs 3 --qat-epochs 3 --weights lsq-pot:2 --activations lsq:4 --out runs/pot
   Calibrate only, without training:
     bitgrad train --from runs/float/float.safetensors --weights lsq:8 --activations lsq:8 --out runs/calibrated
   Mixed precision from a file, starting values by Kullback-Leibler divergence:

@@ -24,7 +24,7 @@ std::string whole_number(const std::string& text) {
 auto spec_for(QuantizationTarget target) {
   return [target](const std::string& text) {
     const std::optional<QuantizerSpec> spec = parse_quantizer_spec(text);
-    if (spec) get_trainable_quantizer_class(target, spec->quantizer, spec->method);
+    if (spec) get_trainable_quantizer_class(target, spec->quantizer, method_of(*spec, target));
     return spec;
   };
 }

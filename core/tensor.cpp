@@ -152,6 +152,14 @@ bool identical(const Tensor& a, const Tensor& b) {
   return !a.defined() || std::memcmp(a.bytes(), b.bytes(), a.byte_size()) == 0;
 }
 
+double root_mean_square(const Tensor& x) {
+  double sum = 0;
+  dispatch_floating("root_mean_square", x.dtype(), [&](auto zero) {
+    for (const auto value : x.span<decltype(zero)>()) sum += static_cast<double>(value) * static_cast<double>(value);
+  });
+  return std::sqrt(sum / static_cast<double>(x.size()));
+}
+
 namespace {
 
 constexpr Index full_axis = 8;  // longer axes are shown by their first and last edge_items elements

@@ -120,6 +120,9 @@ Tensor Tensor::from(const Shape& shape, std::span<const T> values) {
 /// Same dtype, shape and bits. NaNs of equal bits are equal, +0 and -0 are not.
 bool identical(const Tensor& a, const Tensor& b);
 
+/// sqrt(mean of x^2) of a floating tensor, summed in double in row-major order; NaN for no elements.
+double root_mean_square(const Tensor& x);
+
 /// NumPy's layout with the middle of long axes left out: `Tensor float32 (2, 2) [[1, 2], [3, 4]]`.
 std::string to_string(const Tensor& tensor);
 std::ostream& operator<<(std::ostream& out, const Tensor& tensor);

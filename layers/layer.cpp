@@ -26,7 +26,7 @@ const T& only_one(std::span<const T> inputs, std::string_view layer_type) {
 
 Layer::Layer(const Layer& other) : name_(other.name_), built_(other.built_), built_for_(other.built_for_) {
   for (const auto& [name, from] : other.weights_)
-    weights_.push_back({name, std::make_shared<Parameter>(from->name(), from->value().clone(), from->group(), from->trainable())});
+    weights_.push_back({name, from->clone()});
   for (const auto& [name, value] : other.buffers_) buffers_.push_back({name, value.clone()});
 }
 

@@ -92,13 +92,13 @@ double search_threshold(const std::vector<float>& values, const QuantizerSpec& s
     case CalibrationMethod::kl: {
       const Distribution distribution(values);
       std::vector<double> candidates =
-          threshold_candidates(std::max(-distribution.bounds().low, distribution.bounds().high), spec.method);
+          threshold_candidates(std::max(-distribution.bounds().low, distribution.bounds().high), *spec.method);
       std::ranges::reverse(candidates);
       return cheapest(candidates, [&](double t) { return distribution.divergence(symmetric_grid(t, spec.bits, is_signed)); });
     }
     case CalibrationMethod::mse: break;
   }
-  return cheapest(threshold_candidates(largest, spec.method),
+  return cheapest(threshold_candidates(largest, *spec.method),
                   [&](double t) { return squared_error(values, symmetric_grid(t, spec.bits, is_signed)); });
 }
 
@@ -174,10 +174,17 @@ QuantizationParams with_sign(QuantizationParams params, QuantizationMethod metho
   return params;
 }
 
+/// The spec with its method named.
+QuantizerSpec with_method(QuantizerSpec spec, QuantizationTarget target) {
+  spec.method = method_of(spec, target);
+  return spec;
+}
+
 }  // namespace
 
-QuantizationParams calibrate_weights(const Tensor& weight, const QuantizerSpec& spec) {
+QuantizationParams calibrate_weights(const Tensor& weight, const QuantizerSpec& given) {
   require_searchable(weight, "calibrate_weights");
+  const QuantizerSpec spec = with_method(given, QuantizationTarget::Weights);
   const auto groups = groups_of(weight, spec.per_channel);
   std::vector<Bounds> chosen(groups.size());
   parallel_for(static_cast<Index>(groups.size()), 1, [&](Index begin, Index) {
@@ -186,20 +193,21 @@ QuantizationParams calibrate_weights(const Tensor& weight, const QuantizerSpec& 
   });
   std::vector<Index> extents(spec.per_channel ? static_cast<std::size_t>(weight.rank()) : 1, 1);
   extents.back() = static_cast<Index>(groups.size());
-  return params_of(chosen, Shape(extents), spec.method);
+  return params_of(chosen, Shape(extents), *spec.method);
 }
 
-QuantizationParams calibrate_activations(const Tensor& sample, const QuantizerSpec& spec, bool nonnegative) {
+QuantizationParams calibrate_activations(const Tensor& sample, const QuantizerSpec& given, bool nonnegative) {
   require_searchable(sample, "calibrate_activations");
+  const QuantizerSpec spec = with_method(given, QuantizationTarget::Activation);
   const std::vector<float> values = groups_of(sample, false).front();
-  return with_sign(params_of({search(values, spec, !nonnegative)}, {1}, spec.method), spec.method, !nonnegative);
+  return with_sign(params_of({search(values, spec, !nonnegative)}, {1}, *spec.method), *spec.method, !nonnegative);
 }
 
 QuantizationParams full_range(const Tensor& sample, const QuantizerSpec& spec, bool nonnegative) {
   require_searchable(sample, "full_range");
   // A power of two that holds the last value may be twice one that misses it by a step.
-  const bool least_error = spec.method == QuantizationMethod::POWER_OF_TWO;
-  QuantizerSpec whole = spec;
+  QuantizerSpec whole = with_method(spec, QuantizationTarget::Activation);
+  const bool least_error = whole.method == QuantizationMethod::POWER_OF_TWO;
   whole.calibration = Calibration{least_error ? CalibrationMethod::mse : CalibrationMethod::minmax};
   return calibrate_activations(sample, whole, nonnegative);
 }

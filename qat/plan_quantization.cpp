@@ -9,6 +9,7 @@
 #include <bitgrad/qat/detail/topology.hpp>
 #include <bitgrad/qat/preparation.hpp>
 #include <bitgrad/qat/quantization_aware_training.hpp>
+#include <bitgrad/quantizers/registry.hpp>
 
 namespace bitgrad {
 namespace {
@@ -95,22 +96,21 @@ Model prepared(const Model& model, const QuantizationConfig& config) {
   return prepare_for_quantization(model, [&](std::string_view name) {
     const auto node = std::ranges::find(model.nodes(), name, &Model::Node::name);
     const auto spec = rules.kernel(*node, false);
-    return spec && spec->method == QuantizationMethod::POWER_OF_TWO;
+    return spec && method_of(*spec, QuantizationTarget::Weights) == QuantizationMethod::POWER_OF_TWO;
   });
 }
 
-WeightPlan plan_of(const Topology& topology, const WeightPlace& place, QuantizationParams params) {
+WeightPlan plan_of(const Topology& topology, const WeightPlace& place) {
   WeightPlan plan{topology.node(place.node).name, place.weight, place.spec.quantizer, {}};
-  plan.config.method = place.spec.method;
+  plan.config.method = method_of(place.spec, QuantizationTarget::Weights);
   plan.config.n_bits = place.spec.bits;
   plan.config.weights_per_channel_threshold = place.spec.per_channel;
-  plan.config.quantization_params = std::move(params);
   return plan;
 }
 
 ActivationPlan plan_of(const Topology& topology, const ActivationPlace& place, QuantizationParams params) {
   ActivationPlan plan{topology.name(place.point), place.spec.quantizer, {}, place.point >= 0};
-  plan.config.method = place.spec.method;
+  plan.config.method = method_of(place.spec, QuantizationTarget::Activation);
   plan.config.n_bits = place.spec.bits;
   plan.config.quantization_params = std::move(params);
   return plan;
@@ -126,14 +126,25 @@ QuantizationParams explained(std::string_view whose, F f) {
   }
 }
 
-std::vector<WeightPlan> calibrated(const Topology& topology, std::vector<WeightPlace> places, const QuantizationConfig& config) {
+/// The quantizer's own start where it has one and nobody chose a calibration, else the calibrated one.
+QuantizationParams start_of(const Tensor& weight, const QuantizerSpec& spec, const WeightPlan& plan, const QuantizationConfig& config) {
+  const TrainableEntry& entry = get_trainable_quantizer_class(QuantizationTarget::Weights, plan.identifier, plan.config.method);
+  const bool chosen = spec.calibration || config.calibration != Calibration{};
+  if (entry.weights_start && !chosen) return entry.weights_start(weight, plan.config);
+  QuantizerSpec calibrated = spec;
+  calibrated.calibration = spec.calibration.value_or(config.calibration);
+  return calibrate_weights(weight, calibrated);
+}
+
+std::vector<WeightPlan> calibrated(const Topology& topology, const std::vector<WeightPlace>& places, const QuantizationConfig& config) {
   std::vector<WeightPlan> plans;
-  for (WeightPlace& place : places) {
-    place.spec.calibration = place.spec.calibration.value_or(config.calibration);
+  for (const WeightPlace& place : places) {
     const Model::Node& node = topology.node(place.node);
     const std::string whose = message("the ", place.weight, " of layer \"", node.name, '"');
-    QuantizationParams params = explained(whose, [&] { return calibrate_weights(node.layer->weight(place.weight)->value(), place.spec); });
-    plans.push_back(plan_of(topology, place, std::move(params)));
+    plans.push_back(plan_of(topology, place));
+    WeightPlan& plan = plans.back();
+    plan.config.quantization_params =
+        explained(whose, [&] { return start_of(node.layer->weight(place.weight)->value(), place.spec, plan, config); });
   }
   return plans;
 }

@@ -28,4 +28,17 @@ void freeze_batch_norm(Model& model, bool frozen) {
     });
 }
 
+void set_training_progress(Model& model, double share) {
+  const auto tell = [&](const QuantizerSlot& slot) {
+    if (BaseTrainableQuantizer* learning = slot.trainable()) learning->set_training_progress(share);
+  };
+  for (const Model::Node& node : model.nodes()) {
+    if (const auto* holder = dynamic_cast<const ActivationQuantizationHolder*>(node.layer.get())) tell(holder->quantizer());
+    if (const auto* wrapper = dynamic_cast<const QuantizationWrapper*>(node.layer.get())) {
+      for (const auto& [weight, slot] : wrapper->dispatcher().weight_quantizers()) tell(slot);
+      for (const QuantizerSlot& slot : wrapper->dispatcher().activation_quantizers()) tell(slot);
+    }
+  }
+}
+
 }  // namespace bitgrad

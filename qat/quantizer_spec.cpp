@@ -75,6 +75,10 @@ class Options {
 
 }  // namespace
 
+QuantizationMethod method_of(const QuantizerSpec& spec, QuantizationTarget target) {
+  return spec.method ? *spec.method : default_method(target, spec.quantizer);
+}
+
 std::optional<QuantizerSpec> parse_quantizer_spec(std::string_view text) {
   if (text == "none") return std::nullopt;
   const std::vector<std::string> parts = split(text, ':');
@@ -100,8 +104,7 @@ void validate(const QuantizerSpec& spec, std::string_view what) {
 std::string to_string(const std::optional<QuantizerSpec>& spec) {
   if (!spec) return "none";
   std::string text = message(spec->quantizer, ":", spec->bits);
-  if (spec->method == QuantizationMethod::POWER_OF_TWO) text += ":pot";
-  if (spec->method == QuantizationMethod::UNIFORM) text += ":uniform";
+  if (spec->method) text += message(":", short_name_of(*spec->method));
   if (!spec->per_channel) text += ":per-tensor";
   if (spec->calibration) text += ":" + to_string(*spec->calibration);
   return text;

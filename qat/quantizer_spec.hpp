@@ -13,12 +13,16 @@ namespace bitgrad {
 struct QuantizerSpec {
   std::string quantizer = "lsq";                              ///< identifier of a registered trainable quantizer
   int bits = 8;                                               ///< 1 to 16
-  QuantizationMethod method = QuantizationMethod::SYMMETRIC;
+  std::optional<QuantizationMethod> method = {};              ///< empty: symmetric, where the quantizer has that; else its own
   bool per_channel = true;                                    ///< weights: one grid per output channel
   std::optional<Calibration> calibration = {};                ///< of starting values; empty: as the configuration says
 
   bool operator==(const QuantizerSpec&) const = default;
 };
+
+/// The method that a spec means for a target: the one it names, else default_method() of its quantizer. ValueError for a
+/// quantizer that the target does not have.
+QuantizationMethod method_of(const QuantizerSpec& spec, QuantizationTarget target);
 
 /// `NAME:BITS`, then in any order `pot`, `symmetric` or `uniform`, `per-tensor`, and a calibration (`mse`, `minmax`,
 /// `percentile[=P]`, `kl`), each behind a colon and once at most; or `none` for no quantizer. ValueError names the part that is

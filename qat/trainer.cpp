@@ -30,12 +30,6 @@ data::LoaderOptions loader_options(const TrainingOptions& options) {
 
 std::string place(std::int64_t epoch, std::int64_t step) { return message("epoch ", epoch + 1, ", step ", step + 1, ": "); }
 
-double root_mean_square(const Tensor& tensor) {
-  double sum = 0;
-  for (const float value : tensor.span<float>()) sum += static_cast<double>(value) * static_cast<double>(value);
-  return std::sqrt(sum / static_cast<double>(tensor.size()));
-}
-
 /// Adam steps by the learning rate whatever the size of the gradient, while quantizer parameters range over orders of
 /// magnitude (the step of 8 bits is 1/64 of that of 2 bits). So each gets a group of its own, for a rate of its own.
 std::vector<OptimizerGroup> with_single_qparams(const std::vector<OptimizerGroup>& groups) {
@@ -61,13 +55,15 @@ std::unique_ptr<Optimizer> make_optimizer(const TrainingOptions& options, const 
   return std::make_unique<Sgd>(std::move(groups), SgdOptions{.momentum = options.momentum, .nesterov = options.momentum > 0});
 }
 
-/// The rate of every quantizer parameter as a share of its value; done at the start of an epoch, where checkpoints are.
+/// The rate of every quantizer parameter in its unit: the one that it declares, or its magnitude. Done at the start of an
+/// epoch, where checkpoints are.
 void set_relative_rates(Optimizer& optimizer, double qparams_rate) {
   for (std::size_t i = 0; i < optimizer.groups().size(); ++i) {
     const OptimizerGroup& group = optimizer.groups()[i];
     if (group.parameters.empty() || group.parameters.front().parameter->group() != ParameterGroup::qparams) continue;
     ParameterGroupOptions options = group.options;
-    options.learning_rate_scale = qparams_rate * root_mean_square(group.parameters.front().parameter->value());
+    const Parameter& parameter = *group.parameters.front().parameter;
+    options.learning_rate_scale = qparams_rate * parameter.unit().value_or(root_mean_square(parameter.value()));
     optimizer.set_group_options(i, options);
   }
 }
@@ -157,6 +153,7 @@ void Trainer::train_epoch(Running& running, const TrainingCallbacks& callbacks) 
 
 void Trainer::train_step(const data::Batch& batch, Running& running) {
   freeze_batch_norm(model_, batch_norm_frozen());
+  set_training_progress(model_, static_cast<double>(step_) / static_cast<double>(options_.epochs * loader_.batches()));
   const Context context{.training = true,
                         .seed = Random(options_.seed, step_stream).derive(static_cast<std::uint64_t>(step_)).next_u64()};
   optimizer_->zero_gradient();

@@ -16,7 +16,7 @@ struct TrainingOptions {
   Index batch = 64;
   std::string optimizer = "adam";     ///< one of optimizer_names()
   double learning_rate = 2e-3;        ///< the highest of the schedule
-  double qparams_rate = 1;            ///< learning rate of quantizer parameters, as a factor; with adam also of their value
+  double qparams_rate = 1;            ///< learning rate of quantizer parameters, as a factor; with adam also of their unit()
   std::string schedule = "cosine";    ///< one of schedule_names()
   double warmup_epochs = 0;           ///< the rate rises linearly over these
   double weight_decay = 0;            ///< of weights; quantizer parameters have none

@@ -5,7 +5,10 @@
 #include <bitgrad/quantizers/inferable/symmetric.hpp>
 #include <bitgrad/quantizers/inferable/uniform.hpp>
 #include <bitgrad/quantizers/register.hpp>
+#include <bitgrad/quantizers/trainable/dqa.hpp>
 #include <bitgrad/quantizers/trainable/lsq.hpp>
+#include <bitgrad/quantizers/trainable/lsq_plus.hpp>
+#include <bitgrad/quantizers/trainable/lsq_pot.hpp>
 #include <bitgrad/quantizers/trainable/mct_lsq.hpp>
 #include <bitgrad/quantizers/trainable/mct_ste.hpp>
 
@@ -24,6 +27,11 @@ void register_builtin_quantizers() {
 
   register_quantizer<LearnedStepWeightsQuantizer>();
   register_quantizer<LearnedStepActivationQuantizer>();
+  register_quantizer<LsqPotWeightsQuantizer>();
+  register_quantizer<LsqPotActivationQuantizer>();
+  register_quantizer<LsqPlusWeightsQuantizer>();
+  register_quantizer<LsqPlusActivationQuantizer>();
+  register_quantizer<AttentionWeightsQuantizer>();
   register_quantizer<STEWeightQATQuantizer>();
   register_quantizer<STEUniformWeightQATQuantizer>();
   register_quantizer<STESymmetricActivationTrainableQuantizer>();

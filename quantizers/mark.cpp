@@ -22,17 +22,21 @@ constexpr std::array<MethodName, 5> method_names{{
     {QuantizationMethod::LUT_SYM_QUANTIZER, "LUT_SYM_QUANTIZER", "lut-symmetric"},
 }};
 
+const MethodName& entry_of(QuantizationMethod method) {
+  for (const MethodName& entry : method_names)
+    if (entry.method == method) return entry;
+  fail<ValueError>("QuantizationMethod ", static_cast<int>(method), " does not exist");
+}
+
 }  // namespace
 
 std::string_view name_of(QuantizationTarget target) {
   return target == QuantizationTarget::Weights ? "Weights" : "Activation";
 }
 
-std::string_view name_of(QuantizationMethod method) {
-  for (const MethodName& entry : method_names)
-    if (entry.method == method) return entry.name;
-  fail<ValueError>("QuantizationMethod ", static_cast<int>(method), " does not exist");
-}
+std::string_view name_of(QuantizationMethod method) { return entry_of(method).name; }
+
+std::string_view short_name_of(QuantizationMethod method) { return entry_of(method).short_name; }
 
 QuantizationMethod parse_method(std::string_view name) {
   std::vector<std::string> known;

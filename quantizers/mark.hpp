@@ -25,6 +25,8 @@ enum class QuantizationMethod {
 
 std::string_view name_of(QuantizationTarget target);
 std::string_view name_of(QuantizationMethod method);
+/// "pot", "symmetric", "uniform", "lut-pot", "lut-symmetric": the words of the command line.
+std::string_view short_name_of(QuantizationMethod method);
 /// From the enumerator's name ("SYMMETRIC") or the short one ("pot", "symmetric", "uniform", "lut-pot",
 /// "lut-symmetric"); ValueError with the nearest otherwise.
 QuantizationMethod parse_method(std::string_view name);

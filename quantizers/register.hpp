@@ -25,13 +25,20 @@ TrainablePtr make_quantizer(const Config& config, bool freeze_quant_params) {
 }
 
 template <class Q>
+concept StartsFromWeights = requires(const Tensor& weight, const TrainableQuantizerWeightsConfig& config) {
+  { Q::start_from(weight, config) } -> std::same_as<QuantizationParams>;
+};
+
+template <class Q>
 TrainableEntry trainable_entry() {
   using Weights = TrainableQuantizerWeightsConfig;
   using Activation = TrainableQuantizerActivationConfig;
-  if constexpr (Q::mark.target == QuantizationTarget::Weights)
-    return {type_name<Q>(), Q::mark, &make_quantizer<Q, Weights>, nullptr};
-  else
+  if constexpr (Q::mark.target == QuantizationTarget::Activation)
     return {type_name<Q>(), Q::mark, nullptr, &make_quantizer<Q, Activation>};
+  else if constexpr (StartsFromWeights<Q>)
+    return {type_name<Q>(), Q::mark, &make_quantizer<Q, Weights>, nullptr, &Q::start_from};
+  else
+    return {type_name<Q>(), Q::mark, &make_quantizer<Q, Weights>, nullptr};
 }
 
 /// Derived from TrainableQuantizer with the config of its mark's target.
@@ -87,8 +94,9 @@ void register_one() {
 /// Makes quantizer classes known to look-ups, configuration by name and, if inferable, to inferable_from_json():
 /// `register_quantizer<MineForWeights, MineForActivations>()`. A trainable class needs its mark, a constructor from the
 /// config of its target (and, if it can be frozen, a bool behind it) and convert2inferable(); an inferable one its mark
-/// and `static InferablePtr from_json(std::string_view)`. What is missing is said at compile time. Throws ValueError
-/// when a class of that name is already registered.
+/// and `static InferablePtr from_json(std::string_view)`. A class of weights may have `static QuantizationParams
+/// start_from(const Tensor& weight, const TrainableQuantizerWeightsConfig&)`, its own start in place of a calibrated one.
+/// What is missing is said at compile time. Throws ValueError when a class of that name is already registered.
 template <class... Q>
 void register_quantizer() {
   static_assert(sizeof...(Q) > 0, "register_quantizer<Q>(): name a quantizer class");

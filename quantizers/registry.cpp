@@ -64,6 +64,20 @@ std::vector<const Entry*> serving(const std::vector<const Entry*>& entries, Quan
   return found;
 }
 
+std::string identifiers_serving(const std::deque<TrainableEntry>& entries, QuantizationTarget target,
+                                QuantizationMethod method) {
+  std::string text;
+  for (const TrainableEntry& entry : entries)
+    if (entry.mark.target == target && entry.mark.serves(method))
+      text += (text.empty() ? "" : ", ") + std::string(entry.mark.identifier);
+  return text.empty() ? "none" : text;
+}
+
+[[noreturn]] void fail_unknown(std::string_view wanted, std::string_view identifier) {
+  fail<ValueError>("no trainable quantizer for ", wanted, ": ",
+                   unknown_name("identifier", identifier, trainable_identifiers()));
+}
+
 }  // namespace
 
 const TrainableEntry& get_trainable_quantizer_class(QuantizationTarget target, std::string_view identifier,
@@ -75,9 +89,19 @@ const TrainableEntry& get_trainable_quantizer_class(QuantizationTarget target, s
   if (found.size() == 1) return *found.front();
   const std::string wanted = message(name_of(target), " ", name_of(method), " \"", identifier, "\"");
   if (found.size() > 1) fail<ValueError>("several trainable quantizers for ", wanted, ": ", names(found));
-  if (!candidates.empty()) fail<ValueError>("no trainable quantizer for ", wanted, "; there is ", names(candidates));
-  fail<ValueError>("no trainable quantizer for ", wanted, ": ",
-                   unknown_name("identifier", identifier, trainable_identifiers()));
+  if (!candidates.empty())
+    fail<ValueError>("no trainable quantizer for ", wanted, "; there is ", names(candidates), ", and for ",
+                     name_of(target), " ", name_of(method), ": ", identifiers_serving(known.trainable, target, method));
+  fail_unknown(wanted, identifier);
+}
+
+QuantizationMethod default_method(QuantizationTarget target, std::string_view identifier) {
+  Registry& known = registry();
+  const std::lock_guard lock(known.mutex);
+  const auto candidates = matching(known.trainable, target, identifier);
+  if (candidates.empty()) fail_unknown(message(name_of(target), " \"", identifier, "\""), identifier);
+  if (!serving(candidates, QuantizationMethod::SYMMETRIC).empty()) return QuantizationMethod::SYMMETRIC;
+  return candidates.front()->mark.methods.front();
 }
 
 std::string_view get_inferable_quantizer_class(QuantizationTarget target, QuantizationMethod method) {

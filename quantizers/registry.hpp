@@ -13,18 +13,26 @@ namespace bitgrad {
 using WeightsFactory = TrainablePtr (*)(const TrainableQuantizerWeightsConfig&, bool freeze_quant_params);
 using ActivationFactory = TrainablePtr (*)(const TrainableQuantizerActivationConfig&, bool freeze_quant_params);
 
+/// Where a quantizer of weights starts for a given float32 weight: the quantization_params of its config.
+using WeightsStart = QuantizationParams (*)(const Tensor& weight, const TrainableQuantizerWeightsConfig&);
+
 /// A registered trainable class: its mark and how to build it. One of the factories is null.
 struct TrainableEntry {
   std::string class_name;
   QuantizerMark mark;
   WeightsFactory weights = nullptr;
   ActivationFactory activation = nullptr;
+  WeightsStart weights_start = nullptr;  ///< of a class with a start of its own; null: calibration finds one
 };
 
-/// The one registered class for (target, identifier, method). ValueError naming all three and the nearest identifier when
-/// there is none or more than one.
+/// The one registered class for (target, identifier, method). ValueError naming all three and the nearest identifier
+/// when there is none or more than one.
 const TrainableEntry& get_trainable_quantizer_class(QuantizationTarget target, std::string_view identifier,
                                                     QuantizationMethod method);
+/// The method of a quantizer where nobody names one: SYMMETRIC if it serves that, else the first of its mark.
+/// ValueError for an identifier without a class for this target.
+QuantizationMethod default_method(QuantizationTarget target, std::string_view identifier);
+
 /// A registered inferable class: its mark and how to read what its to_json() wrote.
 struct InferableEntry {
   std::string class_name;

@@ -8,11 +8,7 @@ namespace bitgrad {
 
 BaseTrainableQuantizer::BaseTrainableQuantizer(const BaseTrainableQuantizer& other)
     : variables_(other.variables_), freeze_quant_params_(other.freeze_quant_params_) {
-  for (QuantizerVariable& variable : variables_) {
-    const Parameter& source = *variable.parameter;
-    variable.parameter =
-        std::make_shared<Parameter>(source.name(), source.value().clone(), source.group(), source.trainable());
-  }
+  for (QuantizerVariable& variable : variables_) variable.parameter = variable.parameter->clone();
 }
 
 void BaseTrainableQuantizer::add_quantizer_variable(std::string_view key, ParameterPtr parameter) {

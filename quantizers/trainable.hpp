@@ -14,8 +14,9 @@
 
 namespace bitgrad {
 
-/// Base of all trainable quantizers. Derive from TrainableQuantizer<Mine>, which supplies marks(), type checks and clone().
-/// Variables are float32 parameters of group qparams unless said otherwise; they are copied with the quantizer.
+/// Base of all trainable quantizers. Derive from TrainableQuantizer<Mine>, which supplies marks(), type checks and
+/// clone(). Variables are float32 parameters of group qparams unless said otherwise; they are copied with the
+/// quantizer.
 class BaseTrainableQuantizer {
  public:
   virtual ~BaseTrainableQuantizer() = default;
@@ -25,9 +26,12 @@ class BaseTrainableQuantizer {
   std::string_view identifier() const { return marks().identifier; }
   bool freeze_quant_params() const { return freeze_quant_params_; }
 
-  /// Creates the variables. `shape` is the weight's shape; empty for activations. `name` is the weight's or holder's name
-  /// and becomes part of the variables' full names.
+  /// Creates the variables. `shape` is the weight's shape; empty for activations. `name` is the weight's or holder's
+  /// name and becomes part of the variables' full names.
   virtual void initialize_quantization(const std::optional<Shape>& shape, std::string_view name) = 0;
+  /// How much of the training is done, from 0 to 1; the trainer says it before every step. For quantizers that anneal;
+  /// the others do not listen. After initialize_quantization().
+  virtual void set_training_progress(double /*share*/) {}
   /// Differentiable quantization; output shape and dtype are the input's.
   virtual Variable operator()(const Variable& x, bool training) = 0;
   /// A frozen quantizer with the current values. A class without conversion does not exist.

@@ -265,3 +265,18 @@ TEST_CASE("clipping gradients") {
   CHECK_THROWS_AS(clip_gradient_norm({a}, 0), ValueError);
   CHECK_THROWS_AS(clip_gradient_value({a}, -1), ValueError);
 }
+
+TEST_CASE("a parameter may say how far is far, and its copies say the same") {
+  Parameter p("offset", Tensor::zeros({2}), ParameterGroup::qparams, false);
+  CHECK_FALSE(p.unit().has_value());
+  p.set_unit(0.25);
+  const ParameterPtr copy = p.clone();
+  CHECK(copy->unit() == 0.25);
+  CHECK(copy->name() == "offset");
+  CHECK(copy->group() == ParameterGroup::qparams);
+  CHECK_FALSE(copy->trainable());
+  copy->value().fill(1);
+  CHECK(p.value().span<float>()[0] == 0);
+  for (const double bad : {0.0, -1.0, std::numeric_limits<double>::infinity(), std::numeric_limits<double>::quiet_NaN()})
+    CHECK_THROWS_WITH(p.set_unit(bad), Catch::Contains("parameter offset: the unit is"));
+}

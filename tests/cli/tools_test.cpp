@@ -117,6 +117,29 @@ TEST_CASE("table lists runs against the last float run or a chosen one") {
   CHECK_THAT(alone.out, !Contains("against"));
 }
 
+TEST_CASE("table prints Markdown") {
+  const Workshop shop(4, 4);
+  write_report(shop, "float", 32, 91);
+  write_report(shop, "w4a4", 4, 91.5);
+  const Outcome outcome = support::run_cli({"table", "--markdown", shop.path("float"), shop.path("w4a4")});
+  CHECK(outcome.err == "");
+  CHECK(outcome.out ==
+        "| run   |  bits W / A |  accuracy |  change |     size |  differing codes |  seconds |\n"
+        "| :-- |          --: |       --: |     --: |      --: |              --: |      --: |\n"
+        "\nchange: percentage points against float\n");
+}
+
+TEST_CASE("quantizers are listed with their grids, sorted by name") {
+  const Outcome outcome = support::run_cli({"quantizers"});
+  CHECK(outcome.err == "");
+  CHECK(outcome.code == 0);
+  for (const char* line : {"  lsq       weights and activations: symmetric\n", "  lsq-pot   weights and activations: pot\n",
+                           "  lsq-plus  weights: symmetric, uniform; activations: uniform\n",
+                           "  mct-ste   weights and activations: pot, symmetric, uniform\n", "  dqa       weights: symmetric, uniform\n"})
+    CHECK_THAT(outcome.out, Contains(line));
+  CHECK(outcome.out.find("dqa") < outcome.out.find("lsq"));
+}
+
 TEST_CASE("table refuses what is no report") {
   const Workshop shop(4, 4);
   CHECK_THAT(support::run_cli({"table", shop.path("nowhere")}).err, Contains("report.json"));

@@ -135,10 +135,10 @@ TEST_CASE("the attached model has wrappers, holders and folded batch norms under
 }
 
 TEST_CASE("twelve bits are close to float, in training and in evaluation") {
-  for (const auto method : {QuantizationMethod::SYMMETRIC, QuantizationMethod::UNIFORM, QuantizationMethod::POWER_OF_TWO}) {
+  for (const char* name : {"lsq", "lsq-pot", "lsq-plus"}) {
     Model model = residual_model();
     const Tensor x = images({20, 6, 6, 1});
-    const QuantizerSpec spec{.quantizer = "lsq", .bits = 12, .method = method};
+    const QuantizerSpec spec{.quantizer = name, .bits = 12};
     Model quantized = quantization_aware_training_init(model, x, {.weights = spec, .activations = spec, .first_last_bits = 12});
     const Tensor expected = model.forward(x).value();
     CHECK(largest_difference(quantized.forward(x).value(), expected) < 0.05);

@@ -16,10 +16,22 @@ TEST_CASE("quantizer specs are read and written") {
         QuantizerSpec{.bits = 4, .method = QuantizationMethod::POWER_OF_TWO, .per_channel = false, .calibration = Calibration{CalibrationMethod::kl}});
   CHECK(parse_quantizer_spec("lsq:4:percentile=99.5")->calibration == Calibration{CalibrationMethod::percentile, 99.5});
   CHECK(parse_quantizer_spec("lsq:4:percentile")->calibration == Calibration{CalibrationMethod::percentile, 99.99});
-  for (const char* text : {"none", "lsq:1", "mct-lsq:8:uniform", "mct-ste:3:pot", "lsq:4:uniform:per-tensor", "lsq:4:mse", "lsq:2:pot:minmax",
+  for (const char* text : {"none", "lsq:1", "mct-lsq:8:uniform", "mct-ste:3:pot", "lsq:4:uniform:per-tensor", "lsq-pot:8:pot", "lsq:4:symmetric", "lsq:4:mse", "lsq:2:pot:minmax",
                            "lsq:4:per-tensor:percentile", "lsq:4:percentile=99.9", "mct-ste:4:uniform:per-tensor:kl"})
     CHECK(to_string(parse_quantizer_spec(text)) == text);
-  CHECK(to_string(parse_quantizer_spec("lsq:4:symmetric")) == "lsq:4");
+  CHECK(parse_quantizer_spec("lsq:4:symmetric")->method == QuantizationMethod::SYMMETRIC);
+}
+
+TEST_CASE("a method that nobody names is the quantizer's own") {
+  constexpr auto weights = QuantizationTarget::Weights, activation = QuantizationTarget::Activation;
+  const auto method = [](const char* text, QuantizationTarget target) { return method_of(*parse_quantizer_spec(text), target); };
+  CHECK(method("lsq:4", weights) == QuantizationMethod::SYMMETRIC);
+  CHECK(method("mct-ste:4", activation) == QuantizationMethod::SYMMETRIC);
+  CHECK(method("lsq-pot:4", weights) == QuantizationMethod::POWER_OF_TWO);
+  CHECK(method("lsq-plus:4", weights) == QuantizationMethod::SYMMETRIC);
+  CHECK(method("lsq-plus:4", activation) == QuantizationMethod::UNIFORM);
+  CHECK(method("lsq-plus:4:uniform", weights) == QuantizationMethod::UNIFORM);
+  CHECK_THROWS_WITH(method("dqa:4", activation), Contains("no trainable quantizer for Activation \"dqa\""));
 }
 
 TEST_CASE("a wrong quantizer spec names the part that is wrong") {

@@ -87,7 +87,11 @@ TEST_CASE("verify: no code differs, for every kind of quantizer and model") {
     const char *weights, *activations;
   };
   const std::vector<Case> cases = {{"lsq:8", "lsq:8"},
-                                   {"lsq:4:pot", "lsq:4:pot"},
+                                   {"lsq-pot:4", "lsq-pot:4"},
+                                   {"lsq-plus:3", "lsq-plus:5"},
+                                   {"lsq-plus:4:uniform", "lsq:4"},
+                                   {"dqa:3", "lsq:4"},
+                                   {"dqa:4:uniform", "lsq-plus:8"},
                                    {"lsq:2", "lsq:4"},
                                    {"mct-ste:4:uniform", "mct-ste:4:uniform"},
                                    {"mct-lsq:3:symmetric:per-tensor", "mct-lsq:5:uniform"},

@@ -158,6 +158,44 @@ TEST_CASE("a learned threshold or range that became impossible cannot be convert
   CHECK_THROWS_WITH(range->convert2inferable(), Contains("[2, 1]") && Contains("min < max"));
 }
 
+TEST_CASE("a learned threshold or range without a step is refused in training, a negative one trains on as in the reference") {
+  const Tensor x = row({0.5F, -0.3F, 2});
+  for (const std::string identifier : {"mct-ste", "mct-lsq"}) {
+    const TrainablePtr threshold = make_trainable(identifier, activation_config({.threshold = {1}}));
+    threshold->initialize_quantization({}, "act");
+    for (const float value : {0.0F, 1e-45F, infinity, not_a_number}) {
+      threshold->variables()[0].parameter->value().fill(static_cast<double>(value));
+      CHECK_THROWS_WITH((*threshold)(x, true), Contains("\"act\" gives a step of"));
+    }
+    threshold->variables()[0].parameter->value().fill(-1);
+    CHECK((*threshold)(x, true).value().data<float>()[0] == 0.5F);
+    const TrainablePtr range =
+        make_trainable(identifier, activation_config({.method = uniform, .min = {-1}, .max = {1}}));
+    range->initialize_quantization({}, "act");
+    const auto set = [&](float min, float max) {
+      range->variables()[0].parameter->value().fill(static_cast<double>(min));
+      range->variables()[1].parameter->value().fill(static_cast<double>(max));
+    };
+    for (const auto& [min, max] : {std::pair{0.5F, 0.5F}, {0.0F, 0.0F}, {0.5F, 0.0F}, {-1.0F, infinity}, {not_a_number, 1.0F}}) {
+      set(min, max);
+      CHECK_THROWS_WITH((*range)(x, true), Contains("\"act_max\" gives a step of"));
+    }
+    set(2, 1);
+    CHECK((*range)(x, true).value().data<float>()[2] == 1);
+  }
+}
+
+TEST_CASE("both ends of a range move in units of its width") {
+  for (const std::string identifier : {"mct-ste", "mct-lsq"}) {
+    const TrainablePtr range = make_trainable(identifier, activation_config({.method = uniform, .min = {0}, .max = {3}}));
+    range->initialize_quantization({}, "act");
+    for (const auto& variable : range->variables()) CHECK(variable.parameter->unit() == 3.0);
+    const TrainablePtr threshold = make_trainable(identifier, activation_config({.threshold = {2}}));
+    threshold->initialize_quantization({}, "act");
+    CHECK_FALSE(threshold->variables()[0].parameter->unit().has_value());
+  }
+}
+
 TEST_CASE("a straight-through weight follows its threshold after a state was loaded") {
   const TrainablePtr quantizer = make_trainable("mct-ste", weights_config({.bits = 4, .threshold = {8}}));
   quantizer->initialize_quantization(Shape{1}, "w");

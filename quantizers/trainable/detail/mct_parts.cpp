@@ -1,5 +1,7 @@
 #include <bitgrad/quantizers/trainable/detail/mct_parts.hpp>
 
+#include <cmath>
+
 #include <bitgrad/autograd/operations.hpp>
 #include <bitgrad/autograd/replay.hpp>
 #include <bitgrad/quantizers/range.hpp>
@@ -18,7 +20,47 @@ Variable where_range(const Variable& min, const Variable& max, Keep keep) {
   return Variable(branches.to(min.dtype()));
 }
 
+/// Throws ValueError for a step in float32 that would make values NaN or infinite.
+void require_step(double step, const Parameter& parameter, Index element) {
+  const auto rounded = static_cast<float>(step);
+  if (rounded == 0 || !std::isfinite(rounded))
+    fail<ValueError>(
+        "\"", parameter.name(), "\" gives a step of ", rounded, " at element ", element,
+        ", with which every value would become NaN or infinite; the reference's formulas have no lower bound "
+        "(a smaller learning rate, or lsq)");
+}
+
+/// Width of the range once zero is included, as adjust_range_to_include_zero().
+double adjusted_width(double min, double max) { return min > 0 ? max : max < 0 ? -min : max - min; }
+
 }  // namespace
+
+Variable usable_threshold(const ParameterPtr& threshold, double levels) {
+  const Tensor values = threshold->value().to(DType::float64);
+  for (Index i = 0; i < values.size(); ++i) require_step(values.data<double>()[i] / levels, *threshold, i);
+  return variable_of(threshold);
+}
+
+AdjustedRange usable_range(const ParameterPtr& min, const ParameterPtr& max, int bits) {
+  const Tensor low = min->value().to(DType::float64), high = max->value().to(DType::float64);
+  for (Index i = 0; i < low.size(); ++i) {
+    const double from = low.data<double>()[i], to = high.data<double>()[i], levels = (1 << bits) - 1;
+    require_step((to - from) / levels, *max, i);  // divides min, whether or not the result is used
+    require_step(adjusted_width(from, to) / levels, *max, i);
+  }
+  return adjust_range_to_include_zero(variable_of(min), variable_of(max), bits);
+}
+
+void add_range(BaseTrainableQuantizer& owner, std::string_view name, const detail::ConfigRange& start, bool learns) {
+  const double width = root_mean_square((Variable(start.max) - Variable(start.min)).value());
+  const auto add = [&](std::string_view key, const Tensor& value) {
+    const ParameterPtr variable = detail::quantizer_variable(message(name, "_", key), value, learns);
+    variable->set_unit(width);
+    owner.add_quantizer_variable(key, variable);
+  };
+  add(min_key, start.min);
+  add(max_key, start.max);
+}
 
 Tensor weights_threshold(const TrainableQuantizerWeightsConfig& config, std::string_view class_name) {
   const bool power_of_two = config.method == QuantizationMethod::POWER_OF_TWO;

@@ -22,6 +22,14 @@ AdjustedRange adjust_range_to_include_zero(const Variable& min, const Variable& 
 /// The same for the values at conversion, in float32.
 detail::ConfigRange adjusted(const Tensor& min, const Tensor& max, int bits);
 
+/// The learned threshold as an operand. The reference trains on with a negative one, and so does this; where its
+/// formulas give NaN or infinities (a step of 0, a threshold that is not finite), ValueError naming the variable.
+Variable usable_threshold(const ParameterPtr& threshold, double levels);
+/// The learned range adjusted to include zero; ValueError likewise when its step is 0 or not finite.
+AdjustedRange usable_range(const ParameterPtr& min, const ParameterPtr& max, int bits);
+/// Creates "min" and "max". Both move in units of the range's width, since one may be 0.
+void add_range(BaseTrainableQuantizer& owner, std::string_view name, const detail::ConfigRange& start, bool learns);
+
 /// The threshold that conversion hands over: 2^ceil(log2 t) in float32 for POWER_OF_TWO, else as it is.
 Tensor converted_threshold(QuantizationMethod method, const Tensor& threshold);
 /// The reference cannot convert ranges of rank 0; throws ValueError for them.
@@ -60,7 +68,7 @@ class SymmetricWeights : public TrainableQuantizer<Derived, TrainableQuantizerWe
         levels_(detail::symmetric_levels(config.n_bits, true)) {
     detail::check_weight_parameter(config, start_, type_name<Derived>());
   }
-  Variable threshold() const { return variable_of(this->get_quantizer_variable(threshold_key)); }
+  Variable threshold() const { return usable_threshold(this->get_quantizer_variable(threshold_key), levels_.count); }
 
   Tensor start_;
   detail::Levels levels_;
@@ -72,10 +80,7 @@ class UniformWeights : public TrainableQuantizer<Derived, TrainableQuantizerWeig
  public:
   void initialize_quantization(const std::optional<Shape>& shape, std::string_view name) override {
     detail::check_weight_shape(this->config(), shape, start_.min, name);
-    this->add_quantizer_variable(
-        min_key, detail::quantizer_variable(message(name, "_min"), start_.min, Derived::formulas.learns));
-    this->add_quantizer_variable(
-        max_key, detail::quantizer_variable(message(name, "_max"), start_.max, Derived::formulas.learns));
+    add_range(*this, name, start_, Derived::formulas.learns);
   }
   InferablePtr convert2inferable() const override {
     const Tensor& min = this->get_quantizer_variable(min_key)->value();
@@ -96,8 +101,8 @@ class UniformWeights : public TrainableQuantizer<Derived, TrainableQuantizerWeig
     detail::check_weight_parameter(config, start_.min, type_name<Derived>());
   }
   AdjustedRange range() const {
-    return adjust_range_to_include_zero(variable_of(this->get_quantizer_variable(min_key)),
-                                        variable_of(this->get_quantizer_variable(max_key)), this->config().n_bits);
+    return usable_range(this->get_quantizer_variable(min_key), this->get_quantizer_variable(max_key),
+                        this->config().n_bits);
   }
 
   detail::ConfigRange start_;
@@ -128,7 +133,7 @@ class SymmetricActivation : public TrainableQuantizer<Derived, TrainableQuantize
         start_(detail::one_element(detail::config_threshold(config, type_name<Derived>()), "threshold",
                                    type_name<Derived>())),
         levels_(detail::symmetric_levels(config.n_bits, detail::is_signed(config))) {}
-  Variable threshold() const { return variable_of(this->get_quantizer_variable(threshold_key)); }
+  Variable threshold() const { return usable_threshold(this->get_quantizer_variable(threshold_key), levels_.count); }
 
   Tensor start_;
   detail::Levels levels_;
@@ -139,9 +144,7 @@ template <class Derived>
 class UniformActivation : public TrainableQuantizer<Derived, TrainableQuantizerActivationConfig> {
  public:
   void initialize_quantization(const std::optional<Shape>&, std::string_view name) override {
-    const bool learns = Derived::formulas.learns && !this->freeze_quant_params();
-    this->add_quantizer_variable(min_key, detail::quantizer_variable(message(name, "_min"), start_.min, learns));
-    this->add_quantizer_variable(max_key, detail::quantizer_variable(message(name, "_max"), start_.max, learns));
+    add_range(*this, name, start_, Derived::formulas.learns && !this->freeze_quant_params());
   }
   InferablePtr convert2inferable() const override {
     const Tensor& min = this->get_quantizer_variable(min_key)->value();
@@ -162,8 +165,8 @@ class UniformActivation : public TrainableQuantizer<Derived, TrainableQuantizerA
               detail::one_element(start_.max, "range_max", type_name<Derived>())};
   }
   AdjustedRange range() const {
-    return adjust_range_to_include_zero(variable_of(this->get_quantizer_variable(min_key)),
-                                        variable_of(this->get_quantizer_variable(max_key)), this->config().n_bits);
+    return usable_range(this->get_quantizer_variable(min_key), this->get_quantizer_variable(max_key),
+                        this->config().n_bits);
   }
 
   detail::ConfigRange start_;

@@ -1,0 +1,56 @@
+// LSQ+: Bhalgat, Lee, Nagel, Blankevoort, Kwak, "LSQ+: Improving low-bit quantization through learnable offsets and
+// better initialization", CVPR workshops 2020. Activations learn an offset beta beside the step s (section 3):
+//   y = clamp(round((x - beta) / s)) s + beta     dy/ds = c - u inside the clamp, c outside     dy/dbeta = 0 inside, 1
+//   outside
+// with u = (x - beta) / s and c its clamped level. Weights are symmetric and start at max(|mean - 3 sigma|, |mean + 3
+// sigma|) (same section). Activations start where the squared error is smallest, as all calibrated quantizers here do.
+//
+// A real offset has no integer form. So beta is taken as -z s with z = round(-beta / s) within the codes,
+// straight-through: the same gradients, and a grid (s, z) that ships. Beyond the paper, weights may have an offset, too
+// (UNIFORM); they then start at [mean - 3 sigma, mean + 3 sigma], zero included.
+#pragma once
+
+#include <bitgrad/quantizers/trainable/detail/learned_step.hpp>
+#include <bitgrad/quantizers/trainable/trainable_quantizer.hpp>
+
+namespace bitgrad {
+
+/// Weights: one step per tensor or channel, for UNIFORM an offset each. Variables "scale", "offset".
+class LsqPlusWeightsQuantizer : public TrainableQuantizer<LsqPlusWeightsQuantizer, TrainableQuantizerWeightsConfig> {
+ public:
+  static constexpr QuantizerMark mark = mark_quantizer(
+      QuantizationTarget::Weights, {QuantizationMethod::SYMMETRIC, QuantizationMethod::UNIFORM}, "lsq-plus");
+
+  /// The paper's start for a float32 weight, per tensor or along the config's channels axis; sigma is the deviation of
+  /// the weights that share a step. All zeros start at 1. ValueError for no weights, or one that is not finite.
+  static QuantizationParams start_from(const Tensor& weight, const TrainableQuantizerWeightsConfig& config);
+
+  /// Starts from "threshold" (finite, positive) or, for UNIFORM, "range_min" < "range_max". ValueError otherwise.
+  explicit LsqPlusWeightsQuantizer(const TrainableQuantizerWeightsConfig& config, bool freeze_quant_params = false);
+  void initialize_quantization(const std::optional<Shape>& shape, std::string_view name) override;
+  Variable operator()(const Variable& x, bool training) override;
+  InferablePtr convert2inferable() const override;
+
+ private:
+  detail::LearnedStep step_;
+};
+
+/// Activations: a step and an offset per tensor.
+class LsqPlusActivationQuantizer
+    : public TrainableQuantizer<LsqPlusActivationQuantizer, TrainableQuantizerActivationConfig> {
+ public:
+  static constexpr QuantizerMark mark =
+      mark_quantizer(QuantizationTarget::Activation, {QuantizationMethod::UNIFORM}, "lsq-plus");
+
+  /// Starts from "range_min" < "range_max", widened to contain zero. ValueError otherwise.
+  explicit LsqPlusActivationQuantizer(const TrainableQuantizerActivationConfig& config,
+                                      bool freeze_quant_params = false);
+  void initialize_quantization(const std::optional<Shape>& shape, std::string_view name) override;
+  Variable operator()(const Variable& x, bool training) override;
+  InferablePtr convert2inferable() const override;
+
+ private:
+  detail::LearnedStep step_;
+};
+
+}  // namespace bitgrad
