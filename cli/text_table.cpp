@@ -4,36 +4,45 @@
 #include <cstdio>
 
 namespace bitgrad::cli {
+namespace {
 
-std::string text_table(const std::vector<Row>& rows) {
+/// The rows with every cell as wide as the widest of its column: the first to the left, the others to the right.
+std::vector<Row> aligned(std::vector<Row> rows) {
   std::vector<std::size_t> widths;
   for (const Row& row : rows) {
     widths.resize(std::max(widths.size(), row.size()));
     for (std::size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], row[i].size());
   }
-  std::string text;
-  for (const Row& row : rows) {
-    std::string line;
+  for (Row& row : rows)
     for (std::size_t i = 0; i < row.size(); ++i) {
       const std::string space(widths[i] - row[i].size(), ' ');
-      line += i == 0 ? row[i] + space : "  " + space + row[i];
+      row[i] = i == 0 ? row[i] + space : space + row[i];
     }
+  return rows;
+}
+
+}  // namespace
+
+std::string text_table(const std::vector<Row>& rows) {
+  std::string text;
+  for (const Row& row : aligned(rows)) {
+    std::string line;
+    for (std::size_t i = 0; i < row.size(); ++i) line += (i == 0 ? "" : "  ") + row[i];
     text += line.substr(0, line.find_last_not_of(' ') + 1) + '\n';
   }
   return text;
 }
 
-std::string markdown_table(const std::vector<Row>& rows) {
-  std::vector<Row> framed;
-  for (const Row& row : rows) {
-    Row cells;
-    for (std::size_t i = 0; i < row.size(); ++i) cells.push_back((i == 0 ? "| " : "") + row[i] + " |");
-    framed.push_back(std::move(cells));
+std::string markdown_table(std::vector<Row> rows) {
+  Row rule(rows.front().size(), "--:");
+  rule.front() = ":--";
+  rows.insert(rows.begin() + 1, std::move(rule));
+  std::string text;
+  for (const Row& row : aligned(std::move(rows))) {
+    for (const std::string& cell : row) text += (&cell == &row.front() ? "| " : " | ") + cell;
+    text += " |\n";
   }
-  Row rule(rows.front().size(), "--: |");
-  rule.front() = "| :-- |";
-  framed.insert(framed.begin() + 1, std::move(rule));
-  return text_table(framed);
+  return text;
 }
 
 std::string format(const char* pattern, double value) {

@@ -12,8 +12,8 @@ using Row = std::vector<std::string>;
 /// line. Rows may be shorter than the first; an empty one is an empty line.
 std::string text_table(const std::vector<Row>& rows);
 
-/// The same as a Markdown table, whose header is the first row.
-std::string markdown_table(const std::vector<Row>& rows);
+/// The same as a Markdown table; the first row is its header.
+std::string markdown_table(std::vector<Row> rows);
 
 /// printf of one number.
 std::string format(const char* pattern, double value);

@@ -14,7 +14,7 @@ constexpr const char* outputs = R"(DIR receives float.safetensors and quantized.
 frozen integers: graph.json and graph.npz), metrics.csv (a row per epoch) and report.json.
 The FILE of --bits holds exceptions for single layers, by name or type; numbers are bits:
   {"format": "bitgrad.bits", "version": 1,
-   "rules": [{"type": "Dense", "weights": 8}, {"layer": "conv2", "weights": "lsq:2:pot", "activations": 4}]}
+   "rules": [{"type": "Dense", "weights": 8}, {"layer": "conv2", "weights": "lsq-pot:2", "activations": 4}]}
 )";
 
 constexpr const char* quantizers = R"(

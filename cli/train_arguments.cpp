@@ -116,7 +116,7 @@ void TrainOptions::choose_quantizers(TrainArguments& arguments) const {
 }
 
 std::string TrainOptions::describe_spec() {
-  return message("A SPEC is none or NAME:BITS[:pot|symmetric|uniform][:per-tensor]: lsq:4, lsq:8:pot, mct-lsq:8:symmetric:per-tensor. A\n"
+  return message("A SPEC is none or NAME:BITS[:pot|symmetric|uniform][:per-tensor]: lsq:4, lsq-pot:8, mct-lsq:8:symmetric:per-tensor. A\n"
                  "calibration may follow, in place of --calibration-method: lsq:4:kl.\n",
                  "Unless given it is ", default_quantizer, " where anything is to be quantized, and none otherwise.\n");
 }

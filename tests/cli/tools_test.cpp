@@ -124,8 +124,10 @@ TEST_CASE("table prints Markdown") {
   const Outcome outcome = support::run_cli({"table", "--markdown", shop.path("float"), shop.path("w4a4")});
   CHECK(outcome.err == "");
   CHECK(outcome.out ==
-        "| run   |  bits W / A |  accuracy |  change |     size |  differing codes |  seconds |\n"
-        "| :-- |          --: |       --: |     --: |      --: |              --: |      --: |\n"
+        "| run   | bits W / A | accuracy | change |    size | differing codes | seconds |\n"
+        "| :--   |        --: |      --: |    --: |     --: |             --: |     --: |\n"
+        "| float |      float |  91.00 % |  +0.00 | 2.0 KiB |               - |    12.5 |\n"
+        "| w4a4  |      4 / 4 |  91.50 % |  +0.50 | 2.0 KiB |               0 |    12.5 |\n"
         "\nchange: percentage points against float\n");
 }
 

@@ -152,9 +152,9 @@ TEST_CASE("a kernel and its bias, both quantized by powers of two, ship exactly"
   model.build({8, 8, 1}, 6);
   const data::Dataset dataset = support::tiny_dataset(96);
   const Tensor images = data::to_unit_range(dataset.images);
-  QuantizationConfig config{.weights = parse_quantizer_spec("lsq:4:pot"), .activations = parse_quantizer_spec("lsq:6:pot")};
+  QuantizationConfig config{.weights = parse_quantizer_spec("lsq-pot:4"), .activations = parse_quantizer_spec("lsq-pot:6")};
   // The wildcard reaches the convolution, into which the batch norm is folded first, and the dense layer.
-  config.overrides = {{.pattern = "*", .other_weights = {{"bias", *parse_quantizer_spec("lsq:6:pot")}}}};
+  config.overrides = {{.pattern = "*", .other_weights = {{"bias", *parse_quantizer_spec("lsq-pot:6")}}}};
   Model quantized = quantization_aware_training_init(model, images, config);
   fit(quantized, dataset, quantized_training({.epochs = 1, .batch = 16}));
   const InferenceGraph graph = convert2inferable(quantized);

@@ -125,12 +125,14 @@ TEST_CASE("every built-in trainable quantizer keeps what it promises") {
 }
 
 TEST_CASE("bitgrad's own quantizers depart from nothing") {
-  const ConformanceReport report = check_quantizer("lsq");
-  INFO(report.describe());
-  CHECK(report.passed());
-  CHECK(report.declared.empty());
-  CHECK(report.refused.empty());
-  CHECK(report.quantizers > 60);
+  for (const char* identifier : {"lsq", "lsq-pot", "lsq-plus", "dqa"}) {
+    const ConformanceReport report = check_quantizer(identifier);
+    INFO(report.describe());
+    CHECK(report.passed());
+    CHECK(report.declared.empty());
+    CHECK(report.refused.empty());
+    CHECK(report.quantizers >= 30);
+  }
 }
 
 TEST_CASE("every built-in inferable quantizer by itself") {
