@@ -27,7 +27,7 @@ bool means_input(const LayerOverride& rule) { return rule.pattern == model_input
 
 std::string list(const std::vector<std::string>& names) {
   std::string text;
-  for (const std::string& name : names) text += (text.empty() ? "" : ", ") + name;
+  for (const std::string& name : names) text.append(text.empty() ? "" : ", ").append(name);
   return text.empty() ? "none" : text;
 }
 
@@ -136,7 +136,7 @@ std::vector<std::pair<std::string, QuantizerSpec>> LayerRules::other_weights(con
       effects_[rule].other_weights.insert(name);
     }
   }
-  if (keeps_float(node)) return {};
+  if (!chosen.empty() && keeps_float(node)) return {};
   return {chosen.begin(), chosen.end()};
 }
 

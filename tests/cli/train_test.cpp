@@ -2,6 +2,7 @@
 #include <catch2/catch.hpp>
 
 #include <algorithm>
+#include <map>
 #include <nlohmann/json.hpp>
 
 #include <bitgrad/core/io/npy.hpp>
@@ -149,6 +150,56 @@ TEST_CASE("training that diverges stops and keeps the last good checkpoint") {
   CHECK(kept.epoch == 0);
   CHECK(identical(kept.state, read_checkpoint(shop / "good/float.safetensors").state));
   CHECK_FALSE(shop.exists("bad/report.json"));
+}
+
+TEST_CASE("mixed precision from a file, end to end") {
+  const Workshop shop(64);
+  io::write_file_atomically(shop / "bits.json", std::string_view(R"({"format": "bitgrad.bits", "version": 1, "rules": [
+    {"type": "Dense", "weights": 5}, {"layer": "conv2", "weights": "lsq:2:pot:minmax", "activations": 3}, {"layer": "input", "activations": 7}]})"));
+  const std::vector<std::string> options{"--model", "fashion_cnn", "--epochs", "1", "--qat-epochs", "1", "--weights", "lsq:4", "--activations", "lsq:4",
+                                         "--bits", shop.path("bits.json"), "--calibration-method", "percentile=99"};
+  const Outcome outcome = shop.train("run", options);
+  CHECK(outcome.err == "");
+  REQUIRE(outcome.code == 0);
+  const auto report = report_of(shop, "run");
+  CHECK(report["differing_codes"] == 0);
+  CHECK(report["codes_compared"] > 0);
+  CHECK(report["mixed"] == true);
+  std::map<std::string, int> bits;
+  for (const auto& layer : report["layers"]) bits[layer["tensor"]] = layer["bits"];
+  CHECK(bits == std::map<std::string, int>{{"conv1/kernel", 8}, {"conv2/kernel", 2}, {"conv3/kernel", 4}, {"dense1/kernel", 5}, {"dense2/kernel", 5},
+                                           {"input/out", 7}, {"relu1/out", 4}, {"relu2/out", 3}, {"relu3/out", 4}, {"relu4/out", 8}});
+  const InferenceGraph graph = InferenceGraph::load(shop.path("run/graph"));
+  CHECK_THAT(graph.metadata.at("bits"), Contains("lsq:2:pot:minmax"));
+  for (const GraphNode& node : graph.nodes)
+    if (const auto* conv = std::get_if<IntegerConv2D>(&node.operation); conv && node.name == "conv2") CHECK(conv->weights.grid.bits == 2);
+  const Outcome table = support::run_cli({"table", shop.path("run")});
+  CHECK_THAT(table.out, Contains("4 / 4 mixed"));
+
+  // Another file is another run.
+  io::write_file_atomically(shop / "bits.json", std::string_view(R"({"format": "bitgrad.bits", "version": 1, "rules": [{"layer": "conv2", "weights": 3}]})"));
+  const Outcome other = shop.train("run", plus(options, {"--resume"}));
+  CHECK(other.code == 1);
+  CHECK_THAT(other.err, Contains("made with other options") && Contains("bits"));
+  CHECK(shop.train("run", plus({options.begin(), options.end() - 4}, {"--resume"})).code == 1);
+}
+
+TEST_CASE("what a file of mixed precision asks for is checked before anything is trained") {
+  const Workshop shop(16, 4);
+  const auto refused = [&](const std::string& rule) {
+    io::write_file_atomically(shop / "bits.json", R"({"format": "bitgrad.bits", "version": 1, "rules": [)" + rule + "]}");
+    const Outcome outcome = shop.train("run", {"--model", "fashion_cnn", "--epochs", "1", "--bits", shop.path("bits.json")});
+    CHECK(outcome.code == 1);
+    CHECK(outcome.out == "");
+    CHECK_FALSE(shop.exists("run"));
+    return outcome.err;
+  };
+  CHECK_THAT(refused(R"({"layer": "conv9", "weights": 4})"), Contains("bits.json: rules[0] (layer \"conv9\") matches no layer") && Contains("did you mean \"conv"));
+  CHECK_THAT(refused(R"({"layer": "conv1", "weights": 40})"), Contains("bits.json: rules[0]: \"weights\" is 40"));
+  CHECK_THAT(refused(R"({"layer": "conv1", "weights": "mct-lsq:1"})"), Contains("bit"));
+  CHECK(shop.train("run", {"--model", "mlp", "--bits", shop.path("nowhere.json")}).code == 1);
+  CHECK(shop.train("run", {"--model", "mlp", "--weights", "lsq:4", "--calibration-method", "klm"}).code == 2);
+  CHECK(shop.train("run", {"--model", "mlp", "--calibration-method", "kl"}).code == 2);
 }
 
 TEST_CASE("a directory that cannot be written") {
