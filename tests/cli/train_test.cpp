@@ -155,7 +155,7 @@ TEST_CASE("training that diverges stops and keeps the last good checkpoint") {
 TEST_CASE("mixed precision from a file, end to end") {
   const Workshop shop(64);
   io::write_file_atomically(shop / "bits.json", std::string_view(R"({"format": "bitgrad.bits", "version": 1, "rules": [
-    {"type": "Dense", "weights": 5}, {"layer": "conv2", "weights": "lsq:2:pot:minmax", "activations": 3}, {"layer": "input", "activations": 7}]})"));
+    {"type": "Dense", "weights": 5}, {"layer": "conv2", "weights": "lsq-pot:2:minmax", "activations": 3}, {"layer": "input", "activations": 7}]})"));
   const std::vector<std::string> options{"--model", "fashion_cnn", "--epochs", "1", "--qat-epochs", "1", "--weights", "lsq:4", "--activations", "lsq:4",
                                          "--bits", shop.path("bits.json"), "--calibration-method", "percentile=99"};
   const Outcome outcome = shop.train("run", options);
@@ -170,7 +170,7 @@ TEST_CASE("mixed precision from a file, end to end") {
   CHECK(bits == std::map<std::string, int>{{"conv1/kernel", 8}, {"conv2/kernel", 2}, {"conv3/kernel", 4}, {"dense1/kernel", 5}, {"dense2/kernel", 5},
                                            {"input/out", 7}, {"relu1/out", 4}, {"relu2/out", 3}, {"relu3/out", 4}, {"relu4/out", 8}});
   const InferenceGraph graph = InferenceGraph::load(shop.path("run/graph"));
-  CHECK_THAT(graph.metadata.at("bits"), Contains("lsq:2:pot:minmax"));
+  CHECK_THAT(graph.metadata.at("bits"), Contains("lsq-pot:2:minmax"));
   for (const GraphNode& node : graph.nodes)
     if (const auto* conv = std::get_if<IntegerConv2D>(&node.operation); conv && node.name == "conv2") CHECK(conv->weights.grid.bits == 2);
   const Outcome table = support::run_cli({"table", shop.path("run")});

@@ -111,7 +111,7 @@ TEST_CASE("guide: 8-bit symmetric weights with thresholds 2, 4 and 1 on a (1, 3,
   }
 }
 
-TEST_CASE("guide: the signed 8-bit quantizer for [-2, 2), in a dispatcher, around a convolution of 6 filters of 7x7") {
+TEST_CASE("guide: the signed 8-bit quantizer for -2 to 2, in a dispatcher, around a convolution of 6 filters of 7x7") {
   const WeightsSymmetricInferableQuantizer quantizer({.num_bits = 8, .threshold = {2}});
   const Grid grid = quantizer.grid();
   CHECK(grid.is_signed());

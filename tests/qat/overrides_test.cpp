@@ -43,7 +43,7 @@ QuantizationPlan planned(std::vector<LayerOverride> overrides) {
 
 }  // namespace
 
-TEST_CASE("overrides by type, by name, and bits alone; the later one wins") {
+TEST_CASE("overrides by type, by name, and bits alone, and the later one wins") {
   const QuantizationPlan plan = planned({{.type = "Dense", .weights = parse_quantizer_spec("mct-ste:6:uniform")},
                                          {.pattern = "dense2", .weight_bits = 3},
                                          {.pattern = "conv*", .type = "Conv2D", .activation_bits = 5},
@@ -74,11 +74,11 @@ TEST_CASE("every choice of a quantizer can be overridden for one layer") {
     CHECK(QuantizationPlan{{}, {activation(plan, "relu2")}}.to_json() != QuantizationPlan{{}, {activation(plain, "relu2")}}.to_json());
     CHECK(QuantizationPlan{{}, {activation(plan, "relu1")}}.to_json() == QuantizationPlan{{}, {activation(plain, "relu1")}}.to_json());
   };
-  for (const char* spec : {"lsq:5", "mct-ste:4", "lsq:4:pot", "lsq:4:uniform", "lsq:4:per-tensor", "lsq:4:minmax", "lsq:4:percentile=90", "lsq:4:kl"})
+  for (const char* spec : {"lsq:5", "mct-ste:4", "lsq-pot:4", "lsq-plus:4:uniform", "lsq:4:per-tensor", "lsq:4:minmax", "lsq:4:percentile=90", "lsq:4:kl"})
     differs(spec);
 }
 
-TEST_CASE("the configuration's calibration serves specs that name none; the input keeps its range") {
+TEST_CASE("the configuration's calibration serves specs that name none, and the input keeps its range") {
   const auto threshold = [](const QuantizationConfig& config, const char* producer) {
     return activation(plan_quantization(small_model(), pictures(), config), producer).config.param("threshold").item();
   };

@@ -50,4 +50,6 @@ seeded no_machine_paths examples/seeded.cpp "std::string data = \"/ho""me/somebo
 seeded no_machine_paths docs/seeded.md "see $scratch/README.md"
 seeded headers_are_guarded core/seeded.hpp '#include <vector>'
 seeded all_headers_in_bitgrad_hpp core/seeded.hpp '#pragma once'
+seeded test_names_reach_ctest tests/core/seeded.cpp 'TEST_CASE("one; two") {}'
+seeded test_names_reach_ctest tests/core/seeded.cpp 'TEST_CASE("from 0 to [1, 2)") {}'
 exit $failures
