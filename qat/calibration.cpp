@@ -76,11 +76,19 @@ double percentile_of(const std::vector<float>& values, double percent, double (*
   return percentile(mapped, percent);
 }
 
+/// As the spec says. A handful of values has no distribution to compare with: where kl meets fewer than it has bins, mse serves.
+Calibration calibration_of(const std::vector<float>& values, const QuantizerSpec& spec) {
+  const Calibration calibration = spec.calibration.value_or(Calibration{});
+  const auto zeros = static_cast<std::size_t>(std::ranges::count(values, 0.0F));
+  const bool few = values.size() - zeros < Distribution::bins;
+  return calibration.method == CalibrationMethod::kl && few ? Calibration{} : calibration;
+}
+
 /// The threshold of one group of values.
 double search_threshold(const std::vector<float>& values, const QuantizerSpec& spec, bool is_signed) {
   const double largest = largest_magnitude(values);
   if (largest == 0) return 1;
-  const Calibration calibration = spec.calibration.value_or(Calibration{});
+  const Calibration calibration = calibration_of(values, spec);
   switch (calibration.method) {
     case CalibrationMethod::minmax: return holding_threshold(extremes(values), spec, is_signed);
     case CalibrationMethod::percentile: {
@@ -119,7 +127,7 @@ Bounds search_ends(const Distribution& distribution, int bits) {
 Bounds search_range(const std::vector<float>& values, const QuantizerSpec& spec) {
   const Bounds all = extremes(values);
   if (all.low == all.high) return {0, 1};
-  const Calibration calibration = spec.calibration.value_or(Calibration{});
+  const Calibration calibration = calibration_of(values, spec);
   switch (calibration.method) {
     case CalibrationMethod::minmax: return all;
     case CalibrationMethod::percentile: {

@@ -11,7 +11,8 @@ enum class CalibrationMethod {
   mse,         ///< least mean squared error between values and quantized values, by a search
   minmax,      ///< the smallest grid that holds every value
   percentile,  ///< the smallest grid that holds a given percentage of the values
-  kl,          ///< least Kullback-Leibler divergence of the quantized distribution (Migacz, "8-bit inference with TensorRT")
+  kl,          ///< least Kullback-Leibler divergence of the quantized distribution (Migacz, "8-bit inference with TensorRT");
+               ///< groups of fewer than 2048 values, as kernels have per channel, are calibrated by mse
 };
 
 struct Calibration {

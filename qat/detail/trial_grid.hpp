@@ -31,6 +31,8 @@ double squared_error(const std::vector<float>& values, const TrialGrid& grid);
 /// "8-bit inference with TensorRT", GTC 2017; docs/quantization.md has the formula and the three differences.
 class Distribution {
  public:
+  static constexpr std::size_t bins = 2048;
+
   /// `values` holds at least one that is not zero.
   explicit Distribution(const std::vector<float>& values);
 
@@ -41,8 +43,6 @@ class Distribution {
   double divergence(const TrialGrid& grid) const;
 
  private:
-  static constexpr std::size_t bins = 2048;
-
   double center(std::size_t bin) const { return bounds_.low + (static_cast<double>(bin) + 0.5) * width_; }
 
   Bounds bounds_;

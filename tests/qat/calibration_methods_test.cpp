@@ -177,6 +177,14 @@ TEST_CASE("kl chooses the candidate of least divergence, as a second computation
   }
 }
 
+TEST_CASE("kl of fewer values than bins is mse") {
+  std::vector<float> values = normal_values(2048, 5);
+  CHECK(threshold(values, spec(3, symmetric, kl)) != threshold(values, {.bits = 3}));
+  values[0] = 0;
+  CHECK(threshold(values, spec(3, symmetric, kl)) == threshold(values, {.bits = 3}));
+  CHECK(range(values, spec(3, uniform, kl)) == range(values, {.bits = 3, .method = uniform}));
+}
+
 TEST_CASE("with more levels than bins, kl is the range of the values") {
   const std::vector<float> values = normal_values(5000, 3);
   float largest = 0;

@@ -68,7 +68,9 @@ TEST_CASE("every choice of a quantizer can be overridden for one layer") {
   const auto differs = [&](const char* spec) {
     INFO(spec);
     const QuantizationPlan plan = planned({{.pattern = "conv2", .weights = parse_quantizer_spec(spec), .activations = parse_quantizer_spec(spec)}});
-    CHECK(QuantizationPlan{{weight(plan, "conv2")}, {}}.to_json() != QuantizationPlan{{weight(plain, "conv2")}, {}}.to_json());
+    // 36 weights per channel are too few for kl.
+    const bool too_few = std::string_view(spec).find("kl") != std::string_view::npos;
+    CHECK((QuantizationPlan{{weight(plan, "conv2")}, {}}.to_json() == QuantizationPlan{{weight(plain, "conv2")}, {}}.to_json()) == too_few);
     CHECK(QuantizationPlan{{weight(plan, "dense1")}, {}}.to_json() == QuantizationPlan{{weight(plain, "dense1")}, {}}.to_json());
     if (std::string_view(spec).find("per-tensor") != std::string_view::npos) return;
     CHECK(QuantizationPlan{{}, {activation(plan, "relu2")}}.to_json() != QuantizationPlan{{}, {activation(plain, "relu2")}}.to_json());
