@@ -30,14 +30,14 @@ struct Block {
   Index first_pixel() const { return begin * g.out_w; }
 };
 
-/// Elements of scratch that windows() needs for `rows` output rows.
+/// Elements of scratch that window_matrix() needs for `rows` output rows.
 inline Index scratch_size(const Conv2DGeometry& g, Index rows) {
   return is_pointwise(g) ? 1 : rows * g.out_w * window_size(g);
 }
 
 /// The windows of a block as a matrix of pixels() x window_size: the input itself where it serves, else `scratch`.
 template <class T>
-const T* windows(const Block& block, const T* x, T* scratch) {
+const T* window_matrix(const Block& block, const T* x, T* scratch) {
   if (is_pointwise(block.g)) return x + block.first_pixel() * block.g.in_c;
   im2col(block.g, x, block.begin, block.end, scratch);
   return scratch;

@@ -36,6 +36,8 @@ struct Conv2DGeometry {
   Index batch = 0, in_h = 0, in_w = 0, in_c = 0;
   Index k_h = 0, k_w = 0, out_c = 0;
   Index stride_h = 1, stride_w = 1;
+  Index dilation_h = 1, dilation_w = 1;
+  Index groups = 1;
   Index pad_top = 0, pad_bottom = 0, pad_left = 0, pad_right = 0;
   Index out_h = 0, out_w = 0;
 };

@@ -32,7 +32,7 @@ void conv2d_codes_int32(const Conv2DGeometry& g, const std::int32_t* x, const st
   parallel_blocks<std::int32_t>(g, [&](const Block& block, std::int32_t* scratch) {
     std::int32_t* out = acc + block.first_pixel() * g.out_c;
     start_rows(block.pixels(), g.out_c, bias, out);
-    table().matmul_int32(block.pixels(), g.out_c, window_size(g), windows(block, x, scratch), kernel, out);
+    table().matmul_int32(block.pixels(), g.out_c, window_size(g), window_matrix(block, x, scratch), kernel, out);
   });
 }
 

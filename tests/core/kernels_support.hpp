@@ -36,15 +36,24 @@ inline std::vector<kernels::Isa> available_isas() {
   return isas;
 }
 
-/// Runs f under every available instruction set, each with 1, 2 and 5 threads.
+/// Runs f under every available instruction set.
+template <class F>
+void for_each_isa(F&& f) {
+  for (const kernels::Isa isa : available_isas()) {
+    const IsaScope scope(isa);
+    f();
+  }
+}
+
+/// Runs f under every available instruction set, each with 1, 2, 3 and 7 threads.
 template <class F>
 void for_each_setting(F&& f) {
-  for (const kernels::Isa isa : available_isas())
-    for (const int threads : {1, 2, 5}) {
-      const IsaScope isa_scope(isa);
-      const ThreadsScope threads_scope(threads);
+  for_each_isa([&] {
+    for (const int threads : {1, 2, 3, 7}) {
+      const ThreadsScope scope(threads);
       f();
     }
+  });
 }
 
 /// Small whole numbers: sums of their products are exact in float, so that any order of summation must agree to the bit.

@@ -27,6 +27,39 @@ struct FakeQuantizeGradient {
   double* offset_sums;  ///< a row, +=, or null; not null only when masked
 };
 
+/// Arguments of convolve: a grid of `rows` x `pixels` output pixels of `channels` channels. Output (row, pixel, c) is start[c]
+/// plus the sum over all runs and all i in [0, run_length) of
+///   x[row * x_row + pixel * x_pixel + run_offset[run] + i] * weight(run, i, c),
+/// written to y[row * y_row + pixel * y_pixel + c]. Distances count elements. The run reads row source_row + row * source_step +
+/// run_row[run] of a source of `source_rows` rows; outside of these it counts as zero and is not read. run_row never decreases.
+struct DirectConvolution {
+  Index rows, pixels, channels;
+  const float* x;
+  Index x_row, x_pixel;
+  const Index* run_offset;
+  const Index* run_row;
+  Index source_row, source_step, source_rows;
+  Index runs, run_length;
+  const float* weights;  ///< [block of channels][run][i][width of the block], the blocks' widths from channel_block()
+  const float* start;    ///< [channels], filled up to the end of the last block
+  float* y;
+  Index y_row, y_pixel;
+  bool add;              ///< to what y holds, instead of overwriting it
+};
+
+/// Arguments of kernel_gradient: sums[block][term][c] += sum over images, rows and pixels of
+///   x[image * x_image + row * x_row + pixel * x_pixel + offset[term]] * dy[image * dy_image + row * dy_row + pixel * dy_pixel + c].
+struct KernelGradient {
+  Index images, rows, pixels, channels;
+  const float* x;
+  Index x_image, x_row, x_pixel;
+  const Index* offset;
+  Index terms, run_length;  ///< offsets grow by one within each run of run_length terms
+  const float* dy;          ///< its pixels are filled up to the end of the last block
+  Index dy_image, dy_row, dy_pixel;
+  float* sums;              ///< [block of channels][term][width of the block]
+};
+
 /// Loops over float or double. "Rows" are flat ranges of n elements against parameter rows of `width` elements that repeat.
 template <class T>
 struct FloatingKernels {
@@ -91,6 +124,11 @@ struct KernelTable {
                               const float* dy, float* dx);
   void (*average_pool2d_forward)(const Pool2DGeometry*, Index row_begin, Index row_end, const float* x, float* y);
   void (*average_pool2d_gradient)(const Pool2DGeometry*, Index row_begin, Index row_end, const float* dy, float* dx);
+
+  /// Direct convolution: the number of channels that the next block takes when `channels` are left.
+  Index (*channel_block)(Index channels);
+  void (*convolve)(const DirectConvolution*);
+  void (*kernel_gradient)(const KernelGradient*);
 
   // Matrix products c += a * b, c (m, n), a (m, k), b (k, n), all dense; each element adds its products in the order of k.
   void (*matmul_float)(Index m, Index n, Index k, const float* a, const float* b, float* c);

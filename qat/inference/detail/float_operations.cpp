@@ -6,6 +6,7 @@
 
 #include <bitgrad/core/kernels/buffer.hpp>
 #include <bitgrad/core/kernels/conv.hpp>
+#include <bitgrad/core/kernels/dense.hpp>
 #include <bitgrad/core/kernels/elementwise.hpp>
 #include <bitgrad/core/kernels/pool.hpp>
 #include <bitgrad/qat/inference/detail/moving.hpp>

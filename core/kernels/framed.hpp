@@ -1,0 +1,117 @@
+// How the direct convolutions read images: bands of rows, with zeros around them.
+#pragma once
+
+#include <algorithm>
+
+#include <bitgrad/core/kernels/isa/table.hpp>
+#include <bitgrad/core/kernels/sliding.hpp>
+#include <bitgrad/core/parallel.hpp>
+
+namespace bitgrad::kernels::direct {
+
+inline constexpr Index cache_elements = Index{1} << 13;  ///< 32 KiB, a first-level cache
+inline constexpr Index chunk_work = Index{1} << 20;     ///< multiply-adds that are worth a chunk of their own
+
+/// Channels filled up to the end of the last block.
+inline Index filled(Index channels) {
+  Index sum = 0;
+  while (sum < channels) sum += table().channel_block(channels - sum);
+  return sum;
+}
+
+/// One channels-last image of a batch.
+struct Image {
+  Index height, width, channels;
+  Index size() const { return height * width * channels; }
+};
+
+/// Rows [rows.begin, rows.end) and columns [columns.begin, columns.end) of an image, its surroundings zero, with `channels`
+/// channels of which the additional ones are zero.
+inline void copy_framed(const Image& image, const float* x, Span rows, Span columns, Index channels, float* out) {
+  const Index left = std::min(std::max<Index>(-columns.begin, 0), columns.size());
+  const Index inside = std::max<Index>(std::min(columns.end, image.width) - std::max<Index>(columns.begin, 0), 0);
+  const Index right = columns.size() - left - inside;
+  for (Index row = rows.begin; row < rows.end; ++row, out += columns.size() * channels) {
+    if (row < 0 || row >= image.height || inside == 0) {
+      std::fill_n(out, columns.size() * channels, 0.0f);
+      continue;
+    }
+    const float* from = x + (row * image.width + columns.begin + left) * image.channels;
+    float* to = std::fill_n(out, left * channels, 0.0f);
+    if (channels == image.channels)
+      std::copy_n(from, inside * channels, to);
+    else
+      for (Index i = 0; i < inside; ++i)
+        std::fill_n(std::copy_n(from + i * image.channels, image.channels, to + i * channels), channels - image.channels, 0.0f);
+    std::fill_n(to + inside * channels, right * channels, 0.0f);
+  }
+}
+
+/// How the kernels see an image: framed copies of bands of it, or the image itself where that serves.
+class Source {
+ public:
+  Source(const Image& image, const float* x, Span all_rows, Span columns, Index channels)
+      : image_(image), x_(x), columns_(columns), channels_(channels) {
+    direct_ = channels == image.channels && all_rows.begin >= 0 && all_rows.end <= image.height && columns.begin >= 0 &&
+              columns.end <= image.width;
+  }
+  bool direct() const { return direct_; }
+  Index pixel() const { return channels_; }
+  Index row() const { return channels_ * (direct_ ? image_.width : columns_.size()); }
+  /// Elements of scratch for a band of that many rows.
+  Index scratch(Index rows) const { return direct_ ? 1 : rows * row(); }
+  /// Where pixel (0, 0) of image n would lie, given a band of its rows that the caller reads.
+  const float* band(Index n, Span rows, float* scratch) const {
+    const float* image = x_ + n * image_.size();
+    if (direct_) return image;
+    copy_framed(image_, image, rows, columns_, channels_, scratch);
+    return scratch - rows.begin * row() - columns_.begin * channels_;
+  }
+
+ private:
+  Image image_;
+  const float* x_;
+  Span columns_;
+  Index channels_;
+  bool direct_;
+};
+
+/// The output rows of every phase of one image, cut into bands.
+class Bands {
+ public:
+  /// `elements` of the source fit a band, where `source_row` is the length of its rows.
+  Bands(const std::vector<Phase>& heights, Index source_row, Index elements) : heights_(heights) {
+    const Index all = most_outputs(heights), first = seen(heights, 0, 1).size();
+    const Index further = std::max<Index>(seen(heights, 0, 2).size() - first, 1);  // source rows per row more
+    const Index room = elements / std::max<Index>(source_row, 1);
+    const Index most = std::clamp<Index>(1 + (room - first) / further, 1, all);
+    rows_ = chunk_count(all, chunk_count(all, most));
+    count_ = chunk_count(all, rows_);
+    for (Index band = 0; band < count_; ++band) source_rows_ = std::max(source_rows_, source(band).size());
+  }
+  Index count() const { return count_; }
+  Index rows() const { return rows_; }                ///< of the largest band
+  Index source_rows() const { return source_rows_; }  ///< that the hungriest band sees
+  Index begin(Index band) const { return band * rows_; }
+  Index end(Index band, const Phase& phase) const { return std::min((band + 1) * rows_, phase.count); }
+  Span source(Index band) const { return seen(heights_, band * rows_, (band + 1) * rows_); }
+
+ private:
+  const std::vector<Phase>& heights_;
+  Index rows_ = 0, count_ = 0, source_rows_ = 0;
+};
+
+/// Few pixels of a pointwise convolution are one row of them, so that tiles fill.
+inline Conv2DGeometry flattened(Conv2DGeometry g) {
+  constexpr Index few = 64;
+  const bool pointwise = g.k_h == 1 && g.k_w == 1 && g.stride_h == 1 && g.stride_w == 1 && g.out_h == g.in_h && g.out_w == g.in_w;
+  if (!pointwise || g.in_h * g.in_w > few) return g;
+  g.in_w = g.out_w = g.in_h * g.in_w;
+  g.in_h = g.out_h = 1;
+  return g;
+}
+
+inline Image input_of(const Conv2DGeometry& g) { return {g.in_h, g.in_w, g.in_c}; }
+inline Image output_of(const Conv2DGeometry& g) { return {g.out_h, g.out_w, g.out_c}; }
+
+}  // namespace bitgrad::kernels::direct
