@@ -1,13 +1,15 @@
 #include <bitgrad/autograd/operations/convolution.hpp>
 
 #include <bitgrad/autograd/operations/detail/elementwise.hpp>
+#include <bitgrad/autograd/operations/shape.hpp>
 #include <bitgrad/core/kernels/conv.hpp>
 
 namespace bitgrad {
 
 Variable conv2d(const Variable& x, const Variable& kernel, const Conv2DArguments& options) {
   detail::require_same_dtype("conv2d", x.value(), kernel.value());
-  const Conv2DGeometry geometry = conv2d_geometry(x.shape(), kernel.shape(), options.stride, options.padding);
+  const Conv2DGeometry geometry = conv2d_geometry(x.shape(), kernel.shape(), options.stride, options.padding,
+                                                  options.dilation, options.groups);
   return dispatch_floating("conv2d", x.dtype(), [&](auto zero) {
     using T = decltype(zero);
     Tensor y(output_shape(geometry), x.dtype());
@@ -21,6 +23,16 @@ Variable conv2d(const Variable& x, const Variable& kernel, const Conv2DArguments
             kernels::conv2d_kernel_gradient(geometry, x.data<T>(), g.data<T>(), sink.buffer(1).data<T>());
         });
   });
+}
+
+Variable depthwise_conv2d(const Variable& x, const Variable& kernel, const Conv2DArguments& options) {
+  if (x.shape().rank() != 4 || kernel.shape().rank() != 4 || kernel.shape()[2] != x.shape()[3])
+    fail<ShapeError>("depthwise_conv2d: x is ", x.shape(), " and kernel ", kernel.shape(), ", expected (N, H, W, C) and (kh, kw, C, M)");
+  if (options.groups != 1) fail<ValueError>("depthwise_conv2d: groups is ", options.groups, ", expected 1: every channel is a group");
+  const Shape& k = kernel.shape();
+  Conv2DArguments grouped = options;
+  grouped.groups = k[2];
+  return conv2d(x, reshape(kernel, {k[0], k[1], 1, k[2] * k[3]}), grouped);  // the same elements: HWCM is HWIO of C groups
 }
 
 }  // namespace bitgrad

@@ -1,7 +1,7 @@
 #include <bitgrad/core/kernels/conv.hpp>
 
 #include <bitgrad/core/kernels/buffer.hpp>
-#include <bitgrad/core/kernels/framed.hpp>
+#include <bitgrad/core/kernels/conv_pass.hpp>
 
 namespace bitgrad::kernels {
 namespace direct {
@@ -12,10 +12,11 @@ namespace {
 class KernelGradientPass {
  public:
   KernelGradientPass(const Conv2DGeometry& geometry, const float* x, const float* dy)
-      : g_(geometry), heights_{forward_phase(height_of(geometry))}, widths_{forward_phase(width_of(geometry))},
-        source_(input_of(geometry), x, seen(heights_, 0, geometry.out_h), seen(widths_, 0, geometry.out_w), geometry.in_c),
-        bands_(heights_, source_.row(), cache_elements), dy_(dy), in_(geometry.in_c / geometry.groups), out_(geometry.out_c / geometry.groups),
-        row_(filled(out_)) {
+      : g_(geometry), depthwise_(is_depthwise(geometry)), heights_{forward_phase(height_of(geometry))}, widths_{forward_phase(width_of(geometry))},
+        source_(input_of(geometry), x, seen(heights_, 0, geometry.out_h), seen(widths_, 0, geometry.out_w),
+                depthwise_ ? filled(geometry.in_c) : geometry.in_c),
+        bands_(heights_, source_.row(), cache_elements), dy_(dy), in_(geometry.in_c / geometry.groups),
+        groups_(depthwise_ ? 1 : geometry.groups), out_(geometry.out_c / groups_), row_(filled(out_)) {
     for (const Tap& h : heights_[0].taps)
       for (const Tap& w : widths_[0].taps)
         for (Index i = 0; i < in_; ++i) offsets_.push_back(h.shift * source_.row() + w.shift * source_.pixel() + i);
@@ -30,13 +31,13 @@ class KernelGradientPass {
                   partial.data() + i / parts * size());
     });
     for (Index i = 0; i < chunks; ++i)
-      for (Index group = 0; group < g_.groups; ++group)
+      for (Index group = 0; group < groups_; ++group)
         add_blocks(partial.data() + i * size() + group * terms() * row_, dkernel + group * out_);
   }
 
  private:
   Index terms() const { return static_cast<Index>(offsets_.size()); }
-  Index size() const { return g_.groups * terms() * row_; }
+  Index size() const { return groups_ * terms() * row_; }
   Index all_bands() const { return g_.batch * bands_.count(); }
   Index block() const { return table().channel_block(out_); }  ///< all but the last one have this width
 
@@ -65,7 +66,7 @@ class KernelGradientPass {
     const Index most = images_per_step(), first = channels.begin * terms(), count = filled(channels.size()) * terms();
     const Scratch<float> frame(most * source_.scratch(bands_.source_rows()));
     const Scratch<float> packed(most * bands_.rows() * g_.out_w * block());
-    for (Index group = 0; group < g_.groups; ++group) std::fill_n(sums + group * terms() * row_ + first, count, 0.0f);
+    for (Index group = 0; group < groups_; ++group) std::fill_n(sums + group * terms() * row_ + first, count, 0.0f);
     for (Index i = begin; i < end;) {
       const Index images = std::min(most, end - i);  // more than one only where a band is an image
       step(i / bands_.count(), images, i % bands_.count(), channels, frame.data(), packed.data(), sums + first);
@@ -96,13 +97,14 @@ class KernelGradientPass {
                      .x_pixel = g_.stride_w * source_.pixel(),
                      .offset = offsets_.data(),
                      .terms = terms(),
-                     .run_length = g_.groups == 1 && g_.dilation_w == 1 ? g_.k_w * in_ : in_,
+                     .run_length = groups_ == 1 && g_.dilation_w == 1 ? g_.k_w * in_ : in_,
                      .dy = dy_ + (n * g_.out_h + row) * g_.out_w * g_.out_c,
                      .dy_image = g_.out_h * g_.out_w * g_.out_c,
                      .dy_row = g_.out_w * g_.out_c,
                      .dy_pixel = g_.out_c,
-                     .sums = sums};
-    for (Index group = 0; group < g_.groups; ++group) {
+                     .sums = sums,
+                     .depthwise = depthwise_};
+    for (Index group = 0; group < groups_; ++group) {
       sum_blocks(p, channels, packed);
       p.x += in_;
       p.dy += out_;
@@ -114,10 +116,11 @@ class KernelGradientPass {
   /// of the cache. With few terms the copy does not pay, unless a block has to be filled up with zeros.
   void sum_blocks(KernelGradient p, Span channels, float* packed) const {
     constexpr Index many_terms = 64;
-    const float* dy = p.dy;
+    const float *x = p.x, *dy = p.dy;
     for (Index c = channels.begin; c < channels.end;) {
       const Index width = table().channel_block(channels.end - c);
       p.channels = std::min(width, channels.end - c);
+      p.x = depthwise_ ? x + c : x;
       p.dy = dy + c;
       const bool pack = p.channels < width || (width < p.dy_pixel && terms() >= many_terms);
       const KernelGradient block = pack ? with_packed_pixels(p, width, packed) : p;
@@ -154,11 +157,12 @@ class KernelGradientPass {
   }
 
   Conv2DGeometry g_;
+  bool depthwise_;
   std::vector<Phase> heights_, widths_;
-  Source source_;
+  Source<float> source_;
   Bands bands_;
   const float* dy_;
-  Index in_, out_, row_;
+  Index in_, groups_, out_, row_;
   std::vector<Index> offsets_;
 };
 

@@ -27,30 +27,32 @@ struct Image {
 
 /// Rows [rows.begin, rows.end) and columns [columns.begin, columns.end) of an image, its surroundings zero, with `channels`
 /// channels of which the additional ones are zero.
-inline void copy_framed(const Image& image, const float* x, Span rows, Span columns, Index channels, float* out) {
+template <class T>
+void copy_framed(const Image& image, const T* x, Span rows, Span columns, Index channels, T* out) {
   const Index left = std::min(std::max<Index>(-columns.begin, 0), columns.size());
   const Index inside = std::max<Index>(std::min(columns.end, image.width) - std::max<Index>(columns.begin, 0), 0);
   const Index right = columns.size() - left - inside;
   for (Index row = rows.begin; row < rows.end; ++row, out += columns.size() * channels) {
     if (row < 0 || row >= image.height || inside == 0) {
-      std::fill_n(out, columns.size() * channels, 0.0f);
+      std::fill_n(out, columns.size() * channels, T{0});
       continue;
     }
-    const float* from = x + (row * image.width + columns.begin + left) * image.channels;
-    float* to = std::fill_n(out, left * channels, 0.0f);
+    const T* from = x + (row * image.width + columns.begin + left) * image.channels;
+    T* to = std::fill_n(out, left * channels, T{0});
     if (channels == image.channels)
       std::copy_n(from, inside * channels, to);
     else
       for (Index i = 0; i < inside; ++i)
-        std::fill_n(std::copy_n(from + i * image.channels, image.channels, to + i * channels), channels - image.channels, 0.0f);
-    std::fill_n(to + inside * channels, right * channels, 0.0f);
+        std::fill_n(std::copy_n(from + i * image.channels, image.channels, to + i * channels), channels - image.channels, T{0});
+    std::fill_n(to + inside * channels, right * channels, T{0});
   }
 }
 
 /// How the kernels see an image: framed copies of bands of it, or the image itself where that serves.
+template <class T>
 class Source {
  public:
-  Source(const Image& image, const float* x, Span all_rows, Span columns, Index channels)
+  Source(const Image& image, const T* x, Span all_rows, Span columns, Index channels)
       : image_(image), x_(x), columns_(columns), channels_(channels) {
     direct_ = channels == image.channels && all_rows.begin >= 0 && all_rows.end <= image.height && columns.begin >= 0 &&
               columns.end <= image.width;
@@ -61,8 +63,8 @@ class Source {
   /// Elements of scratch for a band of that many rows.
   Index scratch(Index rows) const { return direct_ ? 1 : rows * row(); }
   /// Where pixel (0, 0) of image n would lie, given a band of its rows that the caller reads.
-  const float* band(Index n, Span rows, float* scratch) const {
-    const float* image = x_ + n * image_.size();
+  const T* band(Index n, Span rows, T* scratch) const {
+    const T* image = x_ + n * image_.size();
     if (direct_) return image;
     copy_framed(image_, image, rows, columns_, channels_, scratch);
     return scratch - rows.begin * row() - columns_.begin * channels_;
@@ -70,7 +72,7 @@ class Source {
 
  private:
   Image image_;
-  const float* x_;
+  const T* x_;
   Span columns_;
   Index channels_;
   bool direct_;

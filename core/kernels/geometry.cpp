@@ -61,25 +61,35 @@ Padding Padding::explicit_(Index top, Index bottom, Index left, Index right) {
   return {Kind::explicit_, top, bottom, left, right};
 }
 
-Conv2DGeometry conv2d_geometry(const Shape& input, const Shape& kernel, Stride stride, Padding padding) {
+Conv2DGeometry conv2d_geometry(const Shape& input, const Shape& kernel, Stride stride, Padding padding, Dilation dilation,
+                               Index groups) {
   check_input("conv2d", input);
+  if (groups < 1) fail<ValueError>("conv2d: ", groups, " groups, expected at least 1");
+  if (dilation.h < 1 || dilation.w < 1)
+    fail<ValueError>("conv2d: dilation (", dilation.h, ", ", dilation.w, "), expected at least (1, 1)");
   if (kernel.rank() != 4)
     fail<ShapeError>("conv2d: kernel ", kernel, " has rank ", kernel.rank(),
                      ", expected 4 (height, width, input channels, output channels)");
   if (kernel[0] < 1 || kernel[1] < 1 || kernel[3] < 1)
     fail<ShapeError>("conv2d: kernel ", kernel, " has an empty axis, expected at least 1 pixel and 1 output channel");
-  if (kernel[2] != input[3])
-    fail<ShapeError>("conv2d: input ", input, " has ", input[3], " channels, kernel ", kernel, " expects ", kernel[2]);
+  if (input[3] % groups != 0 || kernel[3] % groups != 0)
+    fail<ShapeError>("conv2d: input ", input, " and kernel ", kernel, ": ", input[3], " input and ", kernel[3],
+                     " output channels, expected multiples of the ", groups, " groups");
+  if (kernel[2] != input[3] / groups)
+    fail<ShapeError>("conv2d: input ", input, " has ", input[3], " channels, kernel ", kernel, " expects ", kernel[2],
+                     groups == 1 ? "" : message(" in each of ", groups, " groups"));
   const AxisGeometry h =
-      slide("conv2d", "height", input[1], kernel[0], stride.h, padding.kind, padding.top, padding.bottom);
-  const AxisGeometry w = slide("conv2d", "width", input[2], kernel[1], stride.w, padding.kind, padding.left, padding.right);
+      slide("conv2d", "height", input[1], (kernel[0] - 1) * dilation.h + 1, stride.h, padding.kind, padding.top, padding.bottom);
+  const AxisGeometry w =
+      slide("conv2d", "width", input[2], (kernel[1] - 1) * dilation.w + 1, stride.w, padding.kind, padding.left, padding.right);
   return {.batch = input[0], .in_h = input[1], .in_w = input[2], .in_c = input[3], .k_h = kernel[0], .k_w = kernel[1],
-          .out_c = kernel[3], .stride_h = stride.h, .stride_w = stride.w, .pad_top = h.before, .pad_bottom = h.after,
-          .pad_left = w.before, .pad_right = w.after, .out_h = h.out, .out_w = w.out};
+          .out_c = kernel[3], .stride_h = stride.h, .stride_w = stride.w, .dilation_h = dilation.h, .dilation_w = dilation.w,
+          .groups = groups, .pad_top = h.before, .pad_bottom = h.after, .pad_left = w.before, .pad_right = w.after,
+          .out_h = h.out, .out_w = w.out};
 }
 
 Shape input_shape(const Conv2DGeometry& g) { return {g.batch, g.in_h, g.in_w, g.in_c}; }
-Shape kernel_shape(const Conv2DGeometry& g) { return {g.k_h, g.k_w, g.in_c, g.out_c}; }
+Shape kernel_shape(const Conv2DGeometry& g) { return {g.k_h, g.k_w, g.in_c / g.groups, g.out_c}; }
 Shape output_shape(const Conv2DGeometry& g) { return {g.batch, g.out_h, g.out_w, g.out_c}; }
 
 Pool2DGeometry pool2d_geometry(const Shape& input, PoolWindow window, Stride stride, Padding padding, const char* what) {

@@ -3,7 +3,7 @@
 #include <type_traits>
 
 #include <bitgrad/core/kernels/code_table.hpp>
-#include <bitgrad/core/kernels/conv_blocks.hpp>
+#include <bitgrad/core/kernels/conv_pass.hpp>
 #include <bitgrad/core/kernels/rows.hpp>
 
 namespace bitgrad::kernels {
@@ -29,16 +29,12 @@ void subtract_zero_point(Index n, const Code* q, std::int32_t zero_point, std::i
 
 void conv2d_codes_int32(const Conv2DGeometry& g, const std::int32_t* x, const std::int32_t* kernel, const std::int32_t* bias,
                         std::int32_t* acc) {
-  parallel_blocks<std::int32_t>(g, [&](const Block& block, std::int32_t* scratch) {
-    std::int32_t* out = acc + block.first_pixel() * g.out_c;
-    start_rows(block.pixels(), g.out_c, bias, out);
-    table().matmul_int32(block.pixels(), g.out_c, window_size(g), window_matrix(block, x, scratch), kernel, out);
-  });
+  direct::run(direct::forward_pass(direct::flattened(g), kernel, bias), x, acc);
 }
 
 void dense_codes_int32(Index rows, Index in, Index out, const std::int32_t* x, const std::int32_t* weights,
                        const std::int32_t* bias, std::int32_t* acc) {
-  const Index grain = std::max<Index>(chunk_work / std::max<Index>(in * out, 1), 4);
+  const Index grain = std::max<Index>(direct::chunk_work / std::max<Index>(in * out, 1), 4);
   parallel_for(rows, grain, [&](Index begin, Index end) {
     start_rows(end - begin, out, bias, acc + begin * out);
     table().matmul_int32(end - begin, out, in, x + begin * in, weights, acc + begin * out);

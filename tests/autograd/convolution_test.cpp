@@ -11,6 +11,10 @@ struct Case {
   Shape x, kernel;
   Stride stride;
   Padding padding;
+  Dilation dilation = {};
+  Index groups = 1;
+
+  Conv2DArguments arguments() const { return {stride, padding, dilation, groups}; }
 };
 
 const Case cases[] = {
@@ -22,6 +26,13 @@ const Case cases[] = {
     {{1, 2, 2, 2}, {5, 5, 2, 3}, {1, 1}, Padding::explicit_(2, 2, 2, 2)},  // a kernel larger than the image
     {{2, 3, 3, 1}, {4, 4, 1, 2}, {3, 3}, Padding::explicit_(1, 0, 0, 3)},
     {{1, 5, 5, 4}, {1, 1, 4, 3}, {2, 2}, Padding::valid()},
+    {{1, 7, 8, 2}, {3, 2, 2, 3}, {1, 1}, Padding::same(), {2, 3}},
+    {{2, 9, 8, 1}, {3, 3, 1, 2}, {2, 3}, Padding::explicit_(2, 1, 0, 3), {2, 2}},
+    {{1, 1, 3, 1}, {3, 3, 1, 2}, {1, 1}, Padding::same(), {4, 3}},  // only the middle of the kernel meets the image
+    {{2, 4, 5, 4}, {3, 3, 2, 6}, {1, 1}, Padding::same(), {}, 2},
+    {{1, 5, 4, 6}, {2, 3, 2, 3}, {2, 1}, Padding::valid(), {1, 1}, 3},
+    {{2, 4, 4, 3}, {3, 3, 1, 3}, {1, 1}, Padding::same(), {}, 3},
+    {{1, 5, 6, 3}, {3, 3, 1, 6}, {2, 2}, Padding::same(), {2, 1}, 3},
 };
 
 /// The definition: correlation of the padded image.
@@ -32,11 +43,15 @@ Tensor convolve(const Tensor& x, const Tensor& kernel, const Conv2DGeometry& g) 
       for (Index w = 0; w < g.out_w; ++w)
         for (Index kh = 0; kh < g.k_h; ++kh)
           for (Index kw = 0; kw < g.k_w; ++kw) {
-            const Index ih = h * g.stride_h + kh - g.pad_top, iw = w * g.stride_w + kw - g.pad_left;
+            const Index ih = h * g.stride_h + kh * g.dilation_h - g.pad_top;
+            const Index iw = w * g.stride_w + kw * g.dilation_w - g.pad_left;
             if (ih < 0 || iw < 0 || ih >= g.in_h || iw >= g.in_w) continue;
             for (Index i = 0; i < g.in_c; ++i)
-              for (Index o = 0; o < g.out_c; ++o)
-                y.at<double>({n, h, w, o}) += x.at<double>({n, ih, iw, i}) * kernel.at<double>({kh, kw, i, o});
+              for (Index o = 0; o < g.out_c; ++o) {
+                const Index in = g.in_c / g.groups;  // channels of a group
+                if (i / in == o / (g.out_c / g.groups))
+                  y.at<double>({n, h, w, o}) += x.at<double>({n, ih, iw, i}) * kernel.at<double>({kh, kw, i % in, o});
+              }
           }
   return y;
 }
@@ -46,15 +61,33 @@ Tensor convolve(const Tensor& x, const Tensor& kernel, const Conv2DGeometry& g) 
 TEST_CASE("conv2d: values and gradients") {
   for (const Case& c : cases) {
     INFO(c.x << " " << c.kernel);
-    const auto f = [&](const std::vector<Variable>& v) {
-      return conv2d(v[0], v[1], {.stride = c.stride, .padding = c.padding});
-    };
+    const auto f = [&](const std::vector<Variable>& v) { return conv2d(v[0], v[1], c.arguments()); };
     const std::vector<Tensor> inputs{uniform(c.x, 1), uniform(c.kernel, 2)};
-    const Tensor expected = convolve(inputs[0], inputs[1], conv2d_geometry(c.x, c.kernel, c.stride, c.padding));
+    const Tensor expected = convolve(inputs[0], inputs[1], conv2d_geometry(c.x, c.kernel, c.stride, c.padding, c.dilation, c.groups));
     CHECK(distance(f({inputs[0], inputs[1]}).value(), expected) < 1e-14);
     check_gradient(f, inputs);
     check_float32(f, inputs, 2e-6);
   }
+}
+
+TEST_CASE("depthwise_conv2d: every channel has kernels of its own") {
+  const Tensor x = uniform({2, 5, 4, 3}, 1), kernel = uniform({3, 2, 3, 2}, 2);
+  const Conv2DArguments options{.stride = {2, 1}, .padding = Padding::same(), .dilation = {1, 2}};
+  const Tensor y = depthwise_conv2d(x, kernel, options).value();
+  REQUIRE(y.shape() == Shape{2, 3, 4, 6});
+  for (Index c = 0; c < 3; ++c) {
+    const Tensor alone = conv2d(x.slice(3, c, c + 1), kernel.slice(2, c, c + 1), options).value();
+    CHECK(distance(y.slice(3, 2 * c, 2 * c + 2), alone) < 1e-14);
+  }
+  const auto f = [&](const std::vector<Variable>& v) { return depthwise_conv2d(v[0], v[1], options); };
+  check_gradient(f, {x, kernel});
+  check_float32(f, {x, kernel}, 2e-6);
+  check_float32([](const std::vector<Variable>& v) { return depthwise_conv2d(v[0], v[1], {.padding = Padding::same()}); },
+                {uniform({3, 9, 8, 37}, 1), uniform({3, 3, 37, 1}, 2)}, 2e-5);
+  const auto zeros = [](const Shape& shape) { return Variable(Tensor::zeros(shape)); };
+  CHECK_THAT(error_of<ShapeError>([&] { depthwise_conv2d(zeros({1, 4, 4, 3}), zeros({3, 3, 2, 1})); }),
+             Catch::Contains("depthwise_conv2d: x is (1, 4, 4, 3) and kernel (3, 3, 2, 1)"));
+  CHECK_THROWS_AS(depthwise_conv2d(zeros({1, 4, 4, 3}), zeros({3, 3, 3, 1}), {.groups = 3}), ValueError);
 }
 
 TEST_CASE("conv2d of a larger batch in float32") {
@@ -74,4 +107,17 @@ TEST_CASE("matmul and dense: values and gradients") {
   check_gradient([](const std::vector<Variable>& v) { return matmul(v[0], v[0]); }, {uniform({3, 3}, 4)});
   check_float32([](const std::vector<Variable>& v) { return matmul(v[0], v[1]); },
                 {uniform({70, 65}, 1), uniform({65, 33}, 2)}, 1e-5);
+}
+
+TEST_CASE("dilations and groups that do not fit are refused") {
+  const auto zeros = [](const Shape& shape) { return Variable(Tensor::zeros(shape)); };
+  CHECK_THAT(error_of<ValueError>([&] { conv2d(zeros({1, 4, 4, 2}), zeros({3, 3, 2, 2}), {.dilation = {1, 0}}); }),
+             Catch::Contains("dilation (1, 0)"));
+  CHECK_THAT(error_of<ValueError>([&] { conv2d(zeros({1, 4, 4, 2}), zeros({3, 3, 2, 2}), {.groups = 0}); }), Catch::Contains("0 groups"));
+  CHECK_THAT(error_of<ShapeError>([&] { conv2d(zeros({1, 4, 4, 4}), zeros({3, 3, 2, 3}), {.groups = 2}); }),
+             Catch::Contains("4 input and 3 output channels, expected multiples of the 2 groups"));
+  CHECK_THAT(error_of<ShapeError>([&] { conv2d(zeros({1, 4, 4, 4}), zeros({3, 3, 4, 4}), {.groups = 2}); }),
+             Catch::Contains("expects 4 in each of 2 groups"));
+  CHECK_THAT(error_of<ShapeError>([&] { conv2d(zeros({1, 4, 4, 1}), zeros({3, 3, 1, 1}), {.dilation = {2, 1}}); }),
+             Catch::Contains("a window of height 5 does not fit an input of height 4"));
 }

@@ -38,6 +38,19 @@ std::vector<Conv2DGeometry> geometries() {
       conv2d_geometry({2, 5, 1100, 8}, {3, 3, 8, 2}, {1, 1}, Padding::same()),           // a row that fills no band
       conv2d_geometry({0, 5, 5, 3}, {3, 3, 3, 4}, {1, 1}, Padding::same()),
   };
+  const auto grouped = [&](Shape input, Shape kernel, Index groups, Stride stride = {}, Dilation dilation = {}) {
+    all.push_back(conv2d_geometry(input, kernel, stride, Padding::same(), dilation, groups));
+  };
+  grouped({2, 9, 8, 3}, {3, 3, 3, 5}, 1, {1, 1}, {2, 3});
+  grouped({2, 9, 8, 3}, {3, 2, 3, 20}, 1, {2, 3}, {3, 2});
+  grouped({2, 5, 6, 6}, {3, 3, 3, 4}, 2);
+  grouped({2, 5, 6, 36}, {3, 3, 18, 40}, 2, {2, 1}, {1, 2});
+  grouped({2, 5, 6, 5}, {3, 3, 1, 10}, 5);
+  for (const Index channels : {2, 3, 7, 8, 9, 16, 17, 24, 33}) {  // depthwise
+    grouped({2, 9, 8, channels}, {3, 3, 1, channels}, channels);
+    grouped({3, 7, 8, channels}, {5, 3, 1, channels}, channels, {2, 2}, {1, 2});
+  }
+  grouped({17, 20, 20, 16}, {3, 3, 1, 16}, 16);
   // Output and input channels around the lengths of vectors and tiles.
   for (const Index channels : {1, 2, 3, 4, 5, 7, 8, 9, 12, 15, 16, 17, 24, 25, 31, 32, 33, 48})
     all.push_back(conv2d_geometry({2, 5, 6, 1 + channels % 7}, {3, 3, 1 + channels % 7, channels}, {1, 1}, Padding::same()));
@@ -125,7 +138,7 @@ TEST_CASE("convolution of real numbers is as exact as its sums are long") {
     const Passes<double> exact(g, wide(x), wide(w), wide(dy));
     const Passes<double> magnitude(g, magnitudes(x), magnitudes(w), magnitudes(dy));
     // n additions of rounded products err by at most (n + 1) half ulps of the sum of magnitudes; one more for the final sum.
-    const double terms = static_cast<double>(g.k_h * g.k_w * g.in_c), gradient_terms = static_cast<double>(g.k_h * g.k_w * g.out_c);
+    const double terms = static_cast<double>(g.k_h * g.k_w * g.in_c / g.groups), gradient_terms = static_cast<double>(g.k_h * g.k_w * g.out_c);
     const double pixels = static_cast<double>(g.batch * g.out_h * g.out_w);
     for_each_isa([&] {
       const Passes<float> found(g, x, w, dy);

@@ -20,6 +20,9 @@ TEST_CASE("convolution of codes is exact") {
            conv2d_geometry({3, 7, 5, 2}, {3, 2, 2, 43}, {2, 2}, Padding::same()),
            conv2d_geometry({2, 6, 6, 4}, {1, 1, 4, 7}, {1, 1}, Padding::valid()),
            conv2d_geometry({3, 32, 32, 16}, {3, 3, 16, 16}, {1, 1}, Padding::same()),
+           conv2d_geometry({2, 7, 6, 4}, {3, 3, 4, 17}, {2, 1}, Padding::same(), {2, 2}),
+           conv2d_geometry({2, 7, 6, 6}, {3, 3, 2, 9}, {1, 1}, Padding::same(), {1, 1}, 3),
+           conv2d_geometry({2, 7, 6, 19}, {3, 3, 1, 19}, {1, 2}, Padding::same(), {1, 1}, 19),
        }) {
     const auto x = small_integers<std::int32_t>(input_shape(g).size(), 1, -255, 255);
     const auto w = small_integers<std::int32_t>(kernel_shape(g).size(), 2, -128, 127);

@@ -32,23 +32,28 @@ struct FakeQuantizeGradient {
 ///   x[row * x_row + pixel * x_pixel + run_offset[run] + i] * weight(run, i, c),
 /// written to y[row * y_row + pixel * y_pixel + c]. Distances count elements. The run reads row source_row + row * source_step +
 /// run_row[run] of a source of `source_rows` rows; outside of these it counts as zero and is not read. run_row never decreases.
+/// When depthwise, run_length is 1 and every output channel has an input channel of its own: x[... + run_offset[run] + c], filled
+/// up to the end of the last block.
+template <class T>
 struct DirectConvolution {
   Index rows, pixels, channels;
-  const float* x;
+  const T* x;
   Index x_row, x_pixel;
   const Index* run_offset;
   const Index* run_row;
   Index source_row, source_step, source_rows;
   Index runs, run_length;
-  const float* weights;  ///< [block of channels][run][i][width of the block], the blocks' widths from channel_block()
-  const float* start;    ///< [channels], filled up to the end of the last block
-  float* y;
+  const T* weights;      ///< [block of channels][run][i][width of the block], the blocks' widths from channel_block()
+  const T* start;        ///< [channels], filled up to the end of the last block
+  T* y;
   Index y_row, y_pixel;
   bool add;              ///< to what y holds, instead of overwriting it
+  bool depthwise;
 };
 
 /// Arguments of kernel_gradient: sums[block][term][c] += sum over images, rows and pixels of
 ///   x[image * x_image + row * x_row + pixel * x_pixel + offset[term]] * dy[image * dy_image + row * dy_row + pixel * dy_pixel + c].
+/// When depthwise, x[... + offset[term] + c], filled up like dy.
 struct KernelGradient {
   Index images, rows, pixels, channels;
   const float* x;
@@ -58,6 +63,7 @@ struct KernelGradient {
   const float* dy;          ///< its pixels are filled up to the end of the last block
   Index dy_image, dy_row, dy_pixel;
   float* sums;              ///< [block of channels][term][width of the block]
+  bool depthwise;
 };
 
 /// Loops over float or double. "Rows" are flat ranges of n elements against parameter rows of `width` elements that repeat.
@@ -127,7 +133,8 @@ struct KernelTable {
 
   /// Direct convolution: the number of channels that the next block takes when `channels` are left.
   Index (*channel_block)(Index channels);
-  void (*convolve)(const DirectConvolution*);
+  void (*convolve_float)(const DirectConvolution<float>*);
+  void (*convolve_int32)(const DirectConvolution<std::int32_t>*);
   void (*kernel_gradient)(const KernelGradient*);
 
   // Matrix products c += a * b, c (m, n), a (m, k), b (k, n), all dense; each element adds its products in the order of k.
