@@ -1,6 +1,6 @@
 #include <bitgrad/autograd/accumulate.hpp>
 
-#include <bitgrad/core/parallel.hpp>
+#include <bitgrad/core/kernels/elementwise.hpp>
 
 namespace bitgrad {
 
@@ -9,11 +9,7 @@ void add_into(Tensor& target, const Tensor& addend) {
     fail<ShapeError>("add_into: addend is ", addend.dtype(), " ", addend.shape(), ", expected ", target.dtype(), " ", target.shape());
   dispatch_floating("add_into", target.dtype(), [&](auto zero) {
     using T = decltype(zero);
-    T* to = target.data<T>();
-    const T* from = addend.data<T>();
-    parallel_for(target.size(), 1 << 15, [&](Index begin, Index end) {
-      for (Index i = begin; i < end; ++i) to[i] += from[i];
-    });
+    kernels::add(target.size(), target.data<T>(), addend.data<T>(), target.data<T>());
   });
 }
 

@@ -26,6 +26,11 @@ void require_finite(const std::string& name, const Tensor& value) {
   });
 }
 
+/// Gradients are shared between nodes as long as nobody adds to them.
+void make_unique(Tensor& gradient) {
+  if (!gradient.unique()) gradient = gradient.clone();
+}
+
 }  // namespace
 
 bool GradSink::wants(std::size_t i) const { return tape_.nodes_[static_cast<std::size_t>(node_)].inputs.at(i) >= 0; }
@@ -37,17 +42,28 @@ void GradSink::add(std::size_t i, Tensor gradient) {
   if (gradient.shape() != input.shape || gradient.dtype() != input.dtype)
     fail<ShapeError>(node.name, ": gradient of input ", i, " is ", gradient.dtype(), " ", gradient.shape(), ", expected ", input.dtype,
                      " ", input.shape);
-  if (input.gradient.defined())
-    add_into(input.gradient, gradient);
-  else
-    input.gradient = gradient.unique() ? std::move(gradient) : gradient.clone();
+  if (!input.gradient.defined()) {
+    input.gradient = std::move(gradient);
+    return;
+  }
+  make_unique(input.gradient);
+  add_into(input.gradient, gradient);
 }
 
 Tensor& GradSink::buffer(std::size_t i) {
   BITGRAD_ASSERT(wants(i));
   Tape::Node& input = tape_.nodes_[static_cast<std::size_t>(tape_.nodes_[static_cast<std::size_t>(node_)].inputs[i])];
   if (!input.gradient.defined()) input.gradient = Tensor::zeros(input.shape, input.dtype);
+  make_unique(input.gradient);
   return input.gradient;
+}
+
+GradTarget GradSink::target(std::size_t i) {
+  BITGRAD_ASSERT(wants(i));
+  Tape::Node& input = tape_.nodes_[static_cast<std::size_t>(tape_.nodes_[static_cast<std::size_t>(node_)].inputs[i])];
+  if (input.gradient.defined()) return {buffer(i), kernels::Store::add};
+  input.gradient = Tensor(input.shape, input.dtype);
+  return {input.gradient, kernels::Store::overwrite};
 }
 
 TapeObserver::TapeObserver() : outer_(current_observer) { current_observer = this; }
@@ -129,7 +145,10 @@ void Tape::run(std::int32_t last) {
       }
     }
     node.backward = nullptr;  // frees the saved tensors of this operation
-    if (!node.keep_gradient) node.gradient = Tensor();
+    if (!node.keep_gradient)
+      node.gradient = Tensor();
+    else if (node.gradient.defined())
+      make_unique(node.gradient);
     if (current_observer) current_observer->differentiated(node.name);
   }
 }

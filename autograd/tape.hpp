@@ -10,19 +10,29 @@
 
 #include <bitgrad/autograd/parameter.hpp>
 #include <bitgrad/autograd/variable.hpp>
+#include <bitgrad/core/kernels/store.hpp>
 
 namespace bitgrad {
 
-/// Where an operation's backward pass puts the gradients of its inputs. It always adds; it never overwrites.
+/// Memory for the gradient of one input, and whether it already holds something to add to.
+struct GradTarget {
+  Tensor gradient = {};
+  kernels::Store store = kernels::Store::add;
+};
+
+/// Where an operation's backward pass puts the gradients of its inputs. Gradients always add.
 class GradSink {
  public:
   /// False when nobody needs the gradient of input `i`: skip its computation.
   bool wants(std::size_t i) const;
-  /// Adds `gradient` to the gradient of input `i`; shape and dtype must be the input's (ShapeError otherwise). A tensor
-  /// that nobody else holds is taken over without a copy, so pass temporaries by std::move.
+  /// Adds `gradient` to the gradient of input `i`; shape and dtype must be the input's (ShapeError otherwise). The first one
+  /// is kept as it is, without a copy: the tensor, which may be the output's gradient itself, must not change afterwards.
   void add(std::size_t i, Tensor gradient);
   /// The gradient buffer of input `i`, zeroed if it is new, for kernels that add in place. Only when wants(i).
   Tensor& buffer(std::size_t i);
+  /// The same without the zeros, for kernels that can overwrite as well as add: a new buffer is uninitialised, and the
+  /// operation has to write all of it. Only when wants(i).
+  GradTarget target(std::size_t i);
 
  private:
   friend class Tape;

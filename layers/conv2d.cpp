@@ -27,8 +27,9 @@ void Conv2D::create_weights(std::span<const Shape> inputs, Random& random) {
 }
 
 Variable Conv2D::apply(std::span<const Variable> inputs, const Weights& weights, const Context&) {
-  const Variable y = conv2d(single_input(inputs, type()), weights["kernel"], {stride(), padding()});
-  return options_.bias ? add(y, weights["bias"]) : y;
+  const Variable& x = single_input(inputs, type());
+  if (!options_.bias) return conv2d(x, weights["kernel"], {stride(), padding()});
+  return conv2d(x, weights["kernel"], weights["bias"], {stride(), padding()});
 }
 
 GraphValue Conv2D::lower(GraphBuilder& builder, std::span<const GraphValue> inputs) const {

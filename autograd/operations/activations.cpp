@@ -34,7 +34,7 @@ Variable relu(const Variable& x) {
       "relu", x, [](auto v) { return v <= 0 ? 0 : 1; },  // NaN is not <= 0: it stays
       [](int piece, auto v) { return piece == 0 ? decltype(v){0} : v; },
       [](Index n, const auto* v, auto* y) { kernels::relu(n, v, y); },
-      [](Index n, const auto* v, const auto* g, auto* dx) { kernels::relu_gradient(n, v, g, dx); });
+      [](Index n, const auto* v, const auto* g, auto store, auto* dx) { kernels::relu_gradient(n, v, g, store, dx); });
 }
 
 Variable relu6(const Variable& x) {
@@ -45,7 +45,7 @@ Variable relu6(const Variable& x) {
   return piecewise(
       "relu6", x, piece, []<class T>(int which, T v) { return limited(which, v, T{0}, T{6}); },
       []<class T>(Index n, const T* v, T* y) { kernels::clip(n, T{0}, T{6}, v, y); },
-      [](Index n, const auto* v, const auto* g, auto* dx) { kernels::relu6_gradient(n, v, g, dx); });
+      [](Index n, const auto* v, const auto* g, auto store, auto* dx) { kernels::relu6_gradient(n, v, g, store, dx); });
 }
 
 Variable clip(const Variable& x, double lo, double hi) {
@@ -58,8 +58,8 @@ Variable clip(const Variable& x, double lo, double hi) {
       "clip", x, piece,
       [=]<class T>(int which, T v) { return limited(which, v, static_cast<T>(lo), static_cast<T>(hi)); },
       [=]<class T>(Index n, const T* v, T* y) { kernels::clip(n, static_cast<T>(lo), static_cast<T>(hi), v, y); },
-      [=]<class T>(Index n, const T* v, const T* g, T* dx) {
-        kernels::clip_gradient(n, static_cast<T>(lo), static_cast<T>(hi), v, g, dx);
+      [=]<class T>(Index n, const T* v, const T* g, kernels::Store store, T* dx) {
+        kernels::clip_gradient(n, static_cast<T>(lo), static_cast<T>(hi), v, g, store, dx);
       });
 }
 
@@ -71,7 +71,7 @@ Variable abs(const Variable& x) {
   return piecewise(
       "abs", x, piece, []<class T>(int which, T v) { return static_cast<T>(which - 1) * v; },
       [](Index n, const auto* v, auto* y) { kernels::absolute(n, v, y); },
-      [](Index n, const auto* v, const auto* g, auto* dx) { kernels::absolute_gradient(n, v, g, dx); });
+      [](Index n, const auto* v, const auto* g, auto store, auto* dx) { kernels::absolute_gradient(n, v, g, store, dx); });
 }
 
 Variable sigmoid(const Variable& x) {

@@ -1,28 +1,53 @@
 #include <bitgrad/autograd/operations/convolution.hpp>
 
+#include <array>
+
 #include <bitgrad/autograd/operations/detail/elementwise.hpp>
 #include <bitgrad/autograd/operations/shape.hpp>
 #include <bitgrad/core/kernels/conv.hpp>
+#include <bitgrad/core/kernels/elementwise.hpp>
 
 namespace bitgrad {
 
-Variable conv2d(const Variable& x, const Variable& kernel, const Conv2DArguments& options) {
+namespace {
+
+/// `bias` undefined: none.
+Variable convolve(const Variable& x, const Variable& kernel, const Variable& bias, const Conv2DArguments& options) {
   detail::require_same_dtype("conv2d", x.value(), kernel.value());
   const Conv2DGeometry geometry = conv2d_geometry(x.shape(), kernel.shape(), options.stride, options.padding,
                                                   options.dilation, options.groups);
   return dispatch_floating("conv2d", x.dtype(), [&](auto zero) {
     using T = decltype(zero);
     Tensor y(output_shape(geometry), x.dtype());
-    kernels::conv2d_forward(geometry, x.value().data<T>(), kernel.value().data<T>(), y.data<T>());
-    return record_operation(
-        "conv2d", std::move(y), {x, kernel},
-        [geometry, x = x.value(), kernel = kernel.value()](const Tensor& g, GradSink& sink) {
-          if (sink.wants(0))
-            kernels::conv2d_data_gradient(geometry, g.data<T>(), kernel.data<T>(), sink.buffer(0).data<T>());
-          if (sink.wants(1))
-            kernels::conv2d_kernel_gradient(geometry, x.data<T>(), g.data<T>(), sink.buffer(1).data<T>());
-        });
+    kernels::conv2d_forward(geometry, x.value().data<T>(), kernel.value().data<T>(),
+                            bias.defined() ? bias.value().data<T>() : nullptr, y.data<T>());
+    const bool with_bias = bias.defined();
+    const std::array inputs{x, kernel, bias};
+    auto backward = [geometry, with_bias, x = x.value(), kernel = kernel.value()](const Tensor& g, GradSink& sink) {
+      if (sink.wants(0)) {
+        GradTarget dx = sink.target(0);
+        kernels::conv2d_data_gradient(geometry, g.data<T>(), kernel.data<T>(), dx.store, dx.gradient.template data<T>());
+      }
+      if (sink.wants(1))
+        kernels::conv2d_kernel_gradient(geometry, x.data<T>(), g.data<T>(), sink.buffer(1).data<T>());
+      if (with_bias && sink.wants(2))
+        kernels::add_column_sums(g.size() / geometry.out_c, geometry.out_c, g.data<T>(), sink.buffer(2).data<T>());
+    };
+    return record_operation("conv2d", std::move(y), std::span(inputs).first(with_bias ? 3 : 2), std::move(backward));
   });
+}
+
+}  // namespace
+
+Variable conv2d(const Variable& x, const Variable& kernel, const Conv2DArguments& options) {
+  return convolve(x, kernel, Variable(), options);
+}
+
+Variable conv2d(const Variable& x, const Variable& kernel, const Variable& bias, const Conv2DArguments& options) {
+  detail::require_same_dtype("conv2d", kernel.value(), bias.value());
+  if (kernel.shape().rank() != 4 || bias.shape() != Shape{kernel.shape()[3]})
+    fail<ShapeError>("conv2d: bias is ", bias.shape(), " and kernel ", kernel.shape(), ", expected (O) and (kh, kw, C, O)");
+  return convolve(x, kernel, bias, options);
 }
 
 Variable depthwise_conv2d(const Variable& x, const Variable& kernel, const Conv2DArguments& options) {

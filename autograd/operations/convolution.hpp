@@ -15,10 +15,11 @@ struct Conv2DArguments {
   Index groups = 1;
 };
 
-/// x [N, H, W, C] with kernel [kh, kw, C / groups, O] (HWIO) → [N, H', W', O]. No bias: add one over the last axis. Throws
-/// ShapeError for ranks, channels or extents that do not fit, ValueError for strides, dilations and groups below 1 or negative
-/// padding.
+/// x [N, H, W, C] with kernel [kh, kw, C / groups, O] (HWIO) → [N, H', W', O]. Throws ShapeError for
+/// ranks, channels or extents that do not fit, ValueError for strides, dilations and groups below 1 or negative padding.
 Variable conv2d(const Variable& x, const Variable& kernel, const Conv2DArguments& options = {});
+/// The same plus a bias [O], without another pass over y: the sums start from it.
+Variable conv2d(const Variable& x, const Variable& kernel, const Variable& bias, const Conv2DArguments& options);
 
 /// Every channel on its own: x [N, H, W, C] with kernel [kh, kw, C, M] (HWCM) → [N, H', W', C * M], of which output c * M + m is
 /// channel c under kernel [:, :, c, m]. options.groups stays 1. Throws as conv2d does.

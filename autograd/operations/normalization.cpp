@@ -31,10 +31,14 @@ BatchNormResult batch_norm(const Variable& x, const Variable& gamma, const Varia
     kernels::batch_norm_forward<T>(rows, channels, x.value().data<T>(), mean.data<T>(), variance.data<T>(), small,
                                    gamma.value().data<T>(), beta.value().data<T>(), y.data<T>());
     auto backward = [=, x = x.value(), gamma = gamma.value()](const Tensor& g, GradSink& sink) {
+      GradTarget dx = sink.wants(0) ? sink.target(0) : GradTarget{};
       const auto wanted = [&](std::size_t i) { return sink.wants(i) ? sink.buffer(i).data<T>() : nullptr; };
       kernels::batch_norm_gradient<T>(rows, channels, x.data<T>(), mean.data<T>(), variance.data<T>(), small,
                                       gamma.data<T>(), g.data<T>(),
-                                      {.dx = wanted(0), .dgamma = wanted(1), .dbeta = wanted(2)});
+                                      {.dx = sink.wants(0) ? dx.gradient.data<T>() : nullptr,
+                                       .dgamma = wanted(1),
+                                       .dbeta = wanted(2),
+                                       .store = dx.store});
     };
     Variable result = record_operation("batch_norm", std::move(y), {x, gamma, beta}, std::move(backward));
     return BatchNormResult{std::move(result), mean, variance};

@@ -37,7 +37,8 @@ Variable max_pool2d(const Variable& x, const Pool2DArguments& options) {
     if (replay::mode() == replay::Mode::replay)
       gather(geometry, x.value().data<T>(), argmax.data<std::int32_t>(), y.data<T>());
     return record_operation("max_pool2d", std::move(y), {x}, [=](const Tensor& g, GradSink& sink) {
-      kernels::max_pool2d_gradient(geometry, argmax.data<std::int32_t>(), g.data<T>(), sink.buffer(0).data<T>());
+      GradTarget dx = sink.target(0);
+      kernels::max_pool2d_gradient(geometry, argmax.data<std::int32_t>(), g.data<T>(), dx.store, dx.gradient.data<T>());
     });
   });
 }
@@ -49,7 +50,8 @@ Variable average_pool2d(const Variable& x, const Pool2DArguments& options) {
     Tensor y(output_shape(geometry), x.dtype());
     kernels::average_pool2d_forward(geometry, x.value().data<T>(), y.data<T>());
     return record_operation("average_pool2d", std::move(y), {x}, [=](const Tensor& g, GradSink& sink) {
-      kernels::average_pool2d_gradient(geometry, g.data<T>(), sink.buffer(0).data<T>());
+      GradTarget dx = sink.target(0);
+      kernels::average_pool2d_gradient(geometry, g.data<T>(), dx.store, dx.gradient.data<T>());
     });
   });
 }
@@ -63,7 +65,8 @@ Variable global_average_pool2d(const Variable& x) {
     Tensor y({geometry.batch, geometry.channels}, x.dtype());
     kernels::average_pool2d_forward(geometry, x.value().data<T>(), y.data<T>());
     return record_operation("global_average_pool2d", std::move(y), {x}, [=](const Tensor& g, GradSink& sink) {
-      kernels::average_pool2d_gradient(geometry, g.data<T>(), sink.buffer(0).data<T>());
+      GradTarget dx = sink.target(0);
+      kernels::average_pool2d_gradient(geometry, g.data<T>(), dx.store, dx.gradient.data<T>());
     });
   });
 }

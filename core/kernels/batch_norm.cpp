@@ -89,7 +89,7 @@ void batch_norm_gradient(Index rows, Index channels, const T* x, const T* mean, 
   const WideRow<T> wide_mean_dy(channels, mean_dy.data()), wide_slope(channels, slope.data());
   const Index width = wide_row(channels);
   parallel_rows(rows, channels, [&](Index begin, Index count, Index column) {
-    floating_table<T>().normalize_gradient(count, width, x + begin, wide_mean.data() + column, wide_factor.data() + column,
+    floating_table<T>().normalize_gradient(count, width, gradients.store == Store::add, x + begin, wide_mean.data() + column, wide_factor.data() + column,
                                            wide_mean_dy.data() + column, wide_slope.data() + column, dy + begin,
                                            gradients.dx + begin);
   });
@@ -105,7 +105,9 @@ void batch_norm_frozen_gradient(Index rows, Index channels, const T* x, const T*
   const WideRow<T> wide_factor(channels, factor.data());
   const Index width = wide_row(channels);
   parallel_rows(rows, channels, [&](Index begin, Index count, Index column) {
-    floating_table<T>().add_product_row(count, width, dy + begin, wide_factor.data() + column, gradients.dx + begin);
+    const auto& loops = floating_table<T>();
+    const auto loop = gradients.store == Store::add ? loops.add_product_row : loops.multiply_row;
+    loop(count, width, dy + begin, wide_factor.data() + column, gradients.dx + begin);
   });
 }
 

@@ -2,6 +2,7 @@
 // and double, in the thread pool; the same bits for any number of threads and under every instruction set.
 #pragma once
 
+#include <bitgrad/core/kernels/store.hpp>
 #include <bitgrad/core/shape.hpp>
 
 namespace bitgrad::kernels {
@@ -17,12 +18,13 @@ template <class T>
 void batch_norm_forward(Index rows, Index channels, const T* x, const T* mean, const T* variance, T epsilon, const T* gamma,
                         const T* beta, T* y);
 
-/// Gradients of batch_norm_forward, added. Each of dx, dgamma and dbeta may be null.
+/// Gradients of batch_norm_forward; those of gamma and beta are added. Each of dx, dgamma and dbeta may be null.
 template <class T>
 struct BatchNormGradients {
   T* dx;      ///< [rows, channels]
   T* dgamma;  ///< [channels]
   T* dbeta;   ///< [channels]
+  Store store = Store::add;  ///< of dx
 };
 
 /// When mean and variance are those of x itself, so that gradients flow through them.

@@ -4,11 +4,11 @@
 
 namespace bitgrad::kernels {
 
-void conv2d_forward(const Conv2DGeometry& geometry, const float* x, const float* kernel, float* y) {
-  direct::run(direct::forward_pass<float>(direct::flattened(geometry), kernel, nullptr), x, y);
+void conv2d_forward(const Conv2DGeometry& geometry, const float* x, const float* kernel, const float* bias, float* y) {
+  direct::run(direct::forward_pass<float>(direct::flattened(geometry), kernel, bias), x, y);
 }
 
-void conv2d_data_gradient(const Conv2DGeometry& geometry, const float* dy, const float* kernel, float* dx) {
+void conv2d_data_gradient(const Conv2DGeometry& geometry, const float* dy, const float* kernel, Store store, float* dx) {
   using namespace direct;
   const Conv2DGeometry g = flattened(geometry);
   run(Pass<float>{.batch = g.batch,
@@ -21,7 +21,7 @@ void conv2d_data_gradient(const Conv2DGeometry& geometry, const float* dy, const
                   .layout = {.k_w = g.k_w, .tap = g.in_c / g.groups * g.out_c, .source = 1, .target = is_depthwise(g) ? 1 : g.out_c},
                   .group_kernel = g.out_c / g.groups,
                   .start = nullptr,
-                  .store = Store::add,
+                  .store = store,
                   .depthwise = is_depthwise(g)},
       dy, dx);
 }

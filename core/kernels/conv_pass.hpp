@@ -2,6 +2,7 @@
 #pragma once
 
 #include <bitgrad/core/kernels/framed.hpp>
+#include <bitgrad/core/kernels/store.hpp>
 
 namespace bitgrad::kernels::direct {
 
@@ -10,9 +11,6 @@ namespace bitgrad::kernels::direct {
 struct KernelLayout {
   Index k_w, tap, source, target;
 };
-
-/// What happens to what the target held before.
-enum class Store { overwrite, add };
 
 /// A pass from a source image to a target image: the forward pass from x to y, the data gradient from dy to dx.
 template <class T>

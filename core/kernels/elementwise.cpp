@@ -18,6 +18,13 @@ void run(typename FloatingKernels<T>::Unary loop, Index n, const T* x, T* y) {
 }
 
 template <class T>
+void run_gradient(typename FloatingKernels<T>::Gradient loop, Index n, const T* x, const T* dy, Store store, T* dx) {
+  parallel_for(n, elements_per_chunk, [&](Index begin, Index end) {
+    loop(end - begin, store == Store::add, x + begin, dy + begin, dx + begin);
+  });
+}
+
+template <class T>
 void run_rows(typename FloatingKernels<T>::BinaryRow loop, Index rows, Index channels, const T* x, const T* row, T* y) {
   const WideRow<T> wide(channels, row);
   const Index width = wide_row(channels);
@@ -49,6 +56,14 @@ void add_to(T* sums, const std::vector<double>& values) {
   }                                                                       \
   template void name<float>(Index, const float*, const float*, float*);   \
   template void name<double>(Index, const double*, const double*, double*);
+
+#define BITGRAD_GRADIENT(name)                                                       \
+  template <class T>                                                                 \
+  void name(Index n, const T* x, const T* dy, Store store, T* dx) {                  \
+    run_gradient<T>(floating_table<T>().name, n, x, dy, store, dx);                  \
+  }                                                                                  \
+  template void name<float>(Index, const float*, const float*, Store, float*);       \
+  template void name<double>(Index, const double*, const double*, Store, double*);
 
 #define BITGRAD_ROWS(name)                                                        \
   template <class T>                                                              \
@@ -82,11 +97,11 @@ BITGRAD_BINARY(maximum)
 BITGRAD_BINARY(minimum)
 BITGRAD_BINARY(add_product)
 BITGRAD_BINARY(add_quotient)
-BITGRAD_BINARY(relu_gradient)
-BITGRAD_BINARY(relu6_gradient)
-BITGRAD_BINARY(absolute_gradient)
 BITGRAD_BINARY(square_root_gradient)
 BITGRAD_BINARY(sigmoid_gradient)
+BITGRAD_GRADIENT(relu_gradient)
+BITGRAD_GRADIENT(relu6_gradient)
+BITGRAD_GRADIENT(absolute_gradient)
 BITGRAD_ROWS(add_row)
 BITGRAD_ROWS(subtract_row)
 BITGRAD_ROWS(multiply_row)
@@ -118,9 +133,9 @@ void clip(Index n, T lo, T hi, const T* x, T* y) {
 }
 
 template <class T>
-void clip_gradient(Index n, T lo, T hi, const T* x, const T* dy, T* dx) {
+void clip_gradient(Index n, T lo, T hi, const T* x, const T* dy, Store store, T* dx) {
   parallel_for(n, elements_per_chunk, [&](Index begin, Index end) {
-    floating_table<T>().clip_gradient(end - begin, lo, hi, x + begin, dy + begin, dx + begin);
+    floating_table<T>().clip_gradient(end - begin, lo, hi, store == Store::add, x + begin, dy + begin, dx + begin);
   });
 }
 
@@ -144,7 +159,7 @@ void add_column_sums_of_product(Index rows, Index channels, const T* a, const T*
   template void scale<T>(Index, T, const T*, T*);                                     \
   template void add_scaled<T>(Index, T, const T*, T*);                                \
   template void clip<T>(Index, T, T, const T*, T*);                                   \
-  template void clip_gradient<T>(Index, T, T, const T*, const T*, T*);                \
+  template void clip_gradient<T>(Index, T, T, const T*, const T*, Store, T*);         \
   template void add_column_sums<T>(Index, Index, const T*, T*);                       \
   template void add_column_sums_of_product<T>(Index, Index, const T*, const T*, T*);
 BITGRAD_INSTANTIATE(float)

@@ -1,8 +1,9 @@
 // Elementwise operations on n contiguous elements and on rows, for float and double, in the thread pool. Results are the same
 // bits under every instruction set (sums and exp, log, sigmoid: for any number of threads). y may be one of the operands.
-// Functions named *_gradient and add_* ADD to their last argument; all others overwrite it.
+// Functions named *_gradient and add_* ADD to their last argument, those with a Store do as it says; all others overwrite it.
 #pragma once
 
+#include <bitgrad/core/kernels/store.hpp>
 #include <bitgrad/core/shape.hpp>
 
 namespace bitgrad::kernels {
@@ -47,24 +48,24 @@ void add_quotient(Index n, const T* a, const T* b, T* y);
 template <class T>
 void add_product_row(Index rows, Index channels, const T* x, const T* row, T* y);
 
-/// y = max(x, 0); NaN stays NaN. Gradient: dx += dy where x > 0.
+/// y = max(x, 0); NaN stays NaN. Gradient: dy where x > 0.
 template <class T>
 void relu(Index n, const T* x, T* y);
 template <class T>
-void relu_gradient(Index n, const T* x, const T* dy, T* dx);
-/// Gradient of clip(x, 0, 6) as a ReLU6: dx += dy where 0 < x < 6, so that it agrees with relu_gradient at 0.
+void relu_gradient(Index n, const T* x, const T* dy, Store store, T* dx);
+/// Gradient of clip(x, 0, 6) as a ReLU6: dy where 0 < x < 6, so that it agrees with relu_gradient at 0.
 template <class T>
-void relu6_gradient(Index n, const T* x, const T* dy, T* dx);
-/// y = min(max(x, lo), hi), lo <= hi, either may be infinite; NaN stays NaN. Gradient: dx += dy where lo <= x <= hi.
+void relu6_gradient(Index n, const T* x, const T* dy, Store store, T* dx);
+/// y = min(max(x, lo), hi), lo <= hi, either may be infinite; NaN stays NaN. Gradient: dy where lo <= x <= hi.
 template <class T>
 void clip(Index n, T lo, T hi, const T* x, T* y);
 template <class T>
-void clip_gradient(Index n, T lo, T hi, const T* x, const T* dy, T* dx);
-/// y = |x|. Gradient: dx += dy * sign(x), 0 at 0.
+void clip_gradient(Index n, T lo, T hi, const T* x, const T* dy, Store store, T* dx);
+/// y = |x|. Gradient: dy * sign(x), 0 at 0.
 template <class T>
 void absolute(Index n, const T* x, T* y);
 template <class T>
-void absolute_gradient(Index n, const T* x, const T* dy, T* dx);
+void absolute_gradient(Index n, const T* x, const T* dy, Store store, T* dx);
 /// y = sqrt(x). Gradient from the result: dx += dy / (2 y).
 template <class T>
 void square_root(Index n, const T* x, T* y);

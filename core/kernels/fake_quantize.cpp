@@ -117,7 +117,7 @@ void fake_quantize(const ChannelLayout& layout, const T* x, const LevelGrid<T>& 
 
 template <class T>
 FakeQuantizeSums fake_quantize_gradient(const ChannelLayout& layout, const T* x, const LevelGrid<T>& grid, StraightThrough mode,
-                                        const T* dy, T* dx) {
+                                        const T* dy, Store store, T* dx) {
   const LevelBounds<T> bounds(layout, grid);
   const ParameterRow<T> scale(layout, grid.scale), offset(layout, grid.offset != nullptr ? grid.offset : grid.scale);
   const bool outside_sums = mode != StraightThrough::unmasked && (grid.offset != nullptr || grid.zero_point != nullptr);
@@ -127,7 +127,7 @@ FakeQuantizeSums fake_quantize_gradient(const ChannelLayout& layout, const T* x,
                                         .lo = bounds.lo_row.data(), .hi = bounds.hi_row.data(),
                                         .masked = mode != StraightThrough::unmasked,
                                         .by_value = mode == StraightThrough::value_masked, .dy = dy + begin,
-                                        .dx = dx != nullptr ? dx + begin : nullptr, .scale_sums = partial,
+                                        .dx = dx != nullptr ? dx + begin : nullptr, .add = store == Store::add, .scale_sums = partial,
                                         .offset_sums = outside_sums ? partial + width : nullptr};
     floating_table<T>().fake_quantize_gradient(&piece);
   });
@@ -172,7 +172,7 @@ void codes_to_values(const ChannelLayout& layout, const Code* q, const CodeGrid&
 #define BITGRAD_INSTANTIATE(T)                                                                   \
   template void fake_quantize<T>(const ChannelLayout&, const T*, const LevelGrid<T>&, T*);       \
   template FakeQuantizeSums fake_quantize_gradient<T>(const ChannelLayout&, const T*, const LevelGrid<T>&, StraightThrough, \
-                                                      const T*, T*);
+                                                      const T*, Store, T*);
 BITGRAD_INSTANTIATE(float)
 BITGRAD_INSTANTIATE(double)
 #undef BITGRAD_INSTANTIATE

@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include <bitgrad/core/kernels/store.hpp>
 #include <bitgrad/core/shape.hpp>
 
 namespace bitgrad::kernels {
@@ -56,11 +57,11 @@ struct FakeQuantizeSums {
 
 /// Straight-through gradients of fake_quantize. With u = (x - a) / s, r = half_even(u), c = clamp(r, lo - z, hi - z) and the mask
 /// m = 1 where lo - z <= r <= hi - z (the same of u when value_masked, everywhere when unmasked):
-///   dx += m * dy,   dL/ds = sum of dy * (c - m * u),   dL/da = sum of dy * (1 - m).
+///   dx (+)= m * dy,   dL/ds = sum of dy * (c - m * u),   dL/da = sum of dy * (1 - m).
 /// Esser et al. 2020 (LSQ), equations 2 and 3, before the gradient scale. dx may be null.
 template <class T>
 FakeQuantizeSums fake_quantize_gradient(const ChannelLayout& layout, const T* x, const LevelGrid<T>& grid, StraightThrough mode,
-                                        const T* dy, T* dx);
+                                        const T* dy, Store store, T* dx);
 
 /// The grid of a converted quantizer: code = clamp(half_even(x / scale) + zero_point, lo, hi), value = (code - zero_point) * scale.
 struct CodeGrid {

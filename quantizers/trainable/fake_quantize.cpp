@@ -67,10 +67,12 @@ Variable fake_quantize(std::string_view name, const Variable& x, const LearnedGr
                           [=, mode = grid.gradient, source = x.value()](const Tensor& dy, GradSink& sink) {
                             const bool passes_all = mode == ClampGradient::everywhere;
                             if (passes_all) sink.add(0, dy);
-                            float* dx = sink.wants(0) && !passes_all ? sink.buffer(0).data<float>() : nullptr;
+                            const bool fills = sink.wants(0) && !passes_all;
+                            GradTarget target = fills ? sink.target(0) : GradTarget{};
+                            float* dx = fills ? target.gradient.data<float>() : nullptr;
                             if (!dx && !sink.wants(1) && !sink.wants(2) && !sink.wants(3)) return;
                             auto sums = kernels::fake_quantize_gradient(layout, source.data<float>(), loop.view(),
-                                                                        loop_mode(mode), dy.data<float>(), dx);
+                                                                        loop_mode(mode), dy.data<float>(), target.store, dx);
                             const Shape& shape = loop.step.shape();
                             if (sink.wants(1)) sink.add(1, to_gradient(sums.scale, shape));
                             if (sink.wants(2)) sink.add(2, to_gradient(sums.offset, shape));

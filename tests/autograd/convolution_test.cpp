@@ -70,6 +70,17 @@ TEST_CASE("conv2d: values and gradients") {
   }
 }
 
+TEST_CASE("conv2d with a bias is conv2d and an addition") {
+  const Conv2DArguments options{.stride = {2, 1}, .padding = Padding::same()};
+  const auto f = [&](const std::vector<Variable>& v) { return conv2d(v[0], v[1], v[2], options); };
+  const std::vector<Tensor> inputs{uniform({2, 5, 4, 3}, 1), uniform({3, 3, 3, 5}, 2), uniform({5}, 3)};
+  CHECK(distance(f({inputs[0], inputs[1], inputs[2]}).value(), (conv2d(inputs[0], inputs[1], options) + inputs[2]).value()) < 1e-14);
+  check_gradient(f, inputs);
+  check_float32(f, inputs, 2e-6);
+  CHECK_THAT(error_of<ShapeError>([&] { conv2d(inputs[0], inputs[1], uniform({1, 5}, 3), options); }),
+             Catch::Contains("conv2d: bias is (1, 5) and kernel (3, 3, 3, 5), expected (O) and (kh, kw, C, O)"));
+}
+
 TEST_CASE("depthwise_conv2d: every channel has kernels of its own") {
   const Tensor x = uniform({2, 5, 4, 3}, 1), kernel = uniform({3, 2, 3, 2}, 2);
   const Conv2DArguments options{.stride = {2, 1}, .padding = Padding::same(), .dilation = {1, 2}};

@@ -260,6 +260,36 @@ TEST_CASE("memory of operations is freed as backward passes them") {
   CHECK(saved.expired());
 }
 
+TEST_CASE("gradients that were passed on are not changed by what is added elsewhere") {
+  Tape tape;
+  const Variable x = tape.watch(tensor({1, 2})), y = tape.watch(tensor({3, 4})), z = tape.watch(tensor({5, 6}));
+  const Tensor seed = tensor({10, 20});
+  const Variable sum_of_two = x + y;           // passes its gradient to both
+  tape.backward(sum_of_two + x + z, seed);     // and x gets another one
+  CHECK(identical(tape.gradient(x), tensor({20, 40})));
+  CHECK(identical(tape.gradient(y), seed));
+  CHECK(identical(tape.gradient(z), seed));
+  tape.gradient(y).fill(0);
+  CHECK(identical(tape.gradient(z), tensor({10, 20})));
+  CHECK(identical(seed, tensor({10, 20})));
+}
+
+TEST_CASE("a target is new memory the first time and what is there the second time") {
+  Tape tape;
+  const Variable x = tape.watch(tensor({1, 2}));
+  std::vector<kernels::Store> stores;
+  const auto op = [&](float value) {
+    return record_operation("op", x.value().clone(), {x}, [&stores, value](const Tensor&, GradSink& sink) {
+      GradTarget target = sink.target(0);
+      stores.push_back(target.store);
+      for (float& element : target.gradient.span<float>()) element = (target.store == kernels::Store::add ? element : 0) + value;
+    });
+  };
+  tape.backward(sum(op(1) + op(2)));
+  CHECK(stores == std::vector{kernels::Store::overwrite, kernels::Store::add});
+  CHECK(identical(tape.gradient(x), tensor({3, 3})));
+}
+
 TEST_CASE("parameters") {
   CHECK_THAT(error_of<ShapeError>([] { Parameter("conv/kernel", Tensor::zeros({2}, DType::int32)); }),
              Catch::Contains("conv/kernel") && Catch::Contains("int32"));

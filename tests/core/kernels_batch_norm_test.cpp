@@ -151,6 +151,10 @@ TEST_CASE("batch norm's float gradients follow the double ones and are the same 
           CHECK(dgamma[c] == Approx(dgamma64[c]).epsilon(1e-5).margin(1e-4));
           CHECK(dbeta[c] == Approx(dbeta64[c]).epsilon(1e-5).margin(1e-5));
         }
+        std::vector<float> overwritten(dx.size(), NAN);
+        gradient(rows, channels, p.x.data(), p.mean.data(), p.variance.data(), p.epsilon, p.gamma.data(), p.dy.data(),
+                 {overwritten.data(), nullptr, nullptr, kernels::Store::overwrite});
+        CHECK(overwritten == dx);
         dx.insert(dx.end(), dgamma.begin(), dgamma.end());
         dx.insert(dx.end(), dbeta.begin(), dbeta.end());
         if (first.empty()) first = dx;

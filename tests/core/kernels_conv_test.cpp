@@ -73,8 +73,8 @@ template <class T>
 struct Passes {
   Passes(const Conv2DGeometry& g, const std::vector<T>& x, const std::vector<T>& w, const std::vector<T>& dy)
       : y(dy.size(), T{7}), dx(small_integers<T>(x_size(g), 4)), dw(small_integers<T>(w_size(g), 5)) {
-    kernels::conv2d_forward(g, x.data(), w.data(), y.data());
-    kernels::conv2d_data_gradient(g, dy.data(), w.data(), dx.data());
+    kernels::conv2d_forward(g, x.data(), w.data(), nullptr, y.data());
+    kernels::conv2d_data_gradient(g, dy.data(), w.data(), kernels::Store::add, dx.data());
     kernels::conv2d_kernel_gradient(g, x.data(), dy.data(), dw.data());
   }
   std::vector<T> y, dx, dw;
@@ -103,10 +103,13 @@ TEST_CASE("the reference convolution, by hand") {
   const auto g = conv2d_geometry({1, 3, 3, 1}, {2, 2, 1, 1}, {1, 1}, Padding::valid());
   const std::vector<double> x{1, 2, 3, 4, 5, 6, 7, 8, 9}, w{1, 10, 100, 1000};
   std::vector<double> y(4), dx(9, 0.5), dw(4, 0.5);
-  kernels::conv2d_forward(g, x.data(), w.data(), y.data());
+  kernels::conv2d_forward(g, x.data(), w.data(), nullptr, y.data());
   CHECK(y == std::vector<double>{5421, 6532, 8754, 9865});
+  const double bias = 0.5;
+  kernels::conv2d_forward(g, x.data(), w.data(), &bias, y.data());
+  CHECK(y == std::vector<double>{5421.5, 6532.5, 8754.5, 9865.5});
   const std::vector<double> dy{1, 2, 3, 4};
-  kernels::conv2d_data_gradient(g, dy.data(), w.data(), dx.data());
+  kernels::conv2d_data_gradient(g, dy.data(), w.data(), kernels::Store::add, dx.data());
   CHECK(dx == std::vector<double>{1.5, 12.5, 20.5, 103.5, 1234.5, 2040.5, 300.5, 3400.5, 4000.5});
   kernels::conv2d_kernel_gradient(g, x.data(), dy.data(), dw.data());
   CHECK(dw == std::vector<double>{37.5, 47.5, 67.5, 77.5});
@@ -126,6 +129,25 @@ TEST_CASE("convolution and its gradients equal the reference and add to what is 
       CHECK(same_bits(found.y, y));
       CHECK(same_bits(found.dx, dx));
       CHECK(same_bits(found.dw, dw));
+    });
+  }
+}
+
+TEST_CASE("sums start from a bias, and gradients can overwrite") {
+  for (const Conv2DGeometry& g : geometries()) {
+    CAPTURE(input_shape(g), kernel_shape(g), g.stride_h, g.pad_top, g.groups);
+    const auto x = small_integers(x_size(g), 1), w = small_integers(w_size(g), 2), dy = small_integers(y_size(g), 3);
+    const auto bias = small_integers(g.out_c, 6);
+    std::vector<float> y(dy.size()), dx(x.size());
+    reference::conv2d_forward(g, x.data(), w.data(), y.data());
+    for (std::size_t i = 0; i < y.size(); ++i) y[i] += bias[i % bias.size()];
+    reference::conv2d_data_gradient(g, dy.data(), w.data(), dx.data());
+    for_each_isa([&] {
+      std::vector<float> found(y.size(), NAN), found_dx(dx.size(), NAN);
+      kernels::conv2d_forward(g, x.data(), w.data(), bias.data(), found.data());
+      CHECK(same_bits(found, y));
+      kernels::conv2d_data_gradient(g, dy.data(), w.data(), kernels::Store::overwrite, found_dx.data());
+      CHECK(found_dx == dx);
     });
   }
 }
@@ -179,13 +201,13 @@ TEST_CASE("an image's convolution does not depend on its batch") {
     if (g.batch < 2) continue;
     const auto x = reals(x_size(g), 1), w = reals(w_size(g), 2);
     std::vector<float> all(static_cast<std::size_t>(y_size(g)));
-    kernels::conv2d_forward(g, x.data(), w.data(), all.data());
+    kernels::conv2d_forward(g, x.data(), w.data(), nullptr, all.data());
     const Index images = g.batch;
     const Index in = x_size(g) / images, out = y_size(g) / images;
     g.batch = 1;
     std::vector<float> alone(static_cast<std::size_t>(out));
     for (Index image = 0; image < images; ++image) {
-      kernels::conv2d_forward(g, x.data() + image * in, w.data(), alone.data());
+      kernels::conv2d_forward(g, x.data() + image * in, w.data(), nullptr, alone.data());
       CHECK(same_bits(alone, {all.begin() + image * out, all.begin() + (image + 1) * out}));
     }
   }

@@ -49,6 +49,16 @@ void check_unary(Kernel kernel, F f) {
   check_binary<T>([&](Index n, const T* a, const T*, T* y) { kernel(n, a, y); }, [&](T a, T, T y) { return f(a, y); });
 }
 
+/// kernel(n, x, dy, store, dx) against what passes(x, dy) lets through, added and overwritten.
+template <class T, class Kernel, class F>
+void check_gradient(Kernel kernel, F passes) {
+  using kernels::Store;
+  check_binary<T>([&](Index n, const T* x, const T* dy, T* dx) { kernel(n, x, dy, Store::add, dx); },
+                  [&](T x, T dy, T dx) { return dx + passes(x, dy); });
+  check_binary<T>([&](Index n, const T* x, const T* dy, T* dx) { kernel(n, x, dy, Store::overwrite, dx); },
+                  [&](T x, T dy, T) { return passes(x, dy) + T{0}; });
+}
+
 }  // namespace
 
 TEMPLATE_TEST_CASE("arithmetic is exact under every instruction set", "", float, double) {
@@ -80,11 +90,11 @@ TEMPLATE_TEST_CASE("activations and their gradients", "", float, double) {
   check_unary<T>(k::relu<T>, [](T x, T) { return std::isnan(x) ? x : (x > 0 ? x : T{0}); });
   check_unary<T>([](Index n, const T* x, T* y) { k::clip(n, T(-1.5), T(6), x, y); },
                  [](T x, T) { return std::isnan(x) ? x : std::min(std::max(x, T(-1.5)), T(6)); });
-  check_binary<T>(k::relu_gradient<T>, [](T x, T dy, T dx) { return dx + (x > 0 ? dy : T{0}); });
-  check_binary<T>(k::relu6_gradient<T>, [](T x, T dy, T dx) { return dx + (x > 0 && x < 6 ? dy : T{0}); });
-  check_binary<T>([](Index n, const T* x, const T* dy, T* dx) { k::clip_gradient(n, T(0), T(6), x, dy, dx); },
-                  [](T x, T dy, T dx) { return dx + (x >= 0 && x <= 6 ? dy : T{0}); });
-  check_binary<T>(k::absolute_gradient<T>, [](T x, T dy, T dx) { return dx + (x > 0 ? dy : x < 0 ? -dy : T{0}); });
+  check_gradient<T>(k::relu_gradient<T>, [](T x, T dy) { return x > 0 ? dy : T{0}; });
+  check_gradient<T>(k::relu6_gradient<T>, [](T x, T dy) { return x > 0 && x < 6 ? dy : T{0}; });
+  check_gradient<T>([](Index n, const T* x, const T* dy, k::Store store, T* dx) { k::clip_gradient(n, T(0), T(6), x, dy, store, dx); },
+                    [](T x, T dy) { return x >= 0 && x <= 6 ? dy : T{0}; });
+  check_gradient<T>(k::absolute_gradient<T>, [](T x, T dy) { return x > 0 ? dy : x < 0 ? -dy : T{0}; });
   check_binary<T>(k::square_root_gradient<T>, [](T y, T dy, T dx) { return dx + dy / (T{2} * y); });
   check_binary<T>(k::sigmoid_gradient<T>, [](T y, T dy, T dx) {
     const volatile T slope = y * (T{1} - y);

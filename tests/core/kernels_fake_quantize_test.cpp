@@ -129,7 +129,7 @@ TEMPLATE_TEST_CASE("fake_quantize's gradients are the formulas, in every setting
         auto x = awkward(layout, s, 1, false);
         for (T& value : x) value = std::abs(value) > T(1e6) ? T(12.5) : value;  // sums must stay comparable
         const auto dy = small_integers<T>(layout.size(), 2), start = small_integers<T>(layout.size(), 3);
-        auto dx_expected = start;
+        auto dx_expected = start, passed = start;
         const bool with_zero_point = zero_point;  // a structured binding cannot be captured
         const T* offsets_or_none = offset ? a.data() : nullptr;
         const T* zeros_or_none = zero_point ? z.data() : nullptr;
@@ -140,7 +140,8 @@ TEMPLATE_TEST_CASE("fake_quantize's gradients are the formulas, in every setting
           const T lo = -8 - z[c], hi = 7 - z[c], q = std::min(std::max(r, lo), hi);
           const T seen = mode == StraightThrough::masked ? r : u;
           const bool mask = mode == StraightThrough::unmasked || (seen >= lo && seen <= hi);
-          dx_expected[i] += mask ? dy[i] : T{0};
+          passed[i] = mask ? dy[i] : T{0};
+          dx_expected[i] += passed[i];
           ds[c] += static_cast<double>(dy[i] * (mask ? q - u : q));
           da[c] += static_cast<double>(mask ? T{0} : dy[i]);
         }
@@ -149,7 +150,7 @@ TEMPLATE_TEST_CASE("fake_quantize's gradients are the formulas, in every setting
         for_each_setting([&] {
           auto dx = start;
           const kernels::LevelGrid<T> grid{s.data(), offsets_or_none, -8, 7, zeros_or_none};
-          const auto sums = kernels::fake_quantize_gradient(layout, x.data(), grid, mode, dy.data(), dx.data());
+          const auto sums = kernels::fake_quantize_gradient(layout, x.data(), grid, mode, dy.data(), kernels::Store::add, dx.data());
           CAPTURE(layout.outer, layout.channels, layout.inner, mode, with_zero_point);
           CHECK(same_bits(dx, dx_expected));
           CHECK(same_bits(sums.offset, da));
@@ -157,8 +158,10 @@ TEMPLATE_TEST_CASE("fake_quantize's gradients are the formulas, in every setting
           for (std::size_t c = 0; c < ds.size(); ++c) CHECK(sums.scale[c] == Approx(ds[c]).epsilon(1e-12).margin(1e-9));
           if (first.empty()) first = sums.scale;
           CHECK(same_bits(sums.scale, first));
-          const auto without_input = kernels::fake_quantize_gradient<T>(layout, x.data(), grid, mode, dy.data(), nullptr);
+          const auto without_input = kernels::fake_quantize_gradient<T>(layout, x.data(), grid, mode, dy.data(), kernels::Store::add, nullptr);
           CHECK(same_bits(without_input.scale, first));
+          kernels::fake_quantize_gradient(layout, x.data(), grid, mode, dy.data(), kernels::Store::overwrite, dx.data());
+          CHECK(same_bits(dx, passed));
         });
       }
 }

@@ -43,8 +43,10 @@ TEST_CASE("max pooling by hand: ties, padding, NaN") {
   CHECK(y[3] == -9);
   std::vector<float> dx(9, 1.0f);
   const std::vector<float> dy{10, 20, 30, 40};
-  kernels::max_pool2d_gradient(g, argmax.data(), dy.data(), dx.data());
+  kernels::max_pool2d_gradient(g, argmax.data(), dy.data(), kernels::Store::add, dx.data());
   CHECK(dx == std::vector<float>{11, 1, 21, 1, 1, 1, 31, 1, 41});
+  kernels::max_pool2d_gradient(g, argmax.data(), dy.data(), kernels::Store::overwrite, dx.data());
+  CHECK(dx == std::vector<float>{10, 0, 20, 0, 0, 0, 30, 0, 40});
 }
 
 TEST_CASE("average pooling by hand: padding does not count") {
@@ -54,8 +56,10 @@ TEST_CASE("average pooling by hand: padding does not count") {
   kernels::average_pool2d_forward(g, x.data(), y.data());
   CHECK(y == std::vector<float>{3, 4.5f, 7.5f, 9});
   const std::vector<float> dy{4, 2, 6, 5};
-  kernels::average_pool2d_gradient(g, dy.data(), dx.data());
+  kernels::average_pool2d_gradient(g, dy.data(), kernels::Store::add, dx.data());
   CHECK(dx == std::vector<float>{2, 2, 2, 2, 2, 2, 4, 4, 6});
+  kernels::average_pool2d_gradient(g, dy.data(), kernels::Store::overwrite, dx.data());
+  CHECK(dx == std::vector<float>{1, 1, 1, 1, 1, 1, 3, 3, 5});
 }
 
 TEST_CASE("pooling equals the reference to the bit under every instruction set and number of threads") {
@@ -78,13 +82,17 @@ TEST_CASE("pooling equals the reference to the bit under every instruction set a
       CHECK(same_bits(got, y));
       CHECK(same_bits(winner, argmax));
       auto got_dx = start;
-      kernels::max_pool2d_gradient(g, winner.data(), dy.data(), got_dx.data());
+      kernels::max_pool2d_gradient(g, winner.data(), dy.data(), kernels::Store::add, got_dx.data());
       CHECK(same_bits(got_dx, dx));
       kernels::average_pool2d_forward(g, real_x.data(), got.data());
       CHECK(same_bits(got, average));
       got_dx = start;
-      kernels::average_pool2d_gradient(g, dy.data(), got_dx.data());
+      kernels::average_pool2d_gradient(g, dy.data(), kernels::Store::add, got_dx.data());
       CHECK(same_bits(got_dx, average_dx));
+      std::vector<float> overwritten(start.size(), NAN), zeros(start.size());
+      kernels::average_pool2d_gradient(g, dy.data(), kernels::Store::add, zeros.data());
+      kernels::average_pool2d_gradient(g, dy.data(), kernels::Store::overwrite, overwritten.data());
+      CHECK(same_bits(overwritten, zeros));
     });
   }
 }

@@ -54,7 +54,7 @@ Tensor map(std::string_view name, const Tensor& x, const Tensor& y, F f) {
 
 /// An elementwise operation made of pieces: `piece(x)` says which one (a small integer), `value(piece, x)` is the
 /// result. A gradient check replays the pieces, so that its differences never straddle a kink; everybody else gets the
-/// fast loops `forward(n, x, y)` and `backward(n, x, dy, dx)`, which adds. `name` is a literal.
+/// fast loops `forward(n, x, y)` and `backward(n, x, dy, store, dx)`. `name` is a literal.
 template <class Piece, class Value, class Forward, class Backward>
 Variable piecewise(std::string_view name, const Variable& x, Piece piece, Value value, Forward forward,
                    Backward backward) {
@@ -74,7 +74,8 @@ Variable piecewise(std::string_view name, const Variable& x, Piece piece, Value 
   return record_operation(name, std::move(y), {x}, [=, saved = x.value()](const Tensor& g, GradSink& sink) {
     dispatch_floating(name, g.dtype(), [&](auto zero) {
       using T = decltype(zero);
-      backward(g.size(), saved.data<T>(), g.data<T>(), sink.buffer(0).data<T>());
+      GradTarget dx = sink.target(0);
+      backward(g.size(), saved.data<T>(), g.data<T>(), dx.store, dx.gradient.template data<T>());
     });
   });
 }

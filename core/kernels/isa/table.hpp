@@ -22,7 +22,8 @@ struct FakeQuantizeGradient {
   bool masked;
   bool by_value;        ///< the mask looks at the unrounded level
   const T* dy;
-  T* dx;                ///< +=, or null
+  T* dx;                ///< or null
+  bool add;             ///< to dx, instead of overwriting it
   double* scale_sums;   ///< a row, +=
   double* offset_sums;  ///< a row, +=, or null; not null only when masked
 };
@@ -83,8 +84,11 @@ struct FloatingKernels {
   Unary relu, absolute, square_root;
   void (*clip)(Index n, T lo, T hi, const T* x, T* y);
   // Gradients: a is the forward's x (its y for square_root and sigmoid), b is dy, and y is the dx that is added to.
-  Binary relu_gradient, relu6_gradient, absolute_gradient, square_root_gradient, sigmoid_gradient;
-  void (*clip_gradient)(Index n, T lo, T hi, const T* x, const T* dy, T* dx);
+  Binary square_root_gradient, sigmoid_gradient;
+  // The same, adding only where asked to.
+  using Gradient = void (*)(Index n, bool add, const T* x, const T* dy, T* dx);
+  Gradient relu_gradient, relu6_gradient, absolute_gradient;
+  void (*clip_gradient)(Index n, T lo, T hi, bool add, const T* x, const T* dy, T* dx);
 
   void (*column_sum)(Index n, Index width, const T* x, double* sums);
   void (*column_sum_product)(Index n, Index width, const T* a, const T* b, double* sums);
@@ -92,8 +96,8 @@ struct FloatingKernels {
   void (*moment_sums)(Index n, Index width, const T* x, const T* shift, double* sums, double* squares);
   void (*normalize)(Index n, Index width, const T* x, const T* mean, const T* factor, const T* beta, T* y);
   void (*normalize_gradient_sums)(Index n, Index width, const T* x, const T* mean, const T* dy, double* sums, double* products);
-  void (*normalize_gradient)(Index n, Index width, const T* x, const T* mean, const T* factor, const T* mean_dy, const T* slope,
-                             const T* dy, T* dx);
+  void (*normalize_gradient)(Index n, Index width, bool add, const T* x, const T* mean, const T* factor, const T* mean_dy,
+                             const T* slope, const T* dy, T* dx);
 
   void (*sgd_update)(Index n, const SgdStep*, const T* gradient, T* velocity, T* parameter);
   void (*adam_update)(Index n, const AdamStep*, const T* gradient, T* first, T* second, T* parameter);

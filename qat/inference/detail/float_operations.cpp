@@ -53,8 +53,8 @@ struct FloatRunner {
   Tensor operator()(const FloatConv2D& op) const {
     const Conv2DGeometry g = conv2d_geometry(x().shape(), op.kernel.shape(), op.stride, op.padding);
     Tensor y(shape);
-    kernels::conv2d_forward(g, x().data<float>(), op.kernel.data<float>(), y.data<float>());
-    add_bias(y, op.bias);
+    kernels::conv2d_forward(g, x().data<float>(), op.kernel.data<float>(),
+                            op.bias.defined() ? op.bias.data<float>() : nullptr, y.data<float>());
     return y;
   }
   Tensor operator()(const FloatDense& op) const {
