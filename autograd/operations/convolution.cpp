@@ -14,8 +14,8 @@ namespace {
 /// `bias` undefined: none.
 Variable convolve(const Variable& x, const Variable& kernel, const Variable& bias, const Conv2DArguments& options) {
   detail::require_same_dtype("conv2d", x.value(), kernel.value());
-  const Conv2DGeometry geometry = conv2d_geometry(x.shape(), kernel.shape(), options.stride, options.padding,
-                                                  options.dilation, options.groups);
+  const Conv2DGeometry geometry =
+      conv2d_geometry(x.shape(), kernel.shape(), options.stride, options.padding, options.dilation, options.groups);
   return dispatch_floating("conv2d", x.dtype(), [&](auto zero) {
     using T = decltype(zero);
     Tensor y(output_shape(geometry), x.dtype());
@@ -26,10 +26,10 @@ Variable convolve(const Variable& x, const Variable& kernel, const Variable& bia
     auto backward = [geometry, with_bias, x = x.value(), kernel = kernel.value()](const Tensor& g, GradSink& sink) {
       if (sink.wants(0)) {
         GradTarget dx = sink.target(0);
-        kernels::conv2d_data_gradient(geometry, g.data<T>(), kernel.data<T>(), dx.store, dx.gradient.template data<T>());
+        kernels::conv2d_data_gradient(geometry, g.data<T>(), kernel.data<T>(), dx.store,
+                                      dx.gradient.template data<T>());
       }
-      if (sink.wants(1))
-        kernels::conv2d_kernel_gradient(geometry, x.data<T>(), g.data<T>(), sink.buffer(1).data<T>());
+      if (sink.wants(1)) kernels::conv2d_kernel_gradient(geometry, x.data<T>(), g.data<T>(), sink.buffer(1).data<T>());
       if (with_bias && sink.wants(2))
         kernels::add_column_sums(g.size() / geometry.out_c, geometry.out_c, g.data<T>(), sink.buffer(2).data<T>());
     };
@@ -46,18 +46,22 @@ Variable conv2d(const Variable& x, const Variable& kernel, const Conv2DArguments
 Variable conv2d(const Variable& x, const Variable& kernel, const Variable& bias, const Conv2DArguments& options) {
   detail::require_same_dtype("conv2d", kernel.value(), bias.value());
   if (kernel.shape().rank() != 4 || bias.shape() != Shape{kernel.shape()[3]})
-    fail<ShapeError>("conv2d: bias is ", bias.shape(), " and kernel ", kernel.shape(), ", expected (O) and (kh, kw, C, O)");
+    fail<ShapeError>("conv2d: bias is ", bias.shape(), " and kernel ", kernel.shape(),
+                     ", expected (O) and (kh, kw, C, O)");
   return convolve(x, kernel, bias, options);
 }
 
 Variable depthwise_conv2d(const Variable& x, const Variable& kernel, const Conv2DArguments& options) {
   if (x.shape().rank() != 4 || kernel.shape().rank() != 4 || kernel.shape()[2] != x.shape()[3])
-    fail<ShapeError>("depthwise_conv2d: x is ", x.shape(), " and kernel ", kernel.shape(), ", expected (N, H, W, C) and (kh, kw, C, M)");
-  if (options.groups != 1) fail<ValueError>("depthwise_conv2d: groups is ", options.groups, ", expected 1: every channel is a group");
+    fail<ShapeError>("depthwise_conv2d: x is ", x.shape(), " and kernel ", kernel.shape(),
+                     ", expected (N, H, W, C) and (kh, kw, C, M)");
+  if (options.groups != 1)
+    fail<ValueError>("depthwise_conv2d: groups is ", options.groups, ", expected 1: every channel is a group");
   const Shape& k = kernel.shape();
   Conv2DArguments grouped = options;
   grouped.groups = k[2];
-  return conv2d(x, reshape(kernel, {k[0], k[1], 1, k[2] * k[3]}), grouped);  // the same elements: HWCM is HWIO of C groups
+  return conv2d(x, reshape(kernel, {k[0], k[1], 1, k[2] * k[3]}),
+                grouped);  // the same elements: HWCM is HWIO of C groups
 }
 
 }  // namespace bitgrad

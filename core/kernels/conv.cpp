@@ -8,7 +8,8 @@ void conv2d_forward(const Conv2DGeometry& geometry, const float* x, const float*
   direct::run(direct::forward_pass<float>(direct::flattened(geometry), kernel, bias), x, y);
 }
 
-void conv2d_data_gradient(const Conv2DGeometry& geometry, const float* dy, const float* kernel, Store store, float* dx) {
+void conv2d_data_gradient(const Conv2DGeometry& geometry, const float* dy, const float* kernel, Store store,
+                          float* dx) {
   using namespace direct;
   const Conv2DGeometry g = flattened(geometry);
   run(Pass<float>{.batch = g.batch,
@@ -18,7 +19,10 @@ void conv2d_data_gradient(const Conv2DGeometry& geometry, const float* dy, const
                   .heights = gradient_phases(height_of(g)),
                   .widths = gradient_phases(width_of(g)),
                   .kernel = kernel,
-                  .layout = {.k_w = g.k_w, .tap = g.in_c / g.groups * g.out_c, .source = 1, .target = is_depthwise(g) ? 1 : g.out_c},
+                  .layout = {.k_w = g.k_w,
+                             .tap = g.in_c / g.groups * g.out_c,
+                             .source = 1,
+                             .target = is_depthwise(g) ? 1 : g.out_c},
                   .group_kernel = g.out_c / g.groups,
                   .start = nullptr,
                   .store = store,

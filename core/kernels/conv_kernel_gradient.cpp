@@ -7,16 +7,23 @@ namespace bitgrad::kernels {
 namespace direct {
 namespace {
 
-/// The gradient of a kernel as matrices of terms (row, column and input channel of the kernel) and blocks of output channels,
-/// one per group, summed over the batch.
+/// The gradient of a kernel as matrices of terms (row, column and input channel of the kernel) and blocks of output
+/// channels, one per group, summed over the batch.
 class KernelGradientPass {
  public:
   KernelGradientPass(const Conv2DGeometry& geometry, const float* x, const float* dy)
-      : g_(geometry), depthwise_(is_depthwise(geometry)), heights_{forward_phase(height_of(geometry))}, widths_{forward_phase(width_of(geometry))},
+      : g_(geometry),
+        depthwise_(is_depthwise(geometry)),
+        heights_{forward_phase(height_of(geometry))},
+        widths_{forward_phase(width_of(geometry))},
         source_(input_of(geometry), x, seen(heights_, 0, geometry.out_h), seen(widths_, 0, geometry.out_w),
                 depthwise_ ? filled(geometry.in_c) : geometry.in_c),
-        bands_(heights_, source_.row(), cache_elements), dy_(dy), in_(geometry.in_c / geometry.groups),
-        groups_(depthwise_ ? 1 : geometry.groups), out_(geometry.out_c / groups_), row_(filled(out_)) {
+        bands_(heights_, source_.row(), cache_elements),
+        dy_(dy),
+        in_(geometry.in_c / geometry.groups),
+        groups_(depthwise_ ? 1 : geometry.groups),
+        out_(geometry.out_c / groups_),
+        row_(filled(out_)) {
     for (const Tap& h : heights_[0].taps)
       for (const Tap& w : widths_[0].taps)
         for (Index i = 0; i < in_; ++i) offsets_.push_back(h.shift * source_.row() + w.shift * source_.pixel() + i);
@@ -45,8 +52,8 @@ class KernelGradientPass {
   Index bands_per_chunk() const {
     constexpr Index enough_pixels = 512, most_chunks = 16;
     const Index pixels = bands_.rows() * g_.out_w, work = std::max<Index>(pixels * terms() * g_.out_c, 1);
-    return std::max<Index>({chunk_count(all_bands(), most_chunks), chunk_count(enough_pixels, pixels),
-                            chunk_count(chunk_work, work), 1});
+    return std::max<Index>(
+        {chunk_count(all_bands(), most_chunks), chunk_count(enough_pixels, pixels), chunk_count(chunk_work, work), 1});
   }
   /// Few chunks are cut further, into blocks of output channels.
   Index parts_per_chunk(Index chunks) const {
@@ -112,8 +119,8 @@ class KernelGradientPass {
     }
   }
 
-  /// Block by block, each from pixels of its own: neighbouring pixels of many channels would compete for the same few places
-  /// of the cache. With few terms the copy does not pay, unless a block has to be filled up with zeros.
+  /// Block by block, each from pixels of its own: neighbouring pixels of many channels would compete for the same few
+  /// places of the cache. With few terms the copy does not pay, unless a block has to be filled up with zeros.
   void sum_blocks(KernelGradient p, Span channels, float* packed) const {
     constexpr Index many_terms = 64;
     const float *x = p.x, *dy = p.dy;

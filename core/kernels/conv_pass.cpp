@@ -9,7 +9,10 @@ namespace {
 class Program {
  public:
   Program(const Phase& height, const Phase& width, Index source_channels, Index target_channels, bool merge)
-      : height_(height), width_(width), source_channels_(source_channels), target_channels_(target_channels),
+      : height_(height),
+        width_(width),
+        source_channels_(source_channels),
+        target_channels_(target_channels),
         merge_(merge && neighbours(width)) {}
 
   Index runs() const { return static_cast<Index>(height_.taps.size() * (merge_ ? 1 : width_.taps.size())); }
@@ -122,28 +125,28 @@ void convolve(const DirectConvolution<std::int32_t>& p) { table().convolve_int32
 
 /// One band of one phase, all groups. `x` and `y` are where pixel (0, 0) of source and target lie.
 template <class T>
-void run_item(const Pass<T>& pass, const typename Programs<T>::Item& item, const Source<T>& source, Index row, Index end,
-              const T* x, const std::vector<T>& start, T* y) {
+void run_item(const Pass<T>& pass, const typename Programs<T>::Item& item, const Source<T>& source, Index row,
+              Index end, const T* x, const std::vector<T>& start, T* y) {
   const Phase &height = item.program.height(), &width = item.program.width();
   const Index target_pixel = pass.target.channels, target_row = pass.target.width * target_pixel;
   DirectConvolution<T> p{.rows = end - row,
-                      .pixels = width.count,
-                      .channels = pass.target_channels(),
-                      .x = x + row * height.source_step * source.row(),
-                      .x_row = height.source_step * source.row(),
-                      .x_pixel = width.source_step * source.pixel(),
-                      .run_offset = item.offsets.data(),
-                      .run_row = item.rows.data(),
-                      .source_row = row * height.source_step,
-                      .source_step = height.source_step,
-                      .source_rows = pass.source.height,
-                      .runs = item.program.runs(),
-                      .run_length = item.program.run_length(),
-                      .weights = item.weights,
-                      .start = start.data(),
-                      .y = y + (height.first + row * height.step) * target_row + width.first * target_pixel,
-                      .y_row = height.step * target_row,
-                      .y_pixel = width.step * target_pixel,
+                         .pixels = width.count,
+                         .channels = pass.target_channels(),
+                         .x = x + row * height.source_step * source.row(),
+                         .x_row = height.source_step * source.row(),
+                         .x_pixel = width.source_step * source.pixel(),
+                         .run_offset = item.offsets.data(),
+                         .run_row = item.rows.data(),
+                         .source_row = row * height.source_step,
+                         .source_step = height.source_step,
+                         .source_rows = pass.source.height,
+                         .runs = item.program.runs(),
+                         .run_length = item.program.run_length(),
+                         .weights = item.weights,
+                         .start = start.data(),
+                         .y = y + (height.first + row * height.step) * target_row + width.first * target_pixel,
+                         .y_row = height.step * target_row,
+                         .y_pixel = width.step * target_pixel,
                          .add = pass.store == Store::add,
                          .depthwise = pass.depthwise};
   for (Index group = 0; group < pass.groups; ++group) {
@@ -173,7 +176,7 @@ void run(const Pass<T>& pass, const T* x, T* y) {
       const T* from = source.band(n, bands.source(band), scratch.data());
       for (const auto& item : programs.items())
         run_item<T>(pass, item, source, bands.begin(band), bands.end(band, item.program.height()), from, start,
-                 y + n * pass.target.size());
+                    y + n * pass.target.size());
     }
   });
 }

@@ -23,7 +23,7 @@ struct Pass {
   Index group_kernel;  ///< distance between the kernels of two groups
   const T* start;      ///< where the sums of every target channel start; null for zeros
   Store store;
-  bool depthwise;      ///< groups is 1 then, and every target channel sees the source channel of the same number
+  bool depthwise;  ///< groups is 1 then, and every target channel sees the source channel of the same number
 
   /// Per group: source channels that meet in one target channel, and target channels.
   Index source_channels() const { return depthwise ? 1 : source.channels / groups; }

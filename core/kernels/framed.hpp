@@ -10,7 +10,7 @@
 namespace bitgrad::kernels::direct {
 
 inline constexpr Index cache_elements = Index{1} << 13;  ///< 32 KiB, a first-level cache
-inline constexpr Index chunk_work = Index{1} << 20;     ///< multiply-adds that are worth a chunk of their own
+inline constexpr Index chunk_work = Index{1} << 20;      ///< multiply-adds that are worth a chunk of their own
 
 /// Channels filled up to the end of the last block.
 inline Index filled(Index channels) {
@@ -25,8 +25,8 @@ struct Image {
   Index size() const { return height * width * channels; }
 };
 
-/// Rows [rows.begin, rows.end) and columns [columns.begin, columns.end) of an image, its surroundings zero, with `channels`
-/// channels of which the additional ones are zero.
+/// Rows [rows.begin, rows.end) and columns [columns.begin, columns.end) of an image, its surroundings zero, with
+/// `channels` channels of which the additional ones are zero.
 template <class T>
 void copy_framed(const Image& image, const T* x, Span rows, Span columns, Index channels, T* out) {
   const Index left = std::min(std::max<Index>(-columns.begin, 0), columns.size());
@@ -43,7 +43,8 @@ void copy_framed(const Image& image, const T* x, Span rows, Span columns, Index 
       std::copy_n(from, inside * channels, to);
     else
       for (Index i = 0; i < inside; ++i)
-        std::fill_n(std::copy_n(from + i * image.channels, image.channels, to + i * channels), channels - image.channels, T{0});
+        std::fill_n(std::copy_n(from + i * image.channels, image.channels, to + i * channels),
+                    channels - image.channels, T{0});
     std::fill_n(to + inside * channels, right * channels, T{0});
   }
 }
@@ -106,7 +107,8 @@ class Bands {
 /// Few pixels of a pointwise convolution are one row of them, so that tiles fill.
 inline Conv2DGeometry flattened(Conv2DGeometry g) {
   constexpr Index few = 64;
-  const bool pointwise = g.k_h == 1 && g.k_w == 1 && g.stride_h == 1 && g.stride_w == 1 && g.out_h == g.in_h && g.out_w == g.in_w;
+  const bool pointwise =
+      g.k_h == 1 && g.k_w == 1 && g.stride_h == 1 && g.stride_w == 1 && g.out_h == g.in_h && g.out_w == g.in_w;
   if (!pointwise || g.in_h * g.in_w > few) return g;
   g.in_w = g.out_w = g.in_h * g.in_w;
   g.in_h = g.out_h = 1;

@@ -21,8 +21,9 @@ struct Tap {
   Index kernel, shift;
 };
 
-/// Outputs first, first + step, ... below `count` * step that all see the same taps of a source: output first + j * step is the
-/// sum over taps of source[j * source_step + tap.shift] * kernel[tap.kernel]. Taps are in the order of their shifts.
+/// Outputs first, first + step, ... below `count` * step that all see the same taps of a source: output first + j *
+/// step is the sum over taps of source[j * source_step + tap.shift] * kernel[tap.kernel]. Taps are in the order of
+/// their shifts.
 struct Phase {
   Index first, step, count, source_step;
   std::vector<Tap> taps;
@@ -35,8 +36,8 @@ inline Phase forward_phase(const Axis& axis) {
   return phase;
 }
 
-/// Positions of the input, as outputs of the data gradient: those that are congruent modulo the stride see the same taps of the
-/// output's gradient, at neighbouring places. A phase without taps has zeros.
+/// Positions of the input, as outputs of the data gradient: those that are congruent modulo the stride see the same
+/// taps of the output's gradient, at neighbouring places. A phase without taps has zeros.
 inline std::vector<Phase> gradient_phases(const Axis& axis) {
   std::vector<Phase> phases;
   for (Index rest = 0; rest < axis.stride; ++rest) {  // (position + pad) modulo stride
@@ -45,7 +46,8 @@ inline std::vector<Phase> gradient_phases(const Axis& axis) {
     Phase phase{first, axis.stride, (axis.in - first + axis.stride - 1) / axis.stride, 1, {}};
     const Index place = (first + axis.pad - rest) / axis.stride;
     for (Index k = axis.kernel; k-- > 0;)
-      if (k * axis.dilation % axis.stride == rest) phase.taps.push_back({k, place - (k * axis.dilation - rest) / axis.stride});
+      if (k * axis.dilation % axis.stride == rest)
+        phase.taps.push_back({k, place - (k * axis.dilation - rest) / axis.stride});
     phases.push_back(std::move(phase));
   }
   return phases;
