@@ -83,9 +83,9 @@ struct FloatingKernels {
 
   Unary relu, absolute, square_root;
   void (*clip)(Index n, T lo, T hi, const T* x, T* y);
-  // Gradients: a is the forward's x (its y for square_root and sigmoid), b is dy, and y is the dx that is added to.
+  // Gradients: a is the forward's y, b is dy, and y is the dx that is added to.
   Binary square_root_gradient, sigmoid_gradient;
-  // The same, adding only where asked to.
+  // Gradients of x that add to dx only where asked to.
   using Gradient = void (*)(Index n, bool add, const T* x, const T* dy, T* dx);
   Gradient relu_gradient, relu6_gradient, absolute_gradient;
   void (*clip_gradient)(Index n, T lo, T hi, bool add, const T* x, const T* dy, T* dx);
