@@ -114,8 +114,8 @@ class Bitgrad {
 
   void run(std::size_t pass) {
     float *y = y_.data<float>(), *x = x_.data<float>(), *kernel = kernel_.data<float>();
-    if (pass == 0) kernels::conv2d_forward(g_, x, kernel, y);
-    if (pass == 1) kernels::conv2d_data_gradient(g_, y, kernel, dx_.data<float>());
+    if (pass == 0) kernels::conv2d_forward(g_, x, kernel, nullptr, y);
+    if (pass == 1) kernels::conv2d_data_gradient(g_, y, kernel, kernels::Store::overwrite, dx_.data<float>());
     if (pass == 2) kernels::conv2d_kernel_gradient(g_, x, y, dkernel_.data<float>());
   }
 
