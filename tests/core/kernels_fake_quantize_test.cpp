@@ -23,7 +23,8 @@ std::size_t channel_of(const ChannelLayout& layout, std::size_t i) {
 }
 
 std::vector<ChannelLayout> layouts() {
-  return {{1, 1, 1}, {0, 1, 1}, {100, 1, 1}, {70001, 1, 1}, {9, 3, 1}, {3000, 16, 1}, {4, 300, 1}, {1, 5, 27}, {3, 4, 7}, {1, 40000, 1}};
+  return {{1, 1, 1},     {0, 1, 1},   {100, 1, 1}, {70001, 1, 1}, {9, 3, 1},
+          {3000, 16, 1}, {4, 300, 1}, {1, 5, 27},  {3, 4, 7},     {1, 40000, 1}};
 }
 
 /// Multiples of a quarter step hit every tie; beside them huge values, infinities, NaN and zeros of both signs.
@@ -31,7 +32,8 @@ template <class T>
 std::vector<T> awkward(const ChannelLayout& layout, const std::vector<T>& scale, unsigned seed, bool nan = true) {
   const auto quarters = small_integers<T>(layout.size(), seed, -45, 45);
   const T inf = std::numeric_limits<T>::infinity();
-  const T specials[] = {inf, -inf, T(1e30), T(-1e30), -T{0}, T(0.1), T(-4194304.5), nan ? std::numeric_limits<T>::quiet_NaN() : T{0}};
+  const T specials[] = {inf,   -inf,   T(1e30),       T(-1e30),
+                        -T{0}, T(0.1), T(-4194304.5), nan ? std::numeric_limits<T>::quiet_NaN() : T{0}};
   std::vector<T> x(at(layout.size()));
   for (std::size_t i = 0; i < x.size(); ++i) {
     x[i] = quarters[i] / 4 * scale[channel_of(layout, i)];
@@ -123,7 +125,8 @@ TEMPLATE_TEST_CASE("fake_quantize's gradients are the formulas, in every setting
   using T = TestType;
   for (const ChannelLayout& layout : layouts())
     for (const auto& [offset, zero_point] : {std::pair{false, false}, {true, false}, {false, true}})
-      for (const StraightThrough mode : {StraightThrough::masked, StraightThrough::value_masked, StraightThrough::unmasked}) {
+      for (const StraightThrough mode :
+           {StraightThrough::masked, StraightThrough::value_masked, StraightThrough::unmasked}) {
         const auto z = zero_points<T>(layout, zero_point);
         const auto s = scales<T>(layout), a = offsets<T>(layout);
         auto x = awkward(layout, s, 1, false);
@@ -150,7 +153,8 @@ TEMPLATE_TEST_CASE("fake_quantize's gradients are the formulas, in every setting
         for_each_setting([&] {
           auto dx = start;
           const kernels::LevelGrid<T> grid{s.data(), offsets_or_none, -8, 7, zeros_or_none};
-          const auto sums = kernels::fake_quantize_gradient(layout, x.data(), grid, mode, dy.data(), kernels::Store::add, dx.data());
+          const auto sums =
+              kernels::fake_quantize_gradient(layout, x.data(), grid, mode, dy.data(), kernels::Store::add, dx.data());
           CAPTURE(layout.outer, layout.channels, layout.inner, mode, with_zero_point);
           CHECK(same_bits(dx, dx_expected));
           CHECK(same_bits(sums.offset, da));
@@ -158,9 +162,11 @@ TEMPLATE_TEST_CASE("fake_quantize's gradients are the formulas, in every setting
           for (std::size_t c = 0; c < ds.size(); ++c) CHECK(sums.scale[c] == Approx(ds[c]).epsilon(1e-12).margin(1e-9));
           if (first.empty()) first = sums.scale;
           CHECK(same_bits(sums.scale, first));
-          const auto without_input = kernels::fake_quantize_gradient<T>(layout, x.data(), grid, mode, dy.data(), kernels::Store::add, nullptr);
+          const auto without_input =
+              kernels::fake_quantize_gradient<T>(layout, x.data(), grid, mode, dy.data(), kernels::Store::add, nullptr);
           CHECK(same_bits(without_input.scale, first));
-          kernels::fake_quantize_gradient(layout, x.data(), grid, mode, dy.data(), kernels::Store::overwrite, dx.data());
+          kernels::fake_quantize_gradient(layout, x.data(), grid, mode, dy.data(), kernels::Store::overwrite,
+                                          dx.data());
           CHECK(same_bits(dx, passed));
         });
       }
@@ -193,7 +199,8 @@ TEST_CASE("the mask looks at the rounded value, bounds included, and NaN passes 
   const std::vector<float> dy(6, 1.0f);
   std::vector<float> dx(6, 0.0f);
   const auto layout = kernels::per_tensor(6);
-  auto sums = kernels::fake_quantize_gradient<float>(layout, x.data(), {&s, nullptr, -8, 7}, StraightThrough::masked, dy.data(), dx.data());
+  auto sums = kernels::fake_quantize_gradient<float>(layout, x.data(), {&s, nullptr, -8, 7}, StraightThrough::masked,
+                                                     dy.data(), kernels::Store::overwrite, dx.data());
   // half_even(7.5) = 8 is outside, half_even(-8.5) = -8 is inside.
   CHECK(dx == std::vector<float>{0, 1, 1, 0, 0, 0});
   CHECK(std::isnan(sums.scale[0]));
