@@ -48,10 +48,11 @@ struct DTypeOf<std::int32_t> {
 template <class T>
 inline constexpr DType dtype_of = detail::DTypeOf<T>::value;
 
-/// Calls `f(T{})` with the C++ type of a floating dtype: `dispatch_floating(x.dtype(), [&](auto zero) {...})`.
-/// Any other dtype throws ShapeError naming `what`.
+/// Throws ShapeError: `what`, the dtype found and the dtypes that were expected.
 [[noreturn]] void refuse_dtype(std::string_view what, DType dtype, std::string_view expected);
 
+/// Calls `f(T{})` with the C++ type of a floating dtype: `dispatch_floating("relu", x.dtype(), [&](auto zero) {...})`.
+/// Any other dtype throws ShapeError naming `what`.
 template <class F>
 decltype(auto) dispatch_floating(std::string_view what, DType dtype, F&& f) {
   if (dtype == DType::float32) return f(float{});

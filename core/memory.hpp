@@ -23,7 +23,9 @@ struct MemoryStatistics {
 /// owner lets go. Throws std::bad_alloc. Thread-safe. Under AddressSanitizer nothing is reused, so that use after free is seen.
 std::shared_ptr<std::byte> allocate_buffer(std::size_t bytes);
 
+/// The counters as they are now. Thread-safe, as what follows.
 MemoryStatistics memory_statistics();
+/// `peak` becomes what is live now.
 void reset_peak_memory();
 /// Gives all cached buffers back to the operating system.
 void release_cached_memory();

@@ -78,22 +78,23 @@ class Tensor {
   const T& at(std::initializer_list<Index> indices) const {
     return data<T>()[offset(indices)];
   }
-  /// The only element of a one-element tensor, as a double.
+  /// The only element of a one-element tensor, as a double. Throws ShapeError for any other.
   double item() const;
 
+  /// A copy with elements of its own.
   Tensor clone() const;
   /// A copy converted element by element (C++ conversion: fractions are cut off); the tensor itself when dtype is already
   /// right. Throws ValueError for a value that an integer dtype cannot hold, NaN included.
   Tensor to(DType dtype) const;
-  /// The same elements under another shape of the same size.
+  /// The same elements under another shape of the same size; ShapeError for another size.
   Tensor reshape(const Shape& shape) const;
-  /// A view of rows [begin, end) of the outermost axis: it shares the elements.
+  /// A view of rows [begin, end) of the outermost axis: it shares the elements. ShapeError unless they are inside.
   Tensor rows(Index begin, Index end) const;
-  /// A copy of [begin, end) along any axis.
+  /// A copy of [begin, end) along any axis (negative: from the end). ShapeError unless it is inside.
   Tensor slice(int axis, Index begin, Index end) const;
   /// Every element `value`, converted as by to().
   void fill(double value);
-  /// Copies the elements of a tensor of the same shape and dtype into this one.
+  /// Copies the elements of a tensor of the same shape and dtype into this one; ShapeError for any other.
   void copy_from(const Tensor& source);
 
   /// True when no other Tensor shares the buffer, so that it may be overwritten in place.
