@@ -21,6 +21,7 @@ constexpr const char* examples = R"(Examples:
   bitgrad verify runs/w4a4 --data fashion-mnist
   bitgrad table runs/float runs/w4a4
   bitgrad bench train --model resnet8 --mode lsq --batch 32
+  bitgrad export runs/w4a4 --onnx w4a4.onnx
   bitgrad SUBCOMMAND --help)";
 
 /// Whatever goes wrong is one line, for people and for scripts.
@@ -62,6 +63,7 @@ int run(int argc, const char* const* argv) {
   add_bench_command(program);
   add_check_command(program);
   add_quantizers_command(program);
+  add_export_command(program);
   try {
     program.parse(argc, argv);
     return 0;

@@ -29,5 +29,6 @@ void add_golden_command(CLI::App& program);
 void add_bench_command(CLI::App& program);
 void add_check_command(CLI::App& program);
 void add_quantizers_command(CLI::App& program);
+void add_export_command(CLI::App& program);
 
 }  // namespace bitgrad::cli

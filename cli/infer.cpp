@@ -5,11 +5,12 @@
 #include <memory>
 
 #include <bitgrad/cli/commands.hpp>
+#include <bitgrad/cli/images.hpp>
 #include <bitgrad/cli/integer_engine.hpp>
 #include <bitgrad/cli/names.hpp>
 #include <bitgrad/cli/run_directory.hpp>
-#include <bitgrad/core/data/dataset.hpp>
 #include <bitgrad/core/io/npy.hpp>
+#include <bitgrad/core/io/npz.hpp>
 #include <bitgrad/core/parallel.hpp>
 #include <bitgrad/qat/inference/graph.hpp>
 
@@ -17,32 +18,23 @@ namespace bitgrad::cli {
 namespace {
 
 constexpr const char* help = R"(The input is an array [images, height, width, channels], float32 in [0, 1] or uint8 in 0 to 255; a last axis of one
-channel may be left out. The output is float32 [images, classes]: the same numbers from either engine.
+channel may be left out. The output is float32 [images, classes]: the same numbers from either engine. --codes writes
+the integer codes of every quantized tensor, under its name and with images first, as the graph has them.
 
 Examples:
     bitgrad infer runs/w4a4 --input images.npy --output logits.npy
-    bitgrad infer runs/w4a4 --engine integer --input images.npy --output logits.npy)";
+    bitgrad infer runs/w4a4 --engine integer --input images.npy --output logits.npy
+    bitgrad infer runs/w4a4 --input images.npy --codes codes.npz)";
 
 constexpr Index images_per_batch = 250;  // bounds the memory; results do not depend on it
 
 struct InferCommand {
-  std::string directory, engine = "float", input, output;
+  std::string directory, engine = "float", input, output, codes;
   int threads = 0;
 
   void run() const;
+  void write_codes(const InferenceGraph& graph, const Tensor& images) const;
 };
-
-/// The images as the graph takes them.
-Tensor read_images(const std::string& path, const Shape& sample) {
-  Tensor images = io::read_npy(path);
-  const Shape found = images.shape();
-  if (sample.rank() == 3 && sample[-1] == 1 && found.rank() == 3) images = images.reshape({found[0], found[1], found[2], 1});
-  if (images.rank() != sample.rank() + 1 || images.shape().without_front() != sample)
-    fail<ShapeError>(path, ": shape ", found, ", the graph takes images of ", sample);
-  if (images.dtype() == DType::uint8) return data::to_unit_range(images);
-  if (images.dtype() != DType::float32) fail<ShapeError>(path, ": dtype is ", images.dtype(), ", expected float32 or uint8");
-  return images;
-}
 
 template <class Run>
 Tensor in_batches(const Tensor& images, const Shape& output, Run&& run) {
@@ -54,7 +46,33 @@ Tensor in_batches(const Tensor& images, const Shape& output, Run&& run) {
   return result;
 }
 
+/// The smallest dtype that holds the codes of a grid.
+DType code_dtype(const Grid& grid) {
+  if (grid.lo >= -128 && grid.hi <= 127) return DType::int8;
+  return grid.lo >= 0 && grid.hi <= 255 ? DType::uint8 : DType::int32;
+}
+
+void InferCommand::write_codes(const InferenceGraph& graph, const Tensor& images) const {
+  std::vector<std::size_t> numbers;
+  NamedTensors result;
+  for (std::size_t t = 0; t < graph.tensors.size(); ++t) {
+    const GraphTensor& tensor = graph.tensors[t];
+    if (!tensor.grid) continue;
+    numbers.push_back(t);
+    result.add(tensor.name, Tensor(tensor.shape.prepended(images.dim(0)), code_dtype(*tensor.grid)));
+  }
+  if (numbers.empty()) fail<ValueError>("--codes: the graph in ", directory, " has no quantized tensor");
+  for (Index begin = 0; begin < images.dim(0); begin += images_per_batch) {
+    const Index end = std::min(begin + images_per_batch, images.dim(0));
+    const std::vector<Tensor> values = graph.run_all(images.rows(begin, end));
+    auto entry = result.begin();
+    for (const std::size_t t : numbers) (entry++)->second.rows(begin, end).copy_from(values[t].to(code_dtype(*graph.tensors[t].grid)));
+  }
+  io::write_npz(codes, result);
+}
+
 void InferCommand::run() const {
+  if (output.empty() && codes.empty()) throw UsageError("infer: nothing to write; give --output FILE or --codes FILE");
   require_known("engine", engine, {"float", "integer"});
   if (threads > 0) set_num_threads(threads);
   const InferenceGraph graph = InferenceGraph::load(RunDirectory{directory}.graph().string());
@@ -65,8 +83,9 @@ void InferCommand::run() const {
     const IntegerEngine integers(graph);
     return in_batches(images, shape(graph.output), [&](const Tensor& x) { return integers.run(x); });
   };
-  io::write_npy(output, result());
-  std::cout << images.dim(0) << " images, " << output << std::endl;
+  if (!output.empty()) io::write_npy(output, result());
+  if (!codes.empty()) write_codes(graph, images);
+  std::cout << images.dim(0) << " images, " << output << (output.empty() || codes.empty() ? "" : ", ") << codes << std::endl;
 }
 
 }  // namespace
@@ -77,7 +96,8 @@ void add_infer_command(CLI::App& program) {
   const auto options = std::make_shared<InferCommand>();
   command->add_option("DIR", options->directory, "A directory that bitgrad train wrote")->required();
   command->add_option("--input", options->input, "Images")->type_name("X.npy")->required();
-  command->add_option("--output", options->output, "Where the logits go")->type_name("Y.npy")->required();
+  command->add_option("--output", options->output, "Where the logits go")->type_name("Y.npy");
+  command->add_option("--codes", options->codes, "Where the codes of all quantized tensors go")->type_name("Y.npz");
   command->add_option("--engine", options->engine, "float (codes carried in exact float32 products) or integer")
       ->type_name("NAME")->capture_default_str();
   command->add_option("--threads", options->threads, "Threads; 0: one per processor")

@@ -61,7 +61,8 @@ struct IntegerConcat {
   std::int32_t clamp_lo = 0;
   std::int32_t clamp_hi = 0;
 };
-/// Sum of the dequantized values of the window in row-major order, / count, / s_y, all float32; padding does not count.
+/// Sum of the dequantized values of the window in row-major order, / count, / s_y, + (z_y - lo_y), all float32; then half_even
+/// and + lo_y: the zero point is added before rounding, offset as in IntegerAdd. Padding does not count.
 struct IntegerAveragePool2D {
   PoolWindow window;
   Stride stride;

@@ -110,8 +110,10 @@ class NaiveNode {
     for_each_window(g, [&](Index out, const std::vector<Index>& pixels) {
       float sum = 0.0F;
       for (const Index pixel : pixels) sum += real(in_codes()[pixel], in_grid());
-      const float level = sum / static_cast<float>(pixels.size()) / out_grid().scale[0];
-      out_codes()[out] = naive_clamp(std::nearbyint(level), out_grid(), op.clamp_lo, op.clamp_hi);
+      const float zero = static_cast<float>(out_grid().zero_point[0] - out_grid().lo);
+      const float level = sum / static_cast<float>(pixels.size()) / out_grid().scale[0] + zero;
+      const double code = static_cast<double>(std::nearbyint(level)) + out_grid().lo;
+      out_codes()[out] = static_cast<std::int32_t>(std::min<double>(std::max<double>(code, op.clamp_lo), op.clamp_hi));
     });
   }
 

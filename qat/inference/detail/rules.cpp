@@ -41,6 +41,13 @@ void requantize_centred(Index rows, Index channels, const std::int32_t* accumula
   fill_codes(rows * channels, codes, [&](std::int32_t* q) { kernels::requantize(rows, channels, accumulators, rule, q); });
 }
 
+/// clamp(half_even(levels) + lo) - z, where levels count from lo of the grid: what runtimes with unsigned codes compute.
+template <class T>
+void quantize_levels(Index n, const float* levels, const Grid& grid, std::int32_t clamp_lo, std::int32_t clamp_hi, T* codes) {
+  quantize_centred(n, levels, 1.0F, 0, clamp_lo - grid.lo, clamp_hi - grid.lo, codes);
+  for (Index i = 0; i < n; ++i) codes[i] -= static_cast<T>(grid.zero_point[0] - grid.lo);
+}
+
 }  // namespace
 
 template <class T>
@@ -93,9 +100,7 @@ Tensor run_code_operation(const IntegerAdd& op, const CodeOperands& operands) {
     const float u_a = static_cast<float>(left[i]) + zero_a, u_b = static_cast<float>(right[i]) + zero_b;
     levels.data()[i] = std::fma(u_a, ratio_a, std::fma(u_b, ratio_b, constant));
   }
-  // Levels count from lo, so that the zero point is z - lo and the bounds move along.
-  quantize_centred(result.size(), levels.data(), 1.0F, 0, op.clamp_lo - y.lo, op.clamp_hi - y.lo, result.data<T>());
-  for (T& code : result.span<T>()) code -= static_cast<T>(y.zero_point[0] - y.lo);
+  quantize_levels(result.size(), levels.data(), y, op.clamp_lo, op.clamp_hi, result.data<T>());
   return result;
 }
 
@@ -118,7 +123,9 @@ Tensor run_code_operation(const IntegerAveragePool2D& op, const CodeOperands& op
   Tensor averages(operands.shape()), codes(operands.shape(), dtype_of<T>);
   kernels::average_pool2d_forward(pool2d_geometry(values.shape(), op.window, op.stride, op.padding), values.data<float>(),
                                   averages.data<float>());
-  quantize_centred(codes.size(), averages.data<float>(), y.scale[0], y.zero_point[0], op.clamp_lo, op.clamp_hi, codes.data<T>());
+  const float zero = static_cast<float>(y.zero_point[0] - y.lo);
+  for (float& value : averages.span<float>()) value = value / y.scale[0] + zero;
+  quantize_levels(codes.size(), averages.data<float>(), y, op.clamp_lo, op.clamp_hi, codes.data<T>());
   return codes;
 }
 

@@ -1,0 +1,107 @@
+// Operations that were left in float32. They keep their meaning; their last bits are the runtime's.
+#include <cmath>
+
+#include <bitgrad/qat/export/detail/onnx_exporter.hpp>
+#include <bitgrad/qat/export/detail/onnx_layout.hpp>
+
+namespace bitgrad::onnx {
+namespace {
+
+/// Output channels, the last axis, first.
+std::vector<float> outputs_first(const Tensor& kernel) {
+  const Index out = kernel.dim(-1), in = kernel.dim(-2), pixels = kernel.size() / (in * out);
+  std::vector<float> result;
+  for (Index o = 0; o < out; ++o)
+    for (Index i = 0; i < in; ++i)
+      for (Index p = 0; p < pixels; ++p) result.push_back(kernel.data<float>()[(p * in + i) * out + o]);
+  return result;
+}
+
+std::vector<float> values(const Tensor& tensor) { return {tensor.span<float>().begin(), tensor.span<float>().end()}; }
+
+}  // namespace
+
+std::vector<std::string> Exporter::float_weights(const GraphNode& node, const Tensor& kernel, const Tensor& bias) {
+  const Shape& shape = kernel.shape();
+  const Dims dims = shape.rank() == 4 ? Dims{shape[3], shape[2], shape[0], shape[1]} : Dims{shape[1], shape[0]};
+  std::vector<std::string> inputs{real_of(node.inputs[0]), builder_.floats(node.name + "/kernel", outputs_first(kernel), dims)};
+  if (bias.defined()) inputs.push_back(builder_.floats(node.name + "/bias", values(bias), {bias.size()}));
+  return inputs;
+}
+
+/// Values along the channels, or one for all, such that they broadcast.
+std::string Exporter::per_channel(const GraphNode& node, const char* name, const Tensor& tensor) {
+  const bool image = output_of(node).shape.rank() == 3 && tensor.size() > 1;
+  return builder_.floats(node.name + "/" + name, values(tensor), image ? Dims{tensor.size(), 1, 1} : Dims{tensor.size()});
+}
+
+void Exporter::emit(const GraphNode& node, const FloatConv2D& op) {
+  const Conv2DGeometry g = conv2d_geometry(tensor(node.inputs[0]).shape.prepended(1), op.kernel.shape(), op.stride, op.padding);
+  real_result(node, "Conv", float_weights(node, op.kernel, op.bias), window_attributes(g));
+}
+
+void Exporter::emit(const GraphNode& node, const FloatDense& op) {
+  real_result(node, "Gemm", float_weights(node, op.kernel, op.bias), std::vector<Attribute>{{"transB", Index{1}}});
+}
+
+void Exporter::emit(const GraphNode& node, const FloatBatchNorm& op) {
+  const Wire scaled = builder_.add(node.name, "Mul", {real_of(node.inputs[0]), per_channel(node, "gain", op.gain)}, Type::float32,
+                                   dims_of(output_of(node).shape));
+  real_result(node, "Add", {scaled.name, per_channel(node, "offset", op.offset)});
+}
+
+void Exporter::emit(const GraphNode& node, const FloatNormalize& op) {
+  const Wire centred = builder_.add(node.name, "Sub", {real_of(node.inputs[0]), per_channel(node, "mean", op.mean)}, Type::float32,
+                                    dims_of(output_of(node).shape));
+  real_result(node, "Div", {centred.name, per_channel(node, "deviation", op.deviation)});
+}
+
+void Exporter::emit(const GraphNode& node, const FloatAveragePool2D& op) {
+  const Pool2DGeometry g = pool2d_geometry(tensor(node.inputs[0]).shape.prepended(1), op.window, op.stride, op.padding);
+  std::vector<Attribute> attributes = window_attributes(g);
+  attributes.push_back({"count_include_pad", Index{0}});
+  real_result(node, "AveragePool", real_inputs(node), std::move(attributes));
+}
+
+void Exporter::emit(const GraphNode& node, const FloatGlobalAveragePool2D&) {
+  const Wire pooled = builder_.add(node.name, "GlobalAveragePool", real_inputs(node), Type::float32, {output_of(node).shape[0], 1, 1});
+  real_result(node, "Flatten", {pooled.name}, std::vector<Attribute>{{"axis", Index{1}}});
+}
+
+void Exporter::emit(const GraphNode& node, const FloatClamp& op) {
+  if (op.low == 0.0F && std::isinf(op.high)) {
+    real_result(node, "Relu", real_inputs(node));
+    return;
+  }
+  const auto bound = [&](const char* name, float value) {
+    return std::isinf(value) ? std::string() : builder_.floats(node.name + "/" + name, {value}, {});
+  };
+  const std::string low = bound("min", op.low), high = bound("max", op.high);
+  real_result(node, "Clip", {real_of(node.inputs[0]), low, high});
+}
+
+void Exporter::emit(const GraphNode& node, const FloatElementwise& op) {
+  const char* name = nullptr;
+  switch (op.function) {
+    case ElementwiseFunction::sigmoid: name = "Sigmoid"; break;
+    case ElementwiseFunction::exp: name = "Exp"; break;
+    case ElementwiseFunction::log: name = "Log"; break;
+    case ElementwiseFunction::sqrt: name = "Sqrt"; break;
+    case ElementwiseFunction::abs: name = "Abs"; break;
+  }
+  BITGRAD_ASSERT(name);
+  real_result(node, name, real_inputs(node));
+}
+
+void Exporter::emit(const GraphNode& node, const FloatSoftmax& op) {
+  real_result(node, op.logarithm ? "LogSoftmax" : "Softmax", real_inputs(node),
+              std::vector<Attribute>{{"axis", axis_of(-1, output_of(node).shape.rank())}});
+}
+
+void Exporter::emit(const GraphNode& node, const FloatAdd&) { real_result(node, "Add", real_inputs(node)); }
+
+void Exporter::emit(const GraphNode& node, const FloatConcat& op) {
+  real_result(node, "Concat", real_inputs(node), std::vector<Attribute>{{"axis", axis_of(op.axis, output_of(node).shape.rank())}});
+}
+
+}  // namespace bitgrad::onnx

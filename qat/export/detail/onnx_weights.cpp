@@ -1,0 +1,84 @@
+#include <bitgrad/qat/export/detail/onnx_weights.hpp>
+
+#include <algorithm>
+#include <limits>
+#include <map>
+
+#include <bitgrad/qat/inference/detail/names.hpp>
+
+namespace bitgrad::onnx {
+namespace {
+
+constexpr std::int32_t uint8_offset = 128;
+
+/// [..., in, out] to [out, in, ...].
+std::vector<std::int32_t> outputs_first(const Tensor& codes) {
+  const Index out = codes.dim(-1), in = codes.dim(-2), pixels = codes.size() / (in * out);
+  const std::int32_t* from = codes.data<std::int32_t>();
+  std::vector<std::int32_t> result;
+  result.reserve(static_cast<std::size_t>(codes.size()));
+  for (Index o = 0; o < out; ++o)
+    for (Index i = 0; i < in; ++i)
+      for (Index p = 0; p < pixels; ++p) result.push_back(from[(p * in + i) * out + o]);
+  return result;
+}
+
+Dims stored_dims(const Shape& shape) {
+  if (shape.rank() == 4) return {shape[3], shape[2], shape[0], shape[1]};
+  return {shape[1], shape[0]};
+}
+
+bool within(const std::vector<std::int32_t>& values, std::int32_t lo, std::int32_t hi) {
+  return std::ranges::all_of(values, [&](std::int32_t value) { return value >= lo && value <= hi; });
+}
+
+/// Whether u1 * w1 + u2 * w2 can leave int16.
+bool can_saturate(const std::vector<std::int32_t>& codes, std::int32_t highest_input) {
+  std::int32_t largest = 0;
+  for (const std::int32_t code : codes) largest = std::max(largest, std::abs(code));
+  return 2 * largest * highest_input > std::numeric_limits<std::int16_t>::max();
+}
+
+}  // namespace
+
+StoredWeights stored_weights(const GraphNode& node, const IntegerWeights& weights, std::int32_t highest_input) {
+  StoredWeights result{Type::int8, stored_dims(weights.codes.shape()), outputs_first(weights.codes), weights.grid.zero_point,
+                       weights.grid.scale};
+  const auto fit = [&](std::int32_t lo, std::int32_t hi) { return within(result.codes, lo, hi) && within(result.zero_points, lo, hi); };
+  if (!weights.grid.is_signed() && fit(0, 255)) {
+    result.type = Type::uint8;
+  } else if (!fit(-128, 127)) {
+    fail<NotImplementedError>("onnx: the weights of \"", node.name, "\" have codes ", weights.grid.lo, "..", weights.grid.hi,
+                              "; the integer kernels of ONNX Runtime take 8 bits");
+  } else if (can_saturate(result.codes, highest_input)) {
+    result.type = Type::uint8;
+    for (std::int32_t& code : result.codes) code += uint8_offset;
+    for (std::int32_t& zero : result.zero_points) zero += uint8_offset;
+  }
+  return result;
+}
+
+std::optional<PackedCodes> pack_codes(const std::vector<std::int32_t>& codes, int pack) {
+  if (pack == 8) return std::nullopt;
+  std::map<std::int32_t, std::uint32_t> index;
+  for (const std::int32_t code : codes)
+    if (index.emplace(code, 0).second && index.size() > 16) return std::nullopt;
+  PackedCodes result{pack == 2 && index.size() <= 4 ? Type::uint2 : Type::uint4, {}, {}};
+  for (auto& [code, position] : index) {
+    position = static_cast<std::uint32_t>(result.table.size());
+    result.table.push_back(code);
+  }
+  const std::size_t bits = result.type == Type::uint2 ? 2 : 4, per_byte = 8 / bits;
+  result.indices.resize((codes.size() + per_byte - 1) / per_byte);
+  for (std::size_t i = 0; i < codes.size(); ++i)
+    result.indices[i / per_byte] |= static_cast<std::byte>(index.at(codes[i]) << (i % per_byte * bits));
+  return result;
+}
+
+io::Bytes raw_codes(const std::vector<std::int32_t>& codes, Type type) {
+  if (type == Type::uint8) return raw<std::uint8_t>(codes);
+  if (type == Type::int8) return raw<std::int8_t>(codes);
+  return raw<std::int32_t>(codes);
+}
+
+}  // namespace bitgrad::onnx

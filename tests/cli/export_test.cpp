@@ -1,0 +1,77 @@
+// bitgrad export, and the codes of bitgrad infer.
+#include <catch2/catch.hpp>
+
+#include <bitgrad/core/data/dataset.hpp>
+#include <bitgrad/core/io/bytes.hpp>
+#include <bitgrad/core/io/npy.hpp>
+#include <bitgrad/core/io/npz.hpp>
+#include <bitgrad/qat/export/onnx.hpp>
+#include "cli/support.hpp"
+
+using namespace bitgrad;
+using Catch::Contains;
+
+namespace {
+
+/// A quantized run in "run".
+void train(const support::Workshop& shop) {
+  const support::Outcome outcome =
+      shop.train("run", {"--model", "mlp", "--epochs", "1", "--qat-epochs", "1", "--weights", "lsq:4", "--activations", "lsq:4"});
+  CAPTURE(outcome.err);
+  REQUIRE(outcome.code == 0);
+}
+
+}  // namespace
+
+TEST_CASE("export: writes what the library writes, with the run's report in it") {
+  const support::Workshop shop;
+  train(shop);
+  const auto outcome = support::run_cli({"export", shop.path("run"), "--onnx", shop.path("m.onnx"), "--pack", "4"});
+  CHECK(outcome.code == 0);
+  CHECK_THAT(outcome.out, Contains("m.onnx: ") && Contains(" bytes, ONNX opset 21"));
+  const io::Bytes bytes = shop.bytes("m.onnx");
+  const std::string_view text = io::text_of(bytes);
+  for (const char* part : {"bitgrad", "accuracy", "bitgrad.weight_bits", "dense1 8, dense2 4, dense3 8", "NCHW"})
+    CHECK(text.find(part) != std::string_view::npos);
+  support::run_cli({"export", shop.path("run"), "--onnx", shop.path("again.onnx"), "--pack", "4"});
+  CHECK(shop.bytes("again.onnx") == bytes);
+}
+
+TEST_CASE("export: wrong usage is one line and leaves no file") {
+  const support::Workshop shop;
+  train(shop);
+  const auto refused = [&](std::vector<std::string> arguments, int code, const std::string& text) {
+    arguments.insert(arguments.begin(), {"export", shop.path("run")});
+    const support::Outcome outcome = support::run_cli(arguments);
+    CHECK(outcome.code == code);
+    CHECK_THAT(outcome.err, Contains(text));
+    CHECK(outcome.err.find('\n') == outcome.err.size() - 1);
+    CHECK_FALSE(shop.exists("m.onnx"));
+  };
+  refused({}, 2, "nothing to write");
+  refused({"--onnx", shop.path("m.onnx"), "--pack", "2", "--opset", "21"}, 2, "--pack 2 needs --opset 25, got --opset 21");
+  refused({"--onnx", shop.path("m.onnx"), "--opset", "14"}, 2, "14");
+  refused({"--onnx", shop.path("m.onnx"), "--pack", "3"}, 2, "3");
+  refused({"--onnx", shop.path("missing/m.onnx")}, 1, "missing/m.onnx");
+}
+
+TEST_CASE("infer --codes: the codes of every quantized tensor") {
+  const support::Workshop shop;
+  train(shop);
+  const InferenceGraph graph = InferenceGraph::load(shop.path("run/graph"));
+  const Shape input = graph.tensors[static_cast<std::size_t>(graph.input)].shape;
+  Tensor images(input.prepended(3), DType::uint8);
+  for (Index i = 0; i < images.size(); ++i) images.data<std::uint8_t>()[i] = static_cast<std::uint8_t>(37 * i);
+  io::write_npy(shop / "x.npy", images);
+  CHECK(support::run_cli({"infer", shop.path("run"), "--input", shop.path("x.npy"), "--codes", shop.path("codes.npz")}).code == 0);
+  const NamedTensors codes = io::read_npz(shop / "codes.npz");
+  const std::vector<Tensor> expected = graph.run_all(data::to_unit_range(images));
+  std::size_t compared = 0;
+  for (std::size_t t = 0; t < graph.tensors.size(); ++t) {
+    if (!graph.tensors[t].grid) continue;
+    ++compared;
+    CHECK(identical(codes.at(graph.tensors[t].name).to(DType::int32), expected[t]));
+  }
+  CHECK(compared == codes.size());
+  CHECK_THAT(support::run_cli({"infer", shop.path("run"), "--input", shop.path("x.npy")}).err, Contains("nothing to write"));
+}

@@ -1,0 +1,112 @@
+// Usage: interop_graphs lenet5|mlp|resnet8|random DIR
+// Makes the graphs that other runtimes then run, in DIR: NAME/graph, NAME/x.npy with the inputs, and cases.txt with the
+// names. Models are trained for a moment on Fashion-MNIST, in float and then with each of the quantizations; the random ones
+// have every integer operation.
+#include <algorithm>
+#include <fstream>
+#include <iostream>
+
+#include <bitgrad/core/data/find.hpp>
+#include <bitgrad/core/io/npy.hpp>
+#include <bitgrad/layers/models/models.hpp>
+#include <bitgrad/qat/evaluation.hpp>
+#include <bitgrad/qat/quantization_aware_training.hpp>
+#include <bitgrad/qat/trainer.hpp>
+#include "qat/inference_support.hpp"
+
+using namespace bitgrad;
+namespace fs = std::filesystem;
+
+namespace {
+
+constexpr Index test_images = 1000;
+constexpr unsigned random_graphs = 40;
+
+struct Quantization {
+  std::string name;
+  QuantizationConfig config;
+};
+
+QuantizationConfig config_of(int weight_bits, int activation_bits, const std::string& method) {
+  return {.weights = parse_quantizer_spec(message("lsq:", weight_bits, ":", method)),
+          .activations = parse_quantizer_spec(message("lsq:", activation_bits, ":", method))};
+}
+
+/// Every layer another width and method, one of them per tensor.
+QuantizationConfig mixed_config(const Model& model) {
+  QuantizationConfig config = config_of(8, 8, "symmetric");
+  config.first_last_bits = 0;
+  const char* const weights[] = {"lsq:3:uniform", "lsq:5:symmetric", "lsq:2:pot", "lsq:8:uniform", "lsq:7:symmetric:per-tensor", "lsq:1:symmetric"};
+  std::size_t next = 0;
+  for (const WeightPlan& plan : plan_quantization(model, Tensor::zeros(model.input_shape().prepended(2)), config).weights)
+    config.overrides.push_back({.pattern = plan.layer, .weights = parse_quantizer_spec(weights[next++ % std::size(weights)])});
+  config.activations = parse_quantizer_spec("lsq:6:uniform");
+  return config;
+}
+
+std::vector<Quantization> quantizations(const Model& model) {
+  std::vector<Quantization> result;
+  for (const auto& [weights, activations] : {std::pair{8, 8}, {4, 4}, {2, 2}, {3, 5}})
+    for (const char* method : {"pot", "symmetric", "uniform"})
+      result.push_back({message("w", weights, "a", activations, "-", method), config_of(weights, activations, method)});
+  result.push_back({"mixed", mixed_config(model)});
+  result.push_back({"w4a4-everywhere", config_of(4, 4, "symmetric")});
+  result.back().config.first_last_bits = 0;
+  return result;
+}
+
+data::Dataset first(data::Dataset dataset, Index count) {
+  dataset.images = dataset.images.rows(0, count);
+  dataset.labels = dataset.labels.rows(0, count);
+  return dataset;
+}
+
+void make_trained(const std::string& name, const fs::path& directory, std::ostream& cases) {
+  const data::Dataset train = data::load_dataset("fashion-mnist", data::Split::train);
+  const data::Dataset test = first(data::load_dataset("fashion-mnist", data::Split::test), test_images);
+  const Shape input = test.images.shape().without_front();
+  Model model = models::make(name, input, test.classes);
+  model.build(input, 1);
+  fit(model, first(train, 2000), {.epochs = 1, .batch = 32});
+  const Tensor representative = data::to_unit_range(train.images.rows(0, 128));
+  for (const auto& [quantization, config] : quantizations(model)) {
+    Model quantized = quantization_aware_training_init(model, representative, config);
+    fit(quantized, first(train, 256), quantized_training({.epochs = 1, .batch = 32}));
+    const InferenceGraph graph = convert2inferable(quantized);
+    const fs::path folder = directory / quantization;
+    fs::create_directories(folder);
+    graph.save((folder / "graph").string());
+    io::write_npy(folder / "x.npy", test.images);
+    cases << quantization << '\n';
+    std::cout << name << ' ' << quantization << ": accuracy " << accuracy(graph, test) << std::endl;
+  }
+}
+
+void make_random(const fs::path& directory, std::ostream& cases) {
+  for (unsigned seed = 1; seed <= random_graphs; ++seed) {
+    const InferenceGraph graph = test::RandomNetwork(seed, 8).build();
+    const fs::path folder = directory / message("seed", seed);
+    fs::create_directories(folder);
+    graph.save((folder / "graph").string());
+    const Shape input = graph.tensors[static_cast<std::size_t>(graph.input)].shape;
+    io::write_npy(folder / "x.npy", test::Dice(seed).tensor(input.prepended(64), -0.2F, 1.2F));
+    cases << folder.filename().string() << '\n';
+  }
+}
+
+}  // namespace
+
+int main(int argc, char** argv) try {
+  if (argc != 3) fail<ValueError>("usage: interop_graphs lenet5|mlp|resnet8|random DIR");
+  const fs::path directory = argv[2];
+  fs::create_directories(directory);
+  std::ofstream cases(directory / "cases.txt");
+  if (argv[1] == std::string("random"))
+    make_random(directory, cases);
+  else
+    make_trained(argv[1], directory, cases);
+  return 0;
+} catch (const std::exception& error) {
+  std::cerr << "interop_graphs: " << error.what() << '\n';
+  return 1;
+}

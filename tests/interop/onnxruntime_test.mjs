@@ -1,0 +1,102 @@
+// The proof of onnxruntime_test.py in Node, for machines without PyPI: at the default optimization level no code differs, at the
+// output and at every quantized tensor. Usage: as there; NODE_PATH has onnxruntime-node.
+import { execFileSync } from "node:child_process";
+import fs from "node:fs";
+import { createRequire } from "node:module";
+import path from "node:path";
+
+const ort = createRequire(path.join(process.env.NODE_PATH, "x.js"))("onnxruntime-node");
+const arrayTypes = { "<f4": Float32Array, "|i1": Int8Array, "|u1": Uint8Array, "<i4": Int32Array };
+
+/// A .npy file, version 1.0, in C order.
+function parseNpy(buffer) {
+  const length = buffer.readUInt16LE(8);
+  const header = buffer.toString("latin1", 10, 10 + length);
+  const shape = header.match(/'shape': \(([^)]*)\)/)[1].split(",").filter((part) => part.trim()).map(Number);
+  const Type = arrayTypes[header.match(/'descr': '([^']*)'/)[1]];
+  const bytes = buffer.subarray(10 + length);
+  return { shape, data: new Type(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.length)) };
+}
+
+/// A .npz file whose entries are stored, as bitgrad writes it: { name: array }.
+function parseNpz(buffer) {
+  const arrays = {};
+  for (let at = 0; buffer.readUInt32LE(at) === 0x04034b50; ) {
+    const size = buffer.readUInt32LE(at + 18), name = buffer.readUInt16LE(at + 26), extra = buffer.readUInt16LE(at + 28);
+    const start = at + 30 + name + extra;
+    arrays[buffer.toString("utf8", at + 30, at + 30 + name).replace(/\.npy$/, "")] = parseNpy(buffer.subarray(start, start + size));
+    at = start + size;
+  }
+  return arrays;
+}
+
+/// NHWC to NCHW for images; f is applied to every element.
+function nchw({ shape, data }, Type, f = (value) => value) {
+  const result = new Type(data.length);
+  if (shape.length !== 4) {
+    data.forEach((value, i) => (result[i] = f(value)));
+    return { shape, data: result };
+  }
+  const [n, h, w, c] = shape;
+  let at = 0;
+  for (let i = 0; i < n; ++i)
+    for (let k = 0; k < c; ++k)
+      for (let p = 0; p < h * w; ++p) result[at++] = f(data[(i * h * w + p) * c + k]);
+  return { shape: [n, c, h, w], data: result };
+}
+
+function rows({ shape, data }, begin, end) {
+  const size = data.length / shape[0];
+  return { shape: [end - begin, ...shape.slice(1)], data: data.subarray(begin * size, end * size) };
+}
+
+async function check(folder, bitgrad) {
+  const at = (name) => path.join(folder, name);
+  const run = (...command) => execFileSync(bitgrad, command, { stdio: ["ignore", "ignore", "inherit"] });
+  run("infer", folder, "--input", at("x.npy"), "--output", at("y.npy"), "--codes", at("codes.npz"));
+  run("export", folder, "--onnx", at("model.onnx"), "--codes");
+  const graph = JSON.parse(fs.readFileSync(at("graph/graph.json"), "utf8"));
+  const arrays = parseNpz(fs.readFileSync(at("codes.npz")));
+  const expected = {};
+  for (const { name, grid } of graph.tensors) if (grid) expected[name + "/codes"] = nchw(arrays[name], Uint8Array, (code) => code - grid.lo);
+  expected[graph.output] = nchw(parseNpy(fs.readFileSync(at("y.npy"))), Float32Array);
+  const images = parseNpy(fs.readFileSync(at("x.npy")));
+  const x = nchw(images, Float32Array, images.data instanceof Uint8Array ? (value) => Math.fround(value / 255) : undefined);
+
+  const session = await ort.InferenceSession.create(at("model.onnx"), { logSeverityLevel: 3 });
+  const result = { compared: 0, differing: 0, first: "" };
+  for (let begin = 0; begin < x.shape[0]; begin += 250) {
+    const end = Math.min(begin + 250, x.shape[0]);
+    const input = rows(x, begin, end);
+    const outputs = await session.run({ [graph.input]: new ort.Tensor("float32", input.data, input.shape) });
+    if (Object.keys(outputs).length !== Object.keys(expected).length) throw new Error(`${folder}: ${Object.keys(outputs).length} outputs`);
+    for (const [name, value] of Object.entries(expected)) {
+      const wanted = rows(value, begin, end).data, found = outputs[name].data;
+      if (found.length !== wanted.length) throw new Error(`${folder}: ${name} has ${found.length} elements, expected ${wanted.length}`);
+      result.compared += wanted.length;
+      for (let i = 0; i < wanted.length; ++i)
+        if (found[i] !== wanted[i]) {
+          result.first ||= name;
+          ++result.differing;
+        }
+    }
+  }
+  return result;
+}
+
+const [model, graphs, bitgrad, scratch] = process.argv.slice(2);
+fs.rmSync(scratch, { recursive: true, force: true });
+let failures = 0;
+try {
+  execFileSync(graphs, [model, scratch], { stdio: "inherit" });
+  for (const name of fs.readFileSync(path.join(scratch, "cases.txt"), "utf8").split("\n").filter(Boolean)) {
+    const { compared, differing, first } = await check(path.join(scratch, name), bitgrad);
+    console.log(`${name.padEnd(18)} ${compared} codes and outputs compared, ${differing} differ${first && `, first at ${first}`}`);
+    failures += differing > 0;
+    fs.rmSync(path.join(scratch, name), { recursive: true });
+  }
+} finally {
+  fs.rmSync(scratch, { recursive: true, force: true });
+}
+console.log(`${failures} failures`);
+process.exit(failures ? 1 : 0);
