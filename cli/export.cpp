@@ -13,7 +13,8 @@
 namespace bitgrad::cli {
 namespace {
 
-constexpr const char* help = R"(--onnx: quantized layers between QuantizeLinear and DequantizeLinear, which ONNX Runtime fuses to integer kernels with the
+constexpr const char* help =
+    R"(--onnx: quantized layers between QuantizeLinear and DequantizeLinear, which ONNX Runtime fuses to integer kernels with the
 codes of bitgrad. Input float32 [N, channels, height, width], output float32. Weights are stored in bytes at opset 13;
 --pack 4 or 2 stores those with few levels in 4 or 2 bits, which needs opset 21 or 25 and takes it when none is given.
 
@@ -76,10 +77,14 @@ void add_export_command(CLI::App& program) {
   command->add_option("DIR", options->directory, "A directory that bitgrad train wrote")->required();
   command->add_option("--onnx", options->onnx, "An ONNX model")->type_name("FILE");
   command->add_option("--opset", options->opset, "Its operator set; default: 13, or what --pack needs")
-      ->type_name("13|21|25")->check(CLI::IsMember({13, 21, 25}));
+      ->type_name("13|21|25")
+      ->check(CLI::IsMember({13, 21, 25}));
   command->add_option("--pack", options->pack, "Smallest unit of stored weights, in bits")
-      ->type_name("8|4|2")->check(CLI::IsMember({8, 4, 2}))->capture_default_str();
-  command->add_flag("--codes", options->codes, "The codes of every quantized tensor as further outputs, to compare them");
+      ->type_name("8|4|2")
+      ->check(CLI::IsMember({8, 4, 2}))
+      ->capture_default_str();
+  command->add_flag("--codes", options->codes,
+                    "The codes of every quantized tensor as further outputs, to compare them");
   command->callback([options] { options->run(); });
 }
 

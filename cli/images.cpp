@@ -8,11 +8,13 @@ namespace bitgrad::cli {
 Tensor read_images(const std::string& path, const Shape& sample) {
   Tensor images = io::read_npy(path);
   const Shape found = images.shape();
-  if (sample.rank() == 3 && sample[-1] == 1 && found.rank() == 3) images = images.reshape({found[0], found[1], found[2], 1});
+  if (sample.rank() == 3 && sample[-1] == 1 && found.rank() == 3)
+    images = images.reshape({found[0], found[1], found[2], 1});
   if (images.rank() != sample.rank() + 1 || images.shape().without_front() != sample)
     fail<ShapeError>(path, ": shape ", found, ", the graph takes images of ", sample);
   if (images.dtype() == DType::uint8) return data::to_unit_range(images);
-  if (images.dtype() != DType::float32) fail<ShapeError>(path, ": dtype is ", images.dtype(), ", expected float32 or uint8");
+  if (images.dtype() != DType::float32)
+    fail<ShapeError>(path, ": dtype is ", images.dtype(), ", expected float32 or uint8");
   return images;
 }
 

@@ -9,7 +9,8 @@ void validate(const OnnxOptions& options) {
   if (options.opset != 13 && options.opset != 21 && options.opset != 25)
     fail<ValueError>("onnx: opset ", options.opset, ", expected 13, 21 or 25");
   if (options.opset < lowest_opset(options.pack))
-    fail<ValueError>("onnx: weights packed in ", options.pack, " bits need opset ", lowest_opset(options.pack), ", got opset ", options.opset);
+    fail<ValueError>("onnx: weights packed in ", options.pack, " bits need opset ", lowest_opset(options.pack),
+                     ", got opset ", options.opset);
 }
 
 }  // namespace

@@ -7,20 +7,22 @@
 namespace bitgrad {
 
 struct OnnxOptions {
-  int opset = 13;      ///< 13, 21 or 25
+  int opset = 13;  ///< 13, 21 or 25
   /// Smallest unit in which weights are stored: 8 bits; 4, which needs opset 21; 2, which needs opset 25.
   int pack = 8;
-  bool codes = false;  ///< also hand out "<tensor>/codes" of every quantized tensor: uint8, the lowest code of the grid is 0
+  bool codes =
+      false;  ///< also hand out "<tensor>/codes" of every quantized tensor: uint8, the lowest code of the grid is 0
 };
 
-/// The lowest opset with a type for weights of so many bits: 13 for 8, 21 for 4, 25 for 2. ValueError for other numbers.
+/// The lowest opset with a type for weights of so many bits: 13 for 8, 21 for 4, 25 for 2. ValueError for other
+/// numbers.
 int lowest_opset(int pack);
 
-/// The model as QuantizeLinear/DequantizeLinear pairs around float operations, which runtimes fuse to integer kernels. Input
-/// and output are float32 with the graph's names; images are NCHW; the batch is the symbolic dimension N. Activations are
-/// uint8, shifted so that the lowest code of their grid is 0. Weights are int8 or uint8, biases int32. The same graph and
-/// options give the same bytes. NotImplementedError naming the tensor or node that the format or its runtimes cannot express
-/// exactly; ValueError for options that do not go together.
+/// The model as QuantizeLinear/DequantizeLinear pairs around float operations, which runtimes fuse to integer kernels.
+/// Input and output are float32 with the graph's names; images are NCHW; the batch is the symbolic dimension N.
+/// Activations are uint8, shifted so that the lowest code of their grid is 0. Weights are int8 or uint8, biases int32.
+/// The same graph and options give the same bytes. NotImplementedError naming the tensor or node that the format or its
+/// runtimes cannot express exactly; ValueError for options that do not go together.
 io::Bytes format_onnx(const InferenceGraph& graph, const OnnxOptions& options = {});
 
 /// A file, written beside and renamed. Errors as format_onnx(), and IoError.

@@ -15,8 +15,8 @@ namespace {
 
 /// A quantized run in "run".
 void train(const support::Workshop& shop) {
-  const support::Outcome outcome =
-      shop.train("run", {"--model", "mlp", "--epochs", "1", "--qat-epochs", "1", "--weights", "lsq:4", "--activations", "lsq:4"});
+  const support::Outcome outcome = shop.train(
+      "run", {"--model", "mlp", "--epochs", "1", "--qat-epochs", "1", "--weights", "lsq:4", "--activations", "lsq:4"});
   CAPTURE(outcome.err);
   REQUIRE(outcome.code == 0);
 }
@@ -49,7 +49,8 @@ TEST_CASE("export: wrong usage is one line and leaves no file") {
     CHECK_FALSE(shop.exists("m.onnx"));
   };
   refused({}, 2, "nothing to write");
-  refused({"--onnx", shop.path("m.onnx"), "--pack", "2", "--opset", "21"}, 2, "--pack 2 needs --opset 25, got --opset 21");
+  refused({"--onnx", shop.path("m.onnx"), "--pack", "2", "--opset", "21"}, 2,
+          "--pack 2 needs --opset 25, got --opset 21");
   refused({"--onnx", shop.path("m.onnx"), "--opset", "14"}, 2, "14");
   refused({"--onnx", shop.path("m.onnx"), "--pack", "3"}, 2, "3");
   refused({"--onnx", shop.path("missing/m.onnx")}, 1, "missing/m.onnx");
@@ -63,7 +64,8 @@ TEST_CASE("infer --codes: the codes of every quantized tensor") {
   Tensor images(input.prepended(3), DType::uint8);
   for (Index i = 0; i < images.size(); ++i) images.data<std::uint8_t>()[i] = static_cast<std::uint8_t>(37 * i);
   io::write_npy(shop / "x.npy", images);
-  CHECK(support::run_cli({"infer", shop.path("run"), "--input", shop.path("x.npy"), "--codes", shop.path("codes.npz")}).code == 0);
+  CHECK(support::run_cli({"infer", shop.path("run"), "--input", shop.path("x.npy"), "--codes", shop.path("codes.npz")})
+            .code == 0);
   const NamedTensors codes = io::read_npz(shop / "codes.npz");
   const std::vector<Tensor> expected = graph.run_all(data::to_unit_range(images));
   std::size_t compared = 0;
@@ -73,5 +75,6 @@ TEST_CASE("infer --codes: the codes of every quantized tensor") {
     CHECK(identical(codes.at(graph.tensors[t].name).to(DType::int32), expected[t]));
   }
   CHECK(compared == codes.size());
-  CHECK_THAT(support::run_cli({"infer", shop.path("run"), "--input", shop.path("x.npy")}).err, Contains("nothing to write"));
+  CHECK_THAT(support::run_cli({"infer", shop.path("run"), "--input", shop.path("x.npy")}).err,
+             Contains("nothing to write"));
 }

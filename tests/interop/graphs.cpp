@@ -1,7 +1,7 @@
 // Usage: interop_graphs lenet5|mlp|resnet8|random DIR
 // Makes the graphs that other runtimes then run, in DIR: NAME/graph, NAME/x.npy with the inputs, and cases.txt with the
-// names. Models are trained for a moment on Fashion-MNIST, in float and then with each of the quantizations; the random ones
-// have every integer operation.
+// names. Models are trained for a moment on Fashion-MNIST, in float and then with each of the quantizations; the random
+// ones have every integer operation.
 #include <algorithm>
 #include <fstream>
 #include <iostream>
@@ -36,10 +36,14 @@ QuantizationConfig config_of(int weight_bits, int activation_bits, const std::st
 QuantizationConfig mixed_config(const Model& model) {
   QuantizationConfig config = config_of(8, 8, "symmetric");
   config.first_last_bits = 0;
-  const char* const weights[] = {"lsq:3:uniform", "lsq:5:symmetric", "lsq:2:pot", "lsq:8:uniform", "lsq:7:symmetric:per-tensor", "lsq:1:symmetric"};
+  const char* const weights[] = {
+      "lsq:3:uniform",  "lsq:5:symmetric", "lsq:2:pot", "lsq:8:uniform", "lsq:7:symmetric:per-tensor",
+      "lsq:1:symmetric"};
   std::size_t next = 0;
-  for (const WeightPlan& plan : plan_quantization(model, Tensor::zeros(model.input_shape().prepended(2)), config).weights)
-    config.overrides.push_back({.pattern = plan.layer, .weights = parse_quantizer_spec(weights[next++ % std::size(weights)])});
+  for (const WeightPlan& plan :
+       plan_quantization(model, Tensor::zeros(model.input_shape().prepended(2)), config).weights)
+    config.overrides.push_back(
+        {.pattern = plan.layer, .weights = parse_quantizer_spec(weights[next++ % std::size(weights)])});
   config.activations = parse_quantizer_spec("lsq:6:uniform");
   return config;
 }

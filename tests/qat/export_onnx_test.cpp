@@ -92,7 +92,8 @@ InferenceGraph small_graph(int activation_bits, const Grid& weights, const std::
   builder.set_layer_name("conv");
   {
     const InferenceGraphBuilder::WeightScope scope(builder, quantizers);
-    x = builder.conv2d(x, {}, Padding::valid(), {"kernel", floats({1, 1, 1, 2}, kernel)}, {"bias", floats({2}, {1, -1})});
+    x = builder.conv2d(x, {}, Padding::valid(), {"kernel", floats({1, 1, 1, 2}, kernel)},
+                       {"bias", floats({2}, {1, -1})});
   }
   builder.set_layer_name("conv/out");
   x = builder.quantize(x, activations(signed_grid(activation_bits, 0.5F)));
@@ -115,9 +116,10 @@ std::string bytes(std::initializer_list<int> values) {
 TEST_CASE("export onnx: operations between codes, in order") {
   const File file(format_onnx(small_graph(4, signed_grid(4, 1))));
   CHECK(file.operations() ==
-        std::vector<std::string>{"QuantizeLinear", "DequantizeLinear", "DequantizeLinear", "DequantizeLinear", "Conv", "QuantizeLinear",
-                                 "Clip", "DequantizeLinear", "Transpose", "QuantizeLinear", "DequantizeLinear", "Reshape",
-                                 "QuantizeLinear", "DequantizeLinear", "DequantizeLinear", "DequantizeLinear", "Gemm"});
+        std::vector<std::string>{"QuantizeLinear", "DequantizeLinear", "DequantizeLinear", "DequantizeLinear", "Conv",
+                                 "QuantizeLinear", "Clip", "DequantizeLinear", "Transpose", "QuantizeLinear",
+                                 "DequantizeLinear", "Reshape", "QuantizeLinear", "DequantizeLinear",
+                                 "DequantizeLinear", "DequantizeLinear", "Gemm"});
   CHECK(integers(file.model, 1) == std::vector<std::uint64_t>{8});
   CHECK(texts(file.model, 2) == std::vector<std::string>{"bitgrad"});
   CHECK(integers(decode(texts(file.model, 8).at(0)), 2) == std::vector<std::uint64_t>{13});
@@ -199,7 +201,8 @@ TEST_CASE("export onnx: packed codes fill bytes from the low bits") {
 TEST_CASE("export onnx: what cannot be expressed is refused by name") {
   using Catch::Contains;
   CHECK_THROWS_WITH(format_onnx(small_graph(9, signed_grid(4, 1))), Contains("\"conv/out\"") && Contains("9 bits"));
-  CHECK_THROWS_WITH(format_onnx(small_graph(4, signed_grid(9, 1), {200, -4})), Contains("\"conv\"") && Contains("-256..255"));
+  CHECK_THROWS_WITH(format_onnx(small_graph(4, signed_grid(9, 1), {200, -4})),
+                    Contains("\"conv\"") && Contains("-256..255"));
   const InferenceGraph graph = small_graph(4, signed_grid(4, 1));
   CHECK_THROWS_WITH(format_onnx(graph, {.opset = 14}), Contains("14") && Contains("13, 21 or 25"));
   CHECK_THROWS_WITH(format_onnx(graph, {.opset = 13, .pack = 4}), Contains("need opset 21"));

@@ -15,20 +15,22 @@ std::string unique_in(std::set<std::string>& taken, const std::string& name) {
 
 std::string Builder::unique(const std::string& name) { return unique_in(taken_, name); }
 
-Wire Builder::add(const std::string& scope, const std::string& operation, std::vector<std::string> inputs, Type type, Dims dims,
-                  std::vector<Attribute> attributes) {
-  return define(unique(scope + "/" + operation), scope, operation, std::move(inputs), type, std::move(dims), std::move(attributes));
+Wire Builder::add(const std::string& scope, const std::string& operation, std::vector<std::string> inputs, Type type,
+                  Dims dims, std::vector<Attribute> attributes) {
+  return define(unique(scope + "/" + operation), scope, operation, std::move(inputs), type, std::move(dims),
+                std::move(attributes));
 }
 
-Wire Builder::define(const std::string& output, const std::string& scope, const std::string& operation, std::vector<std::string> inputs,
-                     Type type, Dims dims, std::vector<Attribute> attributes) {
+Wire Builder::define(const std::string& output, const std::string& scope, const std::string& operation,
+                     std::vector<std::string> inputs, Type type, Dims dims, std::vector<Attribute> attributes) {
   add_node(scope, operation, std::move(inputs), output, std::move(attributes));
   model_.values.push_back({output, type, dims, true});
   return {output, type, std::move(dims)};
 }
 
 std::string Builder::add_constant(const std::string& output, const std::string& scope, const std::string& operation,
-                                  std::vector<std::string> inputs, Type type, Dims dims, std::vector<Attribute> attributes) {
+                                  std::vector<std::string> inputs, Type type, Dims dims,
+                                  std::vector<Attribute> attributes) {
   const std::string name = unique(output);
   add_node(scope, operation, std::move(inputs), name, std::move(attributes));
   model_.values.push_back({name, type, std::move(dims), false});
@@ -41,8 +43,8 @@ std::string Builder::initializer(const std::string& name, Type type, Dims dims, 
   return stored;
 }
 
-void Builder::add_node(const std::string& scope, const std::string& operation, std::vector<std::string> inputs, const std::string& output,
-                       std::vector<Attribute> attributes) {
+void Builder::add_node(const std::string& scope, const std::string& operation, std::vector<std::string> inputs,
+                       const std::string& output, std::vector<Attribute> attributes) {
   model_.nodes.push_back(
       {operation, unique_in(node_names_, scope + "/" + operation), std::move(inputs), output, std::move(attributes)});
 }

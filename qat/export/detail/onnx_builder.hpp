@@ -28,14 +28,15 @@ class Builder {
   std::string unique(const std::string& name);
 
   /// A node of the operation, named after the scope; its output is a fresh value `scope/operation`.
-  Wire add(const std::string& scope, const std::string& operation, std::vector<std::string> inputs, Type type, Dims dims,
-           std::vector<Attribute> attributes = {});
+  Wire add(const std::string& scope, const std::string& operation, std::vector<std::string> inputs, Type type,
+           Dims dims, std::vector<Attribute> attributes = {});
   /// The same with the output's name, which was reserved.
-  Wire define(const std::string& output, const std::string& scope, const std::string& operation, std::vector<std::string> inputs,
-              Type type, Dims dims, std::vector<Attribute> attributes = {});
+  Wire define(const std::string& output, const std::string& scope, const std::string& operation,
+              std::vector<std::string> inputs, Type type, Dims dims, std::vector<Attribute> attributes = {});
   /// The same for values without a batch dimension: those computed from initializers alone.
   std::string add_constant(const std::string& output, const std::string& scope, const std::string& operation,
-                           std::vector<std::string> inputs, Type type, Dims dims, std::vector<Attribute> attributes = {});
+                           std::vector<std::string> inputs, Type type, Dims dims,
+                           std::vector<Attribute> attributes = {});
 
   /// Returns the name under which the data is stored.
   std::string initializer(const std::string& name, Type type, Dims dims, io::Bytes data);
@@ -45,11 +46,13 @@ class Builder {
   std::string integers(const std::string& name, const std::vector<Index>& values) {
     return initializer(name, Type::int64, {static_cast<Index>(values.size())}, raw<std::int64_t>(values));
   }
-  std::string scalar(const std::string& name, std::int32_t code, Type type) { return initializer(name, type, {}, raw_codes({code}, type)); }
+  std::string scalar(const std::string& name, std::int32_t code, Type type) {
+    return initializer(name, type, {}, raw_codes({code}, type));
+  }
 
  private:
-  void add_node(const std::string& scope, const std::string& operation, std::vector<std::string> inputs, const std::string& output,
-                std::vector<Attribute> attributes);
+  void add_node(const std::string& scope, const std::string& operation, std::vector<std::string> inputs,
+                const std::string& output, std::vector<Attribute> attributes);
 
   Model& model_;
   std::set<std::string> taken_, node_names_;

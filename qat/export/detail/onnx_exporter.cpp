@@ -15,7 +15,11 @@ int ir_version_of(int opset) { return opset == 13 ? 8 : opset == 21 ? 10 : 13; }
 }  // namespace
 
 Exporter::Exporter(const InferenceGraph& graph, const OnnxOptions& options)
-    : graph_(graph), options_(options), codes_(graph.tensors.size()), reals_(graph.tensors.size()), grids_(graph.tensors.size()) {}
+    : graph_(graph),
+      options_(options),
+      codes_(graph.tensors.size()),
+      reals_(graph.tensors.size()),
+      grids_(graph.tensors.size()) {}
 
 Model Exporter::run() {
   graph_.validate();
@@ -32,9 +36,11 @@ Model Exporter::run() {
 void Exporter::check_tensors() const {
   for (const GraphTensor& tensor : graph_.tensors)
     if (tensor.grid && (tensor.grid->bits > 8 || tensor.grid->hi - tensor.grid->lo > 255))
-      fail<NotImplementedError>("onnx: tensor \"", tensor.name, "\" has codes ", tensor.grid->lo, "..", tensor.grid->hi, " (",
-                                tensor.grid->bits, " bits); the integer kernels of ONNX Runtime take at most 8 bits");
-  if (graph_.input == graph_.output) fail<NotImplementedError>("onnx: the graph computes nothing: its output is its input");
+      fail<NotImplementedError>("onnx: tensor \"", tensor.name, "\" has codes ", tensor.grid->lo, "..", tensor.grid->hi,
+                                " (", tensor.grid->bits,
+                                " bits); the integer kernels of ONNX Runtime take at most 8 bits");
+  if (graph_.input == graph_.output)
+    fail<NotImplementedError>("onnx: the graph computes nothing: its output is its input");
 }
 
 void Exporter::declare_input_and_output() {
@@ -57,7 +63,8 @@ void Exporter::describe() {
   model_.opset = options_.opset;
   const auto name = graph_.metadata.find("model");
   model_.graph_name = name == graph_.metadata.end() || name->second.empty() ? "bitgrad" : name->second;
-  model_.doc = "Integer codes between QuantizeLinear and DequantizeLinear; an activation's code 0 is the lowest of its grid.";
+  model_.doc =
+      "Integer codes between QuantizeLinear and DequantizeLinear; an activation's code 0 is the lowest of its grid.";
   model_.metadata = graph_.metadata;
   model_.metadata["bitgrad.layout"] = "NCHW";
   model_.metadata["bitgrad.requantization"] = "ort";
@@ -105,12 +112,14 @@ std::vector<std::string> Exporter::real_inputs(const GraphNode& node) {
 
 // ---- results ----
 
-Wire Exporter::real_result(const GraphNode& node, const std::string& operation, std::vector<std::string> inputs, Dims dims,
-                           std::vector<Attribute> attributes) {
+Wire Exporter::real_result(const GraphNode& node, const std::string& operation, std::vector<std::string> inputs,
+                           Dims dims, std::vector<Attribute> attributes) {
   const GraphTensor& output = output_of(node);
-  if (output.grid) return builder_.add(node.name, operation, std::move(inputs), Type::float32, std::move(dims), std::move(attributes));
+  if (output.grid)
+    return builder_.add(node.name, operation, std::move(inputs), Type::float32, std::move(dims), std::move(attributes));
   reals_[static_cast<std::size_t>(node.output)] = output.name;
-  return builder_.define(output.name, node.name, operation, std::move(inputs), Type::float32, std::move(dims), std::move(attributes));
+  return builder_.define(output.name, node.name, operation, std::move(inputs), Type::float32, std::move(dims),
+                         std::move(attributes));
 }
 
 Wire Exporter::real_result(const GraphNode& node, const std::string& operation, std::vector<std::string> inputs,
@@ -139,8 +148,8 @@ void Exporter::quantize_moved(const Wire& real, const GraphNode& node) {
   const GraphTensor& output = output_of(node);
   if (!output.grid) return;
   const auto [scale, zero_point] = grid_of(node.output);
-  builder_.define(codes_of(node.output), output.name, "QuantizeLinear", {real.name, scale, zero_point}, Type::uint8, real.dims,
-                  {{"axis", Index{1}}});
+  builder_.define(codes_of(node.output), output.name, "QuantizeLinear", {real.name, scale, zero_point}, Type::uint8,
+                  real.dims, {{"axis", Index{1}}});
 }
 
 // ---- weights ----
@@ -152,13 +161,15 @@ StoredWeights Exporter::stored(const GraphNode& node, const IntegerWeights& weig
 
 std::string Exporter::stored_codes(const std::string& name, const StoredWeights& stored) {
   const std::optional<PackedCodes> packed = pack_codes(stored.codes, options_.pack);
-  if (!packed) return builder_.initializer(name + "/codes", stored.type, stored.dims, raw_codes(stored.codes, stored.type));
+  if (!packed)
+    return builder_.initializer(name + "/codes", stored.type, stored.dims, raw_codes(stored.codes, stored.type));
   const std::string indices = builder_.initializer(name + "/indices", packed->type, stored.dims, packed->indices);
-  const std::string table = builder_.initializer(name + "/table", stored.type, {static_cast<Index>(packed->table.size())},
-                                                 raw_codes(packed->table, stored.type));
+  const std::string table = builder_.initializer(
+      name + "/table", stored.type, {static_cast<Index>(packed->table.size())}, raw_codes(packed->table, stored.type));
   const std::string wide = builder_.add_constant(name + "/Cast", name, "Cast", {indices}, Type::int32, stored.dims,
                                                  {{"to", static_cast<Index>(Type::int32)}});
-  return builder_.add_constant(name + "/codes", name, "Gather", {table, wide}, stored.type, stored.dims, {{"axis", Index{0}}});
+  return builder_.add_constant(name + "/codes", name, "Gather", {table, wide}, stored.type, stored.dims,
+                               {{"axis", Index{0}}});
 }
 
 std::string Exporter::kernel(const GraphNode& node, const IntegerWeights& weights) {
@@ -168,7 +179,8 @@ std::string Exporter::kernel(const GraphNode& node, const IntegerWeights& weight
   const Dims dims = per_channel ? Dims{static_cast<Index>(stored.scales.size())} : Dims{};
   const std::string codes = stored_codes(name, stored);
   const std::string scale = builder_.floats(name + "/scale", stored.scales, dims);
-  const std::string zero_point = builder_.initializer(name + "/zero_point", stored.type, dims, raw_codes(stored.zero_points, stored.type));
+  const std::string zero_point =
+      builder_.initializer(name + "/zero_point", stored.type, dims, raw_codes(stored.zero_points, stored.type));
   return builder_.add_constant(name, name, "DequantizeLinear", {codes, scale, zero_point}, Type::float32, stored.dims,
                                {{"axis", Index{0}}});
 }
@@ -180,11 +192,13 @@ std::string Exporter::bias(const GraphNode& node, const IntegerWeights& weights)
   for (const float scale : weights.grid.scale) scales.push_back(input_scale * scale);
   const Dims all{weights.bias.size()}, dims = weights.grid.per_channel() ? all : Dims{};
   const auto codes = weights.bias.span<std::int32_t>();
-  const std::string stored = builder_.initializer(name + "/codes", Type::int32, all, raw<std::int32_t>(std::vector(codes.begin(), codes.end())));
+  const std::string stored = builder_.initializer(name + "/codes", Type::int32, all,
+                                                  raw<std::int32_t>(std::vector(codes.begin(), codes.end())));
   const std::string scale = builder_.floats(name + "/scale", scales, dims);
-  const std::string zero_point =
-      builder_.initializer(name + "/zero_point", Type::int32, dims, raw<std::int32_t>(std::vector<std::int32_t>(scales.size(), 0)));
-  return builder_.add_constant(name, name, "DequantizeLinear", {stored, scale, zero_point}, Type::float32, all, {{"axis", Index{0}}});
+  const std::string zero_point = builder_.initializer(name + "/zero_point", Type::int32, dims,
+                                                      raw<std::int32_t>(std::vector<std::int32_t>(scales.size(), 0)));
+  return builder_.add_constant(name, name, "DequantizeLinear", {stored, scale, zero_point}, Type::float32, all,
+                               {{"axis", Index{0}}});
 }
 
 }  // namespace bitgrad::onnx

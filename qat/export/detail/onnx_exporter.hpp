@@ -39,7 +39,9 @@ class Exporter {
                    std::vector<Attribute> attributes = {});
   /// QuantizeLinear to the tensor's codes, and a Clip where codes outside lo..hi could come out.
   void quantize(const Wire& real, int t, std::int32_t lo, std::int32_t hi);
-  void quantize(const Wire& real, const GraphNode& node, std::int32_t lo, std::int32_t hi) { quantize(real, node.output, lo, hi); }
+  void quantize(const Wire& real, const GraphNode& node, std::int32_t lo, std::int32_t hi) {
+    quantize(real, node.output, lo, hi);
+  }
   /// For results that cannot leave the tensor's grid; does nothing for float32 tensors.
   void quantize_moved(const Wire& real, const GraphNode& node);
 
@@ -83,8 +85,8 @@ class Exporter {
   const OnnxOptions options_;
   Model model_;
   Builder builder_{model_};
-  std::vector<std::string> codes_, reals_;                       ///< by tensor number; empty until there
-  std::vector<std::pair<std::string, std::string>> grids_;       ///< names of scale and zero point
+  std::vector<std::string> codes_, reals_;                  ///< by tensor number; empty until there
+  std::vector<std::pair<std::string, std::string>> grids_;  ///< names of scale and zero point
 };
 
 }  // namespace bitgrad::onnx

@@ -24,7 +24,8 @@ std::vector<float> values(const Tensor& tensor) { return {tensor.span<float>().b
 std::vector<std::string> Exporter::float_weights(const GraphNode& node, const Tensor& kernel, const Tensor& bias) {
   const Shape& shape = kernel.shape();
   const Dims dims = shape.rank() == 4 ? Dims{shape[3], shape[2], shape[0], shape[1]} : Dims{shape[1], shape[0]};
-  std::vector<std::string> inputs{real_of(node.inputs[0]), builder_.floats(node.name + "/kernel", outputs_first(kernel), dims)};
+  std::vector<std::string> inputs{real_of(node.inputs[0]),
+                                  builder_.floats(node.name + "/kernel", outputs_first(kernel), dims)};
   if (bias.defined()) inputs.push_back(builder_.floats(node.name + "/bias", values(bias), {bias.size()}));
   return inputs;
 }
@@ -32,11 +33,13 @@ std::vector<std::string> Exporter::float_weights(const GraphNode& node, const Te
 /// Values along the channels, or one for all, such that they broadcast.
 std::string Exporter::per_channel(const GraphNode& node, const char* name, const Tensor& tensor) {
   const bool image = output_of(node).shape.rank() == 3 && tensor.size() > 1;
-  return builder_.floats(node.name + "/" + name, values(tensor), image ? Dims{tensor.size(), 1, 1} : Dims{tensor.size()});
+  return builder_.floats(node.name + "/" + name, values(tensor),
+                         image ? Dims{tensor.size(), 1, 1} : Dims{tensor.size()});
 }
 
 void Exporter::emit(const GraphNode& node, const FloatConv2D& op) {
-  const Conv2DGeometry g = conv2d_geometry(tensor(node.inputs[0]).shape.prepended(1), op.kernel.shape(), op.stride, op.padding);
+  const Conv2DGeometry g =
+      conv2d_geometry(tensor(node.inputs[0]).shape.prepended(1), op.kernel.shape(), op.stride, op.padding);
   real_result(node, "Conv", float_weights(node, op.kernel, op.bias), window_attributes(g));
 }
 
@@ -45,14 +48,14 @@ void Exporter::emit(const GraphNode& node, const FloatDense& op) {
 }
 
 void Exporter::emit(const GraphNode& node, const FloatBatchNorm& op) {
-  const Wire scaled = builder_.add(node.name, "Mul", {real_of(node.inputs[0]), per_channel(node, "gain", op.gain)}, Type::float32,
-                                   dims_of(output_of(node).shape));
+  const Wire scaled = builder_.add(node.name, "Mul", {real_of(node.inputs[0]), per_channel(node, "gain", op.gain)},
+                                   Type::float32, dims_of(output_of(node).shape));
   real_result(node, "Add", {scaled.name, per_channel(node, "offset", op.offset)});
 }
 
 void Exporter::emit(const GraphNode& node, const FloatNormalize& op) {
-  const Wire centred = builder_.add(node.name, "Sub", {real_of(node.inputs[0]), per_channel(node, "mean", op.mean)}, Type::float32,
-                                    dims_of(output_of(node).shape));
+  const Wire centred = builder_.add(node.name, "Sub", {real_of(node.inputs[0]), per_channel(node, "mean", op.mean)},
+                                    Type::float32, dims_of(output_of(node).shape));
   real_result(node, "Div", {centred.name, per_channel(node, "deviation", op.deviation)});
 }
 
@@ -64,7 +67,8 @@ void Exporter::emit(const GraphNode& node, const FloatAveragePool2D& op) {
 }
 
 void Exporter::emit(const GraphNode& node, const FloatGlobalAveragePool2D&) {
-  const Wire pooled = builder_.add(node.name, "GlobalAveragePool", real_inputs(node), Type::float32, {output_of(node).shape[0], 1, 1});
+  const Wire pooled =
+      builder_.add(node.name, "GlobalAveragePool", real_inputs(node), Type::float32, {output_of(node).shape[0], 1, 1});
   real_result(node, "Flatten", {pooled.name}, std::vector<Attribute>{{"axis", Index{1}}});
 }
 
@@ -101,7 +105,8 @@ void Exporter::emit(const GraphNode& node, const FloatSoftmax& op) {
 void Exporter::emit(const GraphNode& node, const FloatAdd&) { real_result(node, "Add", real_inputs(node)); }
 
 void Exporter::emit(const GraphNode& node, const FloatConcat& op) {
-  real_result(node, "Concat", real_inputs(node), std::vector<Attribute>{{"axis", axis_of(op.axis, output_of(node).shape.rank())}});
+  real_result(node, "Concat", real_inputs(node),
+              std::vector<Attribute>{{"axis", axis_of(op.axis, output_of(node).shape.rank())}});
 }
 
 }  // namespace bitgrad::onnx

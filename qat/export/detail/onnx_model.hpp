@@ -39,7 +39,7 @@ struct Node {
 struct Value {
   std::string name;
   Type type = Type::float32;
-  Dims dims;           ///< behind the batch dimension N, where there is one
+  Dims dims;  ///< behind the batch dimension N, where there is one
   bool batch = true;
 };
 

@@ -25,8 +25,8 @@ void Exporter::emit(const GraphNode& node, const IntegerConv2D& op) {
   quantize(real_result(node, "Conv", {x, w, b}, window_attributes(g)), node, op.weights.clamp_lo, op.weights.clamp_hi);
 }
 
-/// Runtimes fuse a convolution only where codes come out of it; left alone they would convolve dequantized floats and round
-/// elsewhere. ConvInteger gives the accumulator itself.
+/// Runtimes fuse a convolution only where codes come out of it; left alone they would convolve dequantized floats and
+/// round elsewhere. ConvInteger gives the accumulator itself.
 void Exporter::emit_float_output(const GraphNode& node, const IntegerConv2D& op) {
   const Conv2DGeometry g =
       conv2d_geometry(tensor(node.inputs[0]).shape.prepended(1), op.weights.codes.shape(), op.stride, op.padding);
@@ -38,8 +38,10 @@ void Exporter::emit_float_output(const GraphNode& node, const IntegerConv2D& op)
   }
   for (const std::int32_t zero : stored.zero_points)
     if (zero != stored.zero_points[0])
-      fail<NotImplementedError>("onnx: convolution \"", node.name, "\" has float32 outputs and kernels with different zero points (",
-                                stored.zero_points[0], " and ", zero, "), which ConvInteger does not take in ONNX Runtime; "
+      fail<NotImplementedError>("onnx: convolution \"", node.name,
+                                "\" has float32 outputs and kernels with different zero points (",
+                                stored.zero_points[0], " and ", zero,
+                                "), which ConvInteger does not take in ONNX Runtime; "
                                 "quantize its output, or give its kernel one grid (per-tensor) or a symmetric one");
   const std::string codes = stored_codes(node.name + "/kernel", stored);
   const std::string zero_point = builder_.scalar(node.name + "/kernel/zero_point", stored.zero_points[0], Type::uint8);
@@ -48,16 +50,19 @@ void Exporter::emit_float_output(const GraphNode& node, const IntegerConv2D& op)
   const std::string bias = builder_.initializer(node.name + "/bias/codes", Type::int32, channels,
                                                 raw<std::int32_t>(std::vector(bias_codes.begin(), bias_codes.end())));
   const std::string scale = builder_.floats(node.name + "/scale", op.weights.multiplier, channels);
-  const Wire products = builder_.add(node.name, "ConvInteger", {codes_of(node.inputs[0]), codes, grid_of(node.inputs[0]).second, zero_point},
+  const Wire products = builder_.add(node.name, "ConvInteger",
+                                     {codes_of(node.inputs[0]), codes, grid_of(node.inputs[0]).second, zero_point},
                                      Type::int32, dims, window_attributes(g));
   const Wire sums = builder_.add(node.name, "Add", {products.name, bias}, Type::int32, dims);
-  const Wire reals = builder_.add(node.name, "Cast", {sums.name}, Type::float32, dims, {{"to", static_cast<Index>(Type::float32)}});
+  const Wire reals =
+      builder_.add(node.name, "Cast", {sums.name}, Type::float32, dims, {{"to", static_cast<Index>(Type::float32)}});
   real_result(node, "Mul", {reals.name, scale});
 }
 
 void Exporter::emit(const GraphNode& node, const IntegerDense& op) {
   const std::string x = real_of(node.inputs[0]), w = kernel(node, op.weights), b = bias(node, op.weights);
-  const Wire y = real_result(node, "Gemm", {x, w, b}, std::vector<Attribute>{{"alpha", 1.0F}, {"beta", 1.0F}, {"transB", Index{1}}});
+  const Wire y = real_result(node, "Gemm", {x, w, b},
+                             std::vector<Attribute>{{"alpha", 1.0F}, {"beta", 1.0F}, {"transB", Index{1}}});
   if (output_of(node).grid) quantize(y, node, op.weights.clamp_lo, op.weights.clamp_hi);
 }
 
@@ -69,7 +74,8 @@ void Exporter::emit(const GraphNode& node, const IntegerAdd& op) {
 
 void Exporter::emit(const GraphNode& node, const IntegerConcat& op) {
   const Index axis = axis_of(op.axis, output_of(node).shape.rank());
-  quantize(real_result(node, "Concat", real_inputs(node), std::vector<Attribute>{{"axis", axis}}), node, op.clamp_lo, op.clamp_hi);
+  quantize(real_result(node, "Concat", real_inputs(node), std::vector<Attribute>{{"axis", axis}}), node, op.clamp_lo,
+           op.clamp_hi);
 }
 
 void Exporter::emit(const GraphNode& node, const IntegerAveragePool2D& op) {
@@ -86,15 +92,18 @@ void Exporter::emit(const GraphNode& node, const IntegerGlobalAveragePool2D& op)
   const Dims pixel{channels, 1, 1};
   const auto [scale, zero_point] = grid_of(node.output);
   const Wire pooled = builder_.add(node.name, "GlobalAveragePool", real_inputs(node), Type::float32, pixel);
-  Wire codes = builder_.add(output.name, "QuantizeLinear", {pooled.name, scale, zero_point}, Type::uint8, pixel, {{"axis", Index{1}}});
+  Wire codes = builder_.add(output.name, "QuantizeLinear", {pooled.name, scale, zero_point}, Type::uint8, pixel,
+                            {{"axis", Index{1}}});
   const std::int32_t lo = op.clamp_lo - output.grid->lo, hi = op.clamp_hi - output.grid->lo;
   if (lo != 0 || hi != 255) {
     const std::string low = builder_.scalar(output.name + "/Clip/min", lo, Type::uint8);
     const std::string high = builder_.scalar(output.name + "/Clip/max", hi, Type::uint8);
     codes = builder_.add(output.name, "Clip", {codes.name, low, high}, Type::uint8, pixel);
   }
-  const Wire real = builder_.add(output.name, "DequantizeLinear", {codes.name, scale, zero_point}, Type::float32, pixel, {{"axis", Index{1}}});
-  quantize_moved(builder_.add(node.name, "Flatten", {real.name}, Type::float32, {channels}, {{"axis", Index{1}}}), node);
+  const Wire real = builder_.add(output.name, "DequantizeLinear", {codes.name, scale, zero_point}, Type::float32, pixel,
+                                 {{"axis", Index{1}}});
+  quantize_moved(builder_.add(node.name, "Flatten", {real.name}, Type::float32, {channels}, {{"axis", Index{1}}}),
+                 node);
 }
 
 void Exporter::emit(const GraphNode& node, const IntegerTable& op) {
@@ -103,17 +112,21 @@ void Exporter::emit(const GraphNode& node, const IntegerTable& op) {
   const auto codes = op.codes.span<std::int32_t>();
   std::vector<std::int32_t> table(codes.begin(), codes.end());
   for (std::int32_t& code : table) code -= output.grid->lo;
-  const std::string stored = builder_.initializer(node.name + "/table", Type::uint8, {op.codes.size()}, raw_codes(table, Type::uint8));
-  Wire position = builder_.add(node.name, "Cast", {codes_of(node.inputs[0])}, Type::int32, dims, {{"to", static_cast<Index>(Type::int32)}});
+  const std::string stored =
+      builder_.initializer(node.name + "/table", Type::uint8, {op.codes.size()}, raw_codes(table, Type::uint8));
+  Wire position = builder_.add(node.name, "Cast", {codes_of(node.inputs[0])}, Type::int32, dims,
+                               {{"to", static_cast<Index>(Type::int32)}});
   if (op.codes.rank() == 2) {  // the tables of all channels one behind the other
     std::vector<std::int32_t> starts;
     for (Index c = 0; c < op.codes.dim(0); ++c) starts.push_back(static_cast<std::int32_t>(c * op.codes.dim(1)));
     Dims shape(dims.size(), 1);
     shape[output.shape.rank() == 3 ? 0 : dims.size() - 1] = op.codes.dim(0);
-    const std::string offsets = builder_.initializer(node.name + "/starts", Type::int32, shape, raw_codes(starts, Type::int32));
+    const std::string offsets =
+        builder_.initializer(node.name + "/starts", Type::int32, shape, raw_codes(starts, Type::int32));
     position = builder_.add(node.name, "Add", {position.name, offsets}, Type::int32, dims);
   }
-  builder_.define(codes_of(node.output), node.name, "Gather", {stored, position.name}, Type::uint8, dims, {{"axis", Index{0}}});
+  builder_.define(codes_of(node.output), node.name, "Gather", {stored, position.name}, Type::uint8, dims,
+                  {{"axis", Index{0}}});
 }
 
 // ---- operations that move data ----
@@ -130,8 +143,8 @@ void Exporter::emit(const GraphNode& node, const Pad2DOp& op) {
   quantize_moved(real_result(node, "Pad", {real_of(node.inputs[0]), pads, zero}), node);
 }
 
-/// The graph's elements are in the order of NHWC, so an image is transposed to it and back. Each step between codes has its own
-/// QuantizeLinear and DequantizeLinear, which runtimes then drop.
+/// The graph's elements are in the order of NHWC, so an image is transposed to it and back. Each step between codes has
+/// its own QuantizeLinear and DequantizeLinear, which runtimes then drop.
 void Exporter::emit(const GraphNode& node, const ReshapeOp&) {
   const GraphTensor &input = tensor(node.inputs[0]), &output = output_of(node);
   const auto is_image = [](const Shape& shape) { return shape.rank() == 3 && shape[2] > 1 && shape[0] * shape[1] > 1; };
@@ -140,12 +153,14 @@ void Exporter::emit(const GraphNode& node, const ReshapeOp&) {
     if (!output.grid) return real;
     const auto [scale, zero_point] = grid_of(node.output);
     const std::vector<Attribute> axis{{"axis", Index{1}}};
-    const Wire codes = builder_.add(node.name, "QuantizeLinear", {real.name, scale, zero_point}, Type::uint8, real.dims, axis);
+    const Wire codes =
+        builder_.add(node.name, "QuantizeLinear", {real.name, scale, zero_point}, Type::uint8, real.dims, axis);
     return builder_.add(node.name, "DequantizeLinear", {codes.name, scale, zero_point}, Type::float32, real.dims, axis);
   };
   if (is_image(input.shape)) {
     const Dims nhwc(input.shape.extents().begin(), input.shape.extents().end());
-    x = through_codes(builder_.add(node.name, "Transpose", {x.name}, Type::float32, nhwc, {{"perm", Dims{0, 2, 3, 1}}}));
+    x = through_codes(
+        builder_.add(node.name, "Transpose", {x.name}, Type::float32, nhwc, {{"perm", Dims{0, 2, 3, 1}}}));
   }
   const bool to_image = is_image(output.shape);
   Dims dims = to_image ? Dims(output.shape.extents().begin(), output.shape.extents().end()) : dims_of(output.shape);

@@ -42,14 +42,16 @@ bool can_saturate(const std::vector<std::int32_t>& codes, std::int32_t highest_i
 }  // namespace
 
 StoredWeights stored_weights(const GraphNode& node, const IntegerWeights& weights, std::int32_t highest_input) {
-  StoredWeights result{Type::int8, stored_dims(weights.codes.shape()), outputs_first(weights.codes), weights.grid.zero_point,
-                       weights.grid.scale};
-  const auto fit = [&](std::int32_t lo, std::int32_t hi) { return within(result.codes, lo, hi) && within(result.zero_points, lo, hi); };
+  StoredWeights result{Type::int8, stored_dims(weights.codes.shape()), outputs_first(weights.codes),
+                       weights.grid.zero_point, weights.grid.scale};
+  const auto fit = [&](std::int32_t lo, std::int32_t hi) {
+    return within(result.codes, lo, hi) && within(result.zero_points, lo, hi);
+  };
   if (!weights.grid.is_signed() && fit(0, 255)) {
     result.type = Type::uint8;
   } else if (!fit(-128, 127)) {
-    fail<NotImplementedError>("onnx: the weights of \"", node.name, "\" have codes ", weights.grid.lo, "..", weights.grid.hi,
-                              "; the integer kernels of ONNX Runtime take 8 bits");
+    fail<NotImplementedError>("onnx: the weights of \"", node.name, "\" have codes ", weights.grid.lo, "..",
+                              weights.grid.hi, "; the integer kernels of ONNX Runtime take 8 bits");
   } else if (can_saturate(result.codes, highest_input)) {
     result.type = Type::uint8;
     for (std::int32_t& code : result.codes) code += uint8_offset;

@@ -10,23 +10,23 @@ namespace bitgrad::onnx {
 
 /// Codes in ONNX's order, output channels first: [out, in, kh, kw] or [out, in].
 struct StoredWeights {
-  Type type = Type::int8;               ///< int8 or uint8
+  Type type = Type::int8;  ///< int8 or uint8
   Dims dims;
   std::vector<std::int32_t> codes;
   std::vector<std::int32_t> zero_points;  ///< one, or one per output channel
   std::vector<float> scales;              ///< as many
 };
 
-/// Codes as they are, int8 for signed grids and uint8 for others, with one exception: x86 processors without VNNI multiply
-/// uint8 inputs by int8 weights in pairs whose sum saturates at 16 bits. Where inputs of up to `highest_input` and these
-/// weights can reach that, codes and zero points move up by 128 into uint8, whose kernels are exact everywhere. NotImplementedError
-/// naming the node for codes that fit neither type.
+/// Codes as they are, int8 for signed grids and uint8 for others, with one exception: x86 processors without VNNI
+/// multiply uint8 inputs by int8 weights in pairs whose sum saturates at 16 bits. Where inputs of up to `highest_input`
+/// and these weights can reach that, codes and zero points move up by 128 into uint8, whose kernels are exact
+/// everywhere. NotImplementedError naming the node for codes that fit neither type.
 StoredWeights stored_weights(const GraphNode& node, const IntegerWeights& weights, std::int32_t highest_input);
 
 /// Codes as indices below a byte into the table of the values that occur.
 struct PackedCodes {
-  Type type = Type::uint4;   ///< or uint2
-  io::Bytes indices;         ///< the first element in the low bits of the first byte
+  Type type = Type::uint4;  ///< or uint2
+  io::Bytes indices;        ///< the first element in the low bits of the first byte
   std::vector<std::int32_t> table;
 };
 
