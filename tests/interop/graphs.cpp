@@ -27,24 +27,29 @@ struct Quantization {
   QuantizationConfig config;
 };
 
+/// bitgrad's own quantizer of each method.
+std::string own_quantizer(const std::string& method) {
+  return method == "pot" ? "lsq-pot" : method == "uniform" ? "lsq-plus" : "lsq";
+}
+
 QuantizationConfig config_of(int weight_bits, int activation_bits, const std::string& method) {
-  return {.weights = parse_quantizer_spec(message("lsq:", weight_bits, ":", method)),
-          .activations = parse_quantizer_spec(message("lsq:", activation_bits, ":", method))};
+  const std::string name = own_quantizer(method);
+  return {.weights = parse_quantizer_spec(message(name, ":", weight_bits, ":", method)),
+          .activations = parse_quantizer_spec(message(name, ":", activation_bits, ":", method))};
 }
 
 /// Every layer another width and method, one of them per tensor.
 QuantizationConfig mixed_config(const Model& model) {
   QuantizationConfig config = config_of(8, 8, "symmetric");
   config.first_last_bits = 0;
-  const char* const weights[] = {
-      "lsq:3:uniform",  "lsq:5:symmetric", "lsq:2:pot", "lsq:8:uniform", "lsq:7:symmetric:per-tensor",
-      "lsq:1:symmetric"};
+  const char* const weights[] = {"lsq-plus:3:uniform",         "lsq:5",          "lsq-pot:2", "lsq-plus:8:uniform",
+                                 "lsq:7:symmetric:per-tensor", "lsq:1:symmetric"};
   std::size_t next = 0;
   for (const WeightPlan& plan :
        plan_quantization(model, Tensor::zeros(model.input_shape().prepended(2)), config).weights)
     config.overrides.push_back(
         {.pattern = plan.layer, .weights = parse_quantizer_spec(weights[next++ % std::size(weights)])});
-  config.activations = parse_quantizer_spec("lsq:6:uniform");
+  config.activations = parse_quantizer_spec("lsq-plus:6:uniform");
   return config;
 }
 
