@@ -50,7 +50,7 @@ struct IntegerDense {
   IntegerWeights weights;
 };
 /// Two operands of one shape, read and written offset to lo: u = q - lo, z' = z - lo, as an unsigned 8-bit runtime sees them.
-///   u_y = half_even(fma(u_a, r_a, fma(u_b, r_b, z'_y - (r_a * z'_a + r_b * z'_b)))),  r = fl32(s / s_y), all float32
+///   u_y = half_even(fma(u_a, r_a, fma(u_b, r_b, z'_y - fma(r_a, z'_a, r_b * z'_b)))),  r = fl32(s / s_y), all float32
 struct IntegerAdd {
   std::int32_t clamp_lo = 0;
   std::int32_t clamp_hi = 0;

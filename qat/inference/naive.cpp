@@ -76,7 +76,7 @@ class NaiveNode {
     const Grid &a = in_grid(0), &b = in_grid(1), &y = out_grid();
     const float r_a = a.scale[0] / y.scale[0], r_b = b.scale[0] / y.scale[0];
     const float z_a = static_cast<float>(a.zero_point[0] - a.lo), z_b = static_cast<float>(b.zero_point[0] - b.lo);
-    const float rest = static_cast<float>(y.zero_point[0] - y.lo) - (r_a * z_a + r_b * z_b);
+    const float rest = static_cast<float>(y.zero_point[0] - y.lo) - std::fma(r_a, z_a, r_b * z_b);
     const std::int32_t *left = in_codes(0), *right = in_codes(1);
     for (Index i = 0; i < output().shape.size(); ++i) {
       const float u_a = static_cast<float>(left[i] - a.lo), u_b = static_cast<float>(right[i] - b.lo);

@@ -173,7 +173,7 @@ TEST_CASE("addition: the fused rule of an unsigned runtime") {
   const Tensor x = Dice(3).tensor({500, 2}, -0.5F, 3.5F);
   const Codes codes_a = codes_at(graph, "a", x), codes_b = codes_at(graph, "b", x), found = codes_at(graph, "y", x);
   const float ratio_a = 0.013F / 0.0237F, ratio_b = 0.0171F / 0.0237F;
-  const float products = ratio_a * 7.0F + ratio_b * 31.0F;
+  const float products = std::fma(ratio_a, 7.0F, ratio_b * 31.0F);
   Index naive_differs = 0;
   for (std::size_t i = 0; i < found.size(); ++i) {
     const float inner = std::fma(static_cast<float>(codes_b[i]), ratio_b, 11.0F - products);

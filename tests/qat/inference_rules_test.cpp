@@ -103,8 +103,8 @@ TEST_CASE("rule of addition: two fused multiply-adds of offset codes") {
     const std::vector<std::int32_t> codes_a = codes_in(run["left/out"]), codes_b = codes_in(run["right/out"]), found = codes_in(run["sum"]);
     const float r_a = a.scale[0] / y.scale[0], r_b = b.scale[0] / y.scale[0];
     const float z_a = static_cast<float>(a.zero_point[0] - a.lo), z_b = static_cast<float>(b.zero_point[0] - b.lo);
-    const volatile float product_a = r_a * z_a, product_b = r_b * z_b;
-    const volatile float products = product_a + product_b;
+    const volatile float product_b = r_b * z_b;
+    const float products = std::fma(r_a, z_a, product_b);
     const float rest = static_cast<float>(y.zero_point[0] - y.lo) - products;
     Index wrong = 0, misplaced = 0;
     for (std::size_t i = 0; i < found.size(); ++i) {

@@ -92,7 +92,7 @@ Tensor run_code_operation(const IntegerAdd& op, const CodeOperands& operands) {
   const float ratio_a = a.scale[0] / y.scale[0], ratio_b = b.scale[0] / y.scale[0];
   const auto zero = [](const Grid& grid) { return static_cast<float>(grid.zero_point[0] - grid.lo); };  // of codes offset to lo
   const float zero_a = zero(a), zero_b = zero(b);
-  const float constant = zero(y) - (ratio_a * zero_a + ratio_b * zero_b);
+  const float constant = zero(y) - std::fma(ratio_a, zero_a, ratio_b * zero_b);
   Tensor result(operands.shape(), dtype_of<T>);
   const T *left = operands.inputs[0].data<T>(), *right = operands.inputs[1].data<T>();
   const kernels::Scratch<float> levels(result.size());
