@@ -106,7 +106,7 @@ std::string to_string(const std::optional<QuantizerSpec>& spec) {
   std::string text = message(spec->quantizer, ":", spec->bits);
   if (spec->method) text += message(":", short_name_of(*spec->method));
   if (!spec->per_channel) text += ":per-tensor";
-  if (spec->calibration) text += ":" + to_string(*spec->calibration);
+  if (spec->calibration) text += message(":", to_string(*spec->calibration));
   return text;
 }
 
