@@ -202,12 +202,10 @@ InferablePtr LearnedStep::convert(const BaseTrainableQuantizer& owner) const {
   const Learned now = current(owner);
   if (uniform()) {
     const ConfigRange range = range_of(now);
-    return weights() ? weights_inferable(std::get<0>(config_), range.min, range.max)
-                     : activation_inferable(std::get<1>(config_), range.min, range.max);
+    return std::visit([&](const auto& config) { return inferable_quantizer(config, range.min, range.max); }, config_);
   }
   const Tensor threshold = (Variable(now.step.value().to(DType::float64)) * levels_.count).value();
-  return weights() ? weights_inferable(std::get<0>(config_), threshold)
-                   : activation_inferable(std::get<1>(config_), threshold);
+  return std::visit([&](const auto& config) { return inferable_quantizer(config, threshold); }, config_);
 }
 
 }  // namespace bitgrad::detail

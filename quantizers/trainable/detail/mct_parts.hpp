@@ -54,7 +54,7 @@ class SymmetricWeights : public TrainableQuantizer<Derived, TrainableQuantizerWe
   }
   InferablePtr convert2inferable() const override {
     const Tensor& threshold = this->get_quantizer_variable(threshold_key)->value();
-    return detail::weights_inferable(this->config(), converted_threshold(this->config().method, threshold));
+    return inferable_quantizer(this->config(), converted_threshold(this->config().method, threshold));
   }
 
   std::vector<Departure> departures() const override {
@@ -86,9 +86,9 @@ class UniformWeights : public TrainableQuantizer<Derived, TrainableQuantizerWeig
     const Tensor& min = this->get_quantizer_variable(min_key)->value();
     const Tensor& max = this->get_quantizer_variable(max_key)->value();
     require_convertible(min, type_name<Derived>());
-    if constexpr (!Derived::adjusts_at_conversion) return detail::weights_inferable(this->config(), min, max);
+    if constexpr (!Derived::adjusts_at_conversion) return inferable_quantizer(this->config(), min, max);
     const detail::ConfigRange range = adjusted(min, max, this->config().n_bits);
-    return detail::weights_inferable(this->config(), range.min, range.max);
+    return inferable_quantizer(this->config(), range.min, range.max);
   }
 
   std::vector<Departure> departures() const override { return departures_by_range(Derived::formulas); }
@@ -120,7 +120,7 @@ class SymmetricActivation : public TrainableQuantizer<Derived, TrainableQuantize
   }
   InferablePtr convert2inferable() const override {
     const Tensor& threshold = this->get_quantizer_variable(threshold_key)->value();
-    return detail::activation_inferable(this->config(), converted_threshold(this->config().method, threshold));
+    return inferable_quantizer(this->config(), converted_threshold(this->config().method, threshold));
   }
 
   std::vector<Departure> departures() const override {
@@ -149,9 +149,9 @@ class UniformActivation : public TrainableQuantizer<Derived, TrainableQuantizerA
   InferablePtr convert2inferable() const override {
     const Tensor& min = this->get_quantizer_variable(min_key)->value();
     const Tensor& max = this->get_quantizer_variable(max_key)->value();
-    if constexpr (!Derived::adjusts_at_conversion) return detail::activation_inferable(this->config(), min, max);
+    if constexpr (!Derived::adjusts_at_conversion) return inferable_quantizer(this->config(), min, max);
     const detail::ConfigRange range = adjusted(min, max, this->config().n_bits);
-    return detail::activation_inferable(this->config(), range.min, range.max);
+    return inferable_quantizer(this->config(), range.min, range.max);
   }
 
   std::vector<Departure> departures() const override { return departures_by_range(Derived::formulas); }

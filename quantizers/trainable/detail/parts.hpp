@@ -41,17 +41,4 @@ void check_weight_parameter(const TrainableQuantizerWeightsConfig& config, const
 void check_weight_shape(const TrainableQuantizerWeightsConfig& config, const std::optional<Shape>& shape,
                         const Tensor& parameter, std::string_view name);
 
-inline InferablePtr weights_inferable(const TrainableQuantizerWeightsConfig& config, const Tensor& threshold) {
-  return inferable_quantizer(config, threshold);
-}
-inline InferablePtr weights_inferable(const TrainableQuantizerWeightsConfig& config, const Tensor& min, const Tensor& max) {
-  return inferable_quantizer(config, min, max);
-}
-inline InferablePtr activation_inferable(const TrainableQuantizerActivationConfig& config, const Tensor& threshold) {
-  return inferable_quantizer(config, threshold);
-}
-inline InferablePtr activation_inferable(const TrainableQuantizerActivationConfig& config, const Tensor& min, const Tensor& max) {
-  return inferable_quantizer(config, min, max);
-}
-
 }  // namespace bitgrad::detail
