@@ -11,12 +11,14 @@ namespace bitgrad::cli {
 namespace {
 
 constexpr std::string_view header =
-    "stage,epoch,train_loss,train_accuracy,test_accuracy,learning_rate,images_per_second,seconds";
+    "stage,epoch,train_loss,train_accuracy,test_accuracy,learning_rate,images_per_second,seconds,version";
+constexpr int version = 1;
 
 std::string format(const EpochMetrics& row) {
   std::ostringstream line;
-  line << row.stage << ',' << row.epoch << std::setprecision(6) << ',' << row.train_loss << ',' << row.train_accuracy << ','
-       << row.test_accuracy << ',' << row.learning_rate << ',' << row.images_per_second << ',' << row.seconds;
+  line << row.stage << ',' << row.epoch << std::setprecision(6) << ',' << row.train_loss << ',' << row.train_accuracy
+       << ',' << row.test_accuracy << ',' << row.learning_rate << ',' << row.images_per_second << ',' << row.seconds
+       << ',' << version;
   return line.str();
 }
 
@@ -24,12 +26,17 @@ EpochMetrics parse(const std::string& line, const io::Path& path, std::size_t nu
   std::istringstream in(line);
   EpochMetrics row;
   char comma = 0;
+  int row_version = 0;
   std::getline(in, row.stage, ',');
   in >> row.epoch;
   for (double* field : {&row.train_loss, &row.train_accuracy, &row.test_accuracy, &row.learning_rate,
                         &row.images_per_second, &row.seconds})
     in >> comma >> *field;
-  if (!in || !in.eof() || comma != ',') fail<IoError>(path.string(), ":", number, ": expected ", header, ", found: ", line);
+  in >> comma >> row_version;
+  if (!in || !in.eof() || comma != ',')
+    fail<IoError>(path.string(), ":", number, ": expected ", header, ", found: ", line);
+  if (row_version != version)
+    fail<IoError>(path.string(), ":", number, ": version ", row_version, " of metrics.csv, expected ", version);
   return row;
 }
 

@@ -11,17 +11,18 @@ namespace bitgrad::cli {
 
 /// One row of metrics.csv: an epoch.
 struct EpochMetrics {
-  std::string stage;           ///< "float" or "quantized"
-  std::int64_t epoch = 0;      ///< counted from 1
+  std::string stage;       ///< "float" or "quantized"
+  std::int64_t epoch = 0;  ///< counted from 1
   double train_loss = 0;
-  double train_accuracy = 0;   ///< percent, of the training forward while it learned
-  double test_accuracy = 0;    ///< percent, from evaluation
+  double train_accuracy = 0;  ///< percent, of the training forward while it learned
+  double test_accuracy = 0;   ///< percent, from evaluation
   double learning_rate = 0;
   double images_per_second = 0;
-  double seconds = 0;          ///< of training, without evaluation
+  double seconds = 0;  ///< of training, without evaluation
 };
 
-/// The rows of metrics.csv, rewritten whole (beside, then renamed) with every row.
+/// The rows of metrics.csv, rewritten whole (beside, then renamed) with every row. The format's version is a column,
+/// the last, so that every reader of CSV takes the file as it is.
 class MetricsFile {
  public:
   /// Starts with the rows that the file holds, if there is one; IoError for a malformed one.

@@ -8,7 +8,7 @@
 namespace bitgrad {
 namespace {
 
-/// The larger magnitude of mean - 3 deviations and mean + 3 deviations; 1 for values that are all zero.
+/// Mean and deviation of the weights that share a step.
 struct Spread {
   double sum = 0, squares = 0;
   Index count = 0;
@@ -20,7 +20,7 @@ struct Spread {
   }
 };
 
-/// Of the weights that share a step.
+/// One per step, in the order of the channels.
 std::vector<Spread> spreads(const Tensor& weight, const kernels::ChannelLayout& layout) {
   std::vector<Spread> result(static_cast<std::size_t>(layout.channels));
   const auto values = weight.span<float>();
@@ -37,18 +37,6 @@ std::vector<Spread> spreads(const Tensor& weight, const kernels::ChannelLayout& 
 }
 
 }  // namespace
-
-LsqPlusWeightsQuantizer::LsqPlusWeightsQuantizer(const TrainableQuantizerWeightsConfig& config,
-                                                 bool freeze_quant_params)
-    : TrainableQuantizer(config, freeze_quant_params), step_(config, "LsqPlusWeightsQuantizer") {}
-
-void LsqPlusWeightsQuantizer::initialize_quantization(const std::optional<Shape>& shape, std::string_view name) {
-  step_.create_variables(*this, shape, name);
-}
-
-Variable LsqPlusWeightsQuantizer::operator()(const Variable& x, bool) { return step_(*this, x); }
-
-InferablePtr LsqPlusWeightsQuantizer::convert2inferable() const { return step_.convert(*this); }
 
 QuantizationParams LsqPlusWeightsQuantizer::start_from(const Tensor& weight,
                                                        const TrainableQuantizerWeightsConfig& config) {
@@ -72,17 +60,5 @@ QuantizationParams LsqPlusWeightsQuantizer::start_from(const Tensor& weight,
   if (config.method == QuantizationMethod::SYMMETRIC) return {{"threshold", threshold}};
   return {{"range_min", min}, {"range_max", max}};
 }
-
-LsqPlusActivationQuantizer::LsqPlusActivationQuantizer(const TrainableQuantizerActivationConfig& config,
-                                                       bool freeze_quant_params)
-    : TrainableQuantizer(config, freeze_quant_params), step_(config, "LsqPlusActivationQuantizer") {}
-
-void LsqPlusActivationQuantizer::initialize_quantization(const std::optional<Shape>& shape, std::string_view name) {
-  step_.create_variables(*this, shape, name);
-}
-
-Variable LsqPlusActivationQuantizer::operator()(const Variable& x, bool) { return step_(*this, x); }
-
-InferablePtr LsqPlusActivationQuantizer::convert2inferable() const { return step_.convert(*this); }
 
 }  // namespace bitgrad

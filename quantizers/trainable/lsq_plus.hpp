@@ -10,13 +10,12 @@
 // (UNIFORM); they then start at [mean - 3 sigma, mean + 3 sigma], zero included.
 #pragma once
 
-#include <bitgrad/quantizers/trainable/detail/learned_step.hpp>
-#include <bitgrad/quantizers/trainable/trainable_quantizer.hpp>
+#include <bitgrad/quantizers/trainable/detail/learned_step_quantizer.hpp>
 
 namespace bitgrad {
 
 /// Weights: one step per tensor or channel, for UNIFORM an offset each. Variables "scale", "offset".
-class LsqPlusWeightsQuantizer : public TrainableQuantizer<LsqPlusWeightsQuantizer, TrainableQuantizerWeightsConfig> {
+class LsqPlusWeightsQuantizer : public detail::LearnedStepWeights<LsqPlusWeightsQuantizer> {
  public:
   static constexpr QuantizerMark mark = mark_quantizer(
       QuantizationTarget::Weights, {QuantizationMethod::SYMMETRIC, QuantizationMethod::UNIFORM}, "lsq-plus");
@@ -26,31 +25,17 @@ class LsqPlusWeightsQuantizer : public TrainableQuantizer<LsqPlusWeightsQuantize
   static QuantizationParams start_from(const Tensor& weight, const TrainableQuantizerWeightsConfig& config);
 
   /// Starts from "threshold" (finite, positive) or, for UNIFORM, "range_min" < "range_max". ValueError otherwise.
-  explicit LsqPlusWeightsQuantizer(const TrainableQuantizerWeightsConfig& config, bool freeze_quant_params = false);
-  void initialize_quantization(const std::optional<Shape>& shape, std::string_view name) override;
-  Variable operator()(const Variable& x, bool training) override;
-  InferablePtr convert2inferable() const override;
-
- private:
-  detail::LearnedStep step_;
+  using LearnedStepQuantizer::LearnedStepQuantizer;
 };
 
 /// Activations: a step and an offset per tensor.
-class LsqPlusActivationQuantizer
-    : public TrainableQuantizer<LsqPlusActivationQuantizer, TrainableQuantizerActivationConfig> {
+class LsqPlusActivationQuantizer : public detail::LearnedStepActivation<LsqPlusActivationQuantizer> {
  public:
   static constexpr QuantizerMark mark =
       mark_quantizer(QuantizationTarget::Activation, {QuantizationMethod::UNIFORM}, "lsq-plus");
 
   /// Starts from "range_min" < "range_max", widened to contain zero. ValueError otherwise.
-  explicit LsqPlusActivationQuantizer(const TrainableQuantizerActivationConfig& config,
-                                      bool freeze_quant_params = false);
-  void initialize_quantization(const std::optional<Shape>& shape, std::string_view name) override;
-  Variable operator()(const Variable& x, bool training) override;
-  InferablePtr convert2inferable() const override;
-
- private:
-  detail::LearnedStep step_;
+  using LearnedStepQuantizer::LearnedStepQuantizer;
 };
 
 }  // namespace bitgrad

@@ -11,43 +11,28 @@
 // s, so that SGD hardly moves small steps: train with Adam, as the paper does.
 #pragma once
 
-#include <bitgrad/quantizers/trainable/detail/learned_step.hpp>
-#include <bitgrad/quantizers/trainable/trainable_quantizer.hpp>
+#include <bitgrad/quantizers/trainable/detail/learned_step_quantizer.hpp>
 
 namespace bitgrad {
 
 /// Weights: one exponent per tensor or channel. Variable "log2_threshold".
-class LsqPotWeightsQuantizer : public TrainableQuantizer<LsqPotWeightsQuantizer, TrainableQuantizerWeightsConfig> {
+class LsqPotWeightsQuantizer : public detail::LearnedStepWeights<LsqPotWeightsQuantizer> {
  public:
   static constexpr QuantizerMark mark =
       mark_quantizer(QuantizationTarget::Weights, {QuantizationMethod::POWER_OF_TWO}, "lsq-pot");
 
   /// Starts from "threshold", finite and positive; it need not be a power of two. ValueError otherwise.
-  explicit LsqPotWeightsQuantizer(const TrainableQuantizerWeightsConfig& config, bool freeze_quant_params = false);
-  void initialize_quantization(const std::optional<Shape>& shape, std::string_view name) override;
-  Variable operator()(const Variable& x, bool training) override;
-  InferablePtr convert2inferable() const override;
-
- private:
-  detail::LearnedStep step_;
+  using LearnedStepQuantizer::LearnedStepQuantizer;
 };
 
 /// Activations: one exponent per tensor.
-class LsqPotActivationQuantizer
-    : public TrainableQuantizer<LsqPotActivationQuantizer, TrainableQuantizerActivationConfig> {
+class LsqPotActivationQuantizer : public detail::LearnedStepActivation<LsqPotActivationQuantizer> {
  public:
   static constexpr QuantizerMark mark =
       mark_quantizer(QuantizationTarget::Activation, {QuantizationMethod::POWER_OF_TWO}, "lsq-pot");
 
   /// As for weights; "is_signed" beside "threshold".
-  explicit LsqPotActivationQuantizer(const TrainableQuantizerActivationConfig& config,
-                                     bool freeze_quant_params = false);
-  void initialize_quantization(const std::optional<Shape>& shape, std::string_view name) override;
-  Variable operator()(const Variable& x, bool training) override;
-  InferablePtr convert2inferable() const override;
-
- private:
-  detail::LearnedStep step_;
+  using LearnedStepQuantizer::LearnedStepQuantizer;
 };
 
 }  // namespace bitgrad
