@@ -99,7 +99,8 @@ TEST_CASE("max pooling and reshaping between layer and quantizer move behind it"
   Net net({4, 4, 2});
   net.hold("in").conv("conv1", 3).max_pool("pool1").relu("relu1").flatten("flat").hold("relu1/out");
   CHECK(outline(net.graph()) == "in:quantize>in conv1:integer_conv2d>conv1 pool1:max_pool2d>pool1 flat:reshape>relu1/out");
-  const auto& weights = std::get<IntegerConv2D>(net.graph().nodes[1].operation).weights;
+  const InferenceGraph graph = net.graph();
+  const auto& weights = std::get<IntegerConv2D>(graph.nodes[1].operation).weights;
   CHECK(weights.clamp_lo == 0);
 }
 

@@ -110,21 +110,23 @@ TEST_CASE("zero points of input, weights and output") {
 
 TEST_CASE("activations narrow the codes: ReLU to the zero point, ReLU6 to six steps") {
   DenseNet net{signed_grid(8, 1.0F), signed_grid(4, 1.0F), unsigned_grid(8, 0.125F, 20), floats({1, 1}, {1}), {}};
-  const auto& relu = std::get<IntegerDense>(node_writing(net.graph(0, INFINITY), "out").operation).weights;
-  CHECK(relu.clamp_lo == 20);
-  CHECK(relu.clamp_hi == 255);
+  const auto weights = [&](float lo, float hi) {
+    const InferenceGraph graph = net.graph(lo, hi);
+    return std::get<IntegerDense>(node_writing(graph, "out").operation).weights;
+  };
+  CHECK(weights(0, INFINITY).clamp_lo == 20);
+  CHECK(weights(0, INFINITY).clamp_hi == 255);
   CHECK(codes_at(net.graph(0, INFINITY), "out", floats({3, 1}, {-3, 0, 2})) == Codes{20, 20, 36});
-  const auto& relu6 = std::get<IntegerDense>(node_writing(net.graph(0, 6), "out").operation).weights;
-  CHECK(relu6.clamp_hi == 68);
+  CHECK(weights(0, 6).clamp_hi == 68);
   CHECK(codes_at(net.graph(0, 6), "out", floats({3, 1}, {-3, 5, 7})) == Codes{20, 60, 68});
   net.out = unsigned_grid(8, 4.0F);  // 6 / 4 = 1.5 rounds to 2
-  CHECK(std::get<IntegerDense>(node_writing(net.graph(0, 6), "out").operation).weights.clamp_hi == 2);
+  CHECK(weights(0, 6).clamp_hi == 2);
   net.out = unsigned_grid(8, 2.4F);  // 2.5 rounds to 2
-  CHECK(std::get<IntegerDense>(node_writing(net.graph(0, 6), "out").operation).weights.clamp_hi == 2);
+  CHECK(weights(0, 6).clamp_hi == 2);
   net.out = unsigned_grid(2, 1.0F);
-  CHECK(std::get<IntegerDense>(node_writing(net.graph(0, 6), "out").operation).weights.clamp_hi == 3);
+  CHECK(weights(0, 6).clamp_hi == 3);
   net.out = signed_grid(4, 1.0F);
-  CHECK(std::get<IntegerDense>(node_writing(net.graph(-2, 1), "out").operation).weights.clamp_lo == -2);
+  CHECK(weights(-2, 1).clamp_lo == -2);
 }
 
 TEST_CASE("convolution pads with the code of real zero") {
