@@ -104,6 +104,8 @@
 #include <bitgrad/qat/checkpoint.hpp>
 #include <bitgrad/qat/dispatcher.hpp>
 #include <bitgrad/qat/evaluation.hpp>
+#include <bitgrad/qat/export/arrays.hpp>
+#include <bitgrad/qat/export/c_header.hpp>
 #include <bitgrad/qat/export/onnx.hpp>
 #include <bitgrad/qat/golden/check_all.hpp>
 #include <bitgrad/qat/inference/builder.hpp>

@@ -1,36 +1,62 @@
 // bitgrad export
 #include <CLI/App.hpp>
+#include <cctype>
 #include <filesystem>
 #include <iostream>
 #include <memory>
 #include <optional>
 
 #include <bitgrad/cli/commands.hpp>
+#include <bitgrad/cli/images.hpp>
 #include <bitgrad/cli/report.hpp>
 #include <bitgrad/cli/run_directory.hpp>
+#include <bitgrad/core/io/bytes.hpp>
+#include <bitgrad/qat/export/arrays.hpp>
+#include <bitgrad/qat/export/c_header.hpp>
 #include <bitgrad/qat/export/onnx.hpp>
 
 namespace bitgrad::cli {
 namespace {
 
 constexpr const char* help =
-    R"(--onnx: quantized layers between QuantizeLinear and DequantizeLinear, which ONNX Runtime fuses to integer kernels with the
+    R"(Give one or several of --onnx, --c, --npz and --safetensors. Nothing is written unless all of them can be.
+
+--onnx: quantized layers between QuantizeLinear and DequantizeLinear, which ONNX Runtime fuses to integer kernels with the
 codes of bitgrad. Input float32 [N, channels, height, width], output float32. Weights are stored in bytes at opset 13;
 --pack 4 or 2 stores those with few levels in 4 or 2 bits, which needs opset 21 or 25 and takes it when none is given.
+
+--c: one C99 header that needs <stdint.h> and nothing else: packed weights, memory of a size known at compile time, no
+floating point, the codes of bitgrad. The file's name is the prefix of what it defines: net.h has net_run(), net_argmax() and
+net_selftest().
+
+--npz, --safetensors: weights as floats, as codes and packed, with scales, zero points and biases, by name
+(docs/formats.md).
 
 Examples:
     bitgrad export runs/w4a4 --onnx w4a4.onnx
     bitgrad export runs/w4a4 --onnx w4a4.onnx --pack 4
-    bitgrad export runs/w4a4 --onnx check.onnx --codes)";
+    bitgrad export runs/w4a4 --onnx check.onnx --codes
+    bitgrad export runs/w4a4 --c net.h
+    bitgrad export runs/w4a4 --c net.h --golden images.npy
+    bitgrad export runs/w4a4 --npz w4a4.npz --safetensors w4a4.safetensors)";
+
+/// A file that is to be written, and what is said about it.
+struct Output {
+  std::string path;
+  io::Bytes bytes;
+  std::string remark;
+};
 
 struct ExportCommand {
-  std::string directory, onnx;
+  std::string directory, onnx, c, golden, npz, safetensors;
   std::optional<int> opset;
   int pack = 8;
   bool codes = false;
 
+  void check() const;
   void run() const;
   OnnxOptions onnx_options() const;
+  std::vector<Output> outputs(const InferenceGraph& graph) const;
 };
 
 OnnxOptions ExportCommand::onnx_options() const {
@@ -38,6 +64,14 @@ OnnxOptions ExportCommand::onnx_options() const {
   if (opset && *opset < needed)
     throw UsageError(message("--pack ", pack, " needs --opset ", needed, ", got --opset ", *opset));
   return {opset.value_or(needed), pack, codes};
+}
+
+void ExportCommand::check() const {
+  if (onnx.empty() && c.empty() && npz.empty() && safetensors.empty())
+    throw UsageError("export: nothing to write; give --onnx, --c, --npz or --safetensors with a file");
+  if (onnx.empty() && (opset || codes || pack != 8))
+    throw UsageError("--opset, --pack and --codes belong to --onnx, which is not given");
+  if (c.empty() && !golden.empty()) throw UsageError("--golden belongs to --c, which is not given");
 }
 
 /// The graph of a run, with what its report tells about it.
@@ -58,12 +92,46 @@ std::string float_layers(const InferenceGraph& graph) {
   return names;
 }
 
+/// A file's name as the beginning of C names: "w4a4" of "out/w4a4.h".
+std::string identifier(const std::string& path) {
+  std::string name = io::Path(path).stem().string();
+  for (char& each : name)
+    if (std::isalnum(static_cast<unsigned char>(each)) == 0) each = '_';
+  const bool starts = !name.empty() && std::isalpha(static_cast<unsigned char>(name[0])) != 0;
+  return starts ? name : "net" + name;
+}
+
+std::vector<Output> ExportCommand::outputs(const InferenceGraph& graph) const {
+  std::vector<Output> result;
+  if (!onnx.empty()) {
+    const OnnxOptions options = onnx_options();
+    result.push_back({onnx, format_onnx(graph, options), message("ONNX opset ", options.opset)});
+  }
+  if (!c.empty()) {
+    const Shape& input = graph.tensors[static_cast<std::size_t>(graph.input)].shape;
+    const std::string name = identifier(c);
+    const std::string text = format_c_header(graph, {name, golden.empty() ? Tensor() : read_images(golden, input)});
+    const auto bytes = std::as_bytes(std::span(text));
+    result.push_back({c,
+                      {bytes.begin(), bytes.end()},
+                      message("C99, ", name, "_run(), ", graph.weight_bytes(), " bytes of weights")});
+  }
+  if (npz.empty() && safetensors.empty()) return result;
+  const GraphArrays arrays = export_arrays(graph);
+  const std::string remark = message(arrays.tensors.size(), " arrays");
+  if (!npz.empty()) result.push_back({npz, format_npz(arrays), remark});
+  if (!safetensors.empty()) result.push_back({safetensors, format_safetensors(arrays), remark});
+  return result;
+}
+
 void ExportCommand::run() const {
-  if (onnx.empty()) throw UsageError("export: nothing to write; give --onnx FILE");
-  const OnnxOptions options = onnx_options();
+  check();
   const InferenceGraph graph = read_graph(RunDirectory{directory});
-  write_onnx(onnx, graph, options);
-  std::cout << onnx << ": " << std::filesystem::file_size(onnx) << " bytes, ONNX opset " << options.opset << std::endl;
+  const std::vector<Output> files = outputs(graph);
+  for (const Output& file : files) {
+    io::write_file_atomically(file.path, file.bytes);
+    std::cout << file.path << ": " << file.bytes.size() << " bytes, " << file.remark << std::endl;
+  }
   if (const std::string names = float_layers(graph); !names.empty())
     std::cout << "left in float32, rounded as each runtime likes: " << names << std::endl;
 }
@@ -75,16 +143,29 @@ void add_export_command(CLI::App& program) {
   command->footer(help);
   const auto options = std::make_shared<ExportCommand>();
   command->add_option("DIR", options->directory, "A directory that bitgrad train wrote")->required();
-  command->add_option("--onnx", options->onnx, "An ONNX model")->type_name("FILE");
-  command->add_option("--opset", options->opset, "Its operator set; default: 13, or what --pack needs")
+  command->add_option("--onnx", options->onnx, "An ONNX model")->type_name("FILE")->group("Files");
+  command->add_option("--c", options->c, "A C header")->type_name("FILE.h")->group("Files");
+  command->add_option("--npz", options->npz, "Arrays for NumPy")->type_name("FILE")->group("Files");
+  command->add_option("--safetensors", options->safetensors, "The same arrays for safetensors")
+      ->type_name("FILE")
+      ->group("Files");
+  command->add_option("--opset", options->opset, "Operator set; default: 13, or what --pack needs")
       ->type_name("13|21|25")
-      ->check(CLI::IsMember({13, 21, 25}));
+      ->check(CLI::IsMember({13, 21, 25}))
+      ->group("With --onnx");
   command->add_option("--pack", options->pack, "Smallest unit of stored weights, in bits")
       ->type_name("8|4|2")
       ->check(CLI::IsMember({8, 4, 2}))
-      ->capture_default_str();
-  command->add_flag("--codes", options->codes,
-                    "The codes of every quantized tensor as further outputs, to compare them");
+      ->capture_default_str()
+      ->group("With --onnx");
+  command
+      ->add_flag("--codes", options->codes, "The codes of every quantized tensor as further outputs, to compare them")
+      ->group("With --onnx");
+  command
+      ->add_option("--golden", options->golden,
+                   "Images whose results the header tests itself with; default: two random ones")
+      ->type_name("X.npy")
+      ->group("With --c");
   command->callback([options] { options->run(); });
 }
 

@@ -1,10 +1,13 @@
 // bitgrad export, and the codes of bitgrad infer.
 #include <catch2/catch.hpp>
 
+#include <algorithm>
+
 #include <bitgrad/core/data/dataset.hpp>
 #include <bitgrad/core/io/bytes.hpp>
 #include <bitgrad/core/io/npy.hpp>
 #include <bitgrad/core/io/npz.hpp>
+#include <bitgrad/core/io/safetensors.hpp>
 #include <bitgrad/qat/export/onnx.hpp>
 #include "cli/support.hpp"
 
@@ -37,6 +40,40 @@ TEST_CASE("export: writes what the library writes, with the run's report in it")
   CHECK(shop.bytes("again.onnx") == bytes);
 }
 
+TEST_CASE("export: C header and arrays") {
+  const support::Workshop shop;
+  train(shop);
+  const auto outcome = support::run_cli({"export", shop.path("run"), "--c", shop.path("w4-a4.h"), "--npz",
+                                         shop.path("a.npz"), "--safetensors", shop.path("a.safetensors")});
+  CAPTURE(outcome.err);
+  CHECK(outcome.code == 0);
+  CHECK_THAT(outcome.out,
+             Contains("w4-a4.h: ") && Contains("w4_a4_run()") && Contains("a.npz: ") && Contains(" arrays"));
+  const InferenceGraph graph = InferenceGraph::load(shop.path("run/graph"));
+  CHECK_THAT(shop.text("w4-a4.h"), Contains("void w4_a4_run(") && Contains("for images of bytes") &&
+                                       Contains(message(graph.weight_bytes(), " of weights")) &&
+                                       Contains(" * data: data\n"));
+  CHECK(identical(io::read_npz(shop / "a.npz").at("dense2.kernel.codes"),
+                  io::read_safetensors(shop / "a.safetensors").tensors.at("dense2.kernel.codes")));
+
+  Tensor images(graph.tensors[static_cast<std::size_t>(graph.input)].shape.prepended(3), DType::uint8);
+  std::ranges::fill(images.span<std::uint8_t>(), std::uint8_t{77});
+  io::write_npy(shop / "x.npy", images);
+  CHECK(support::run_cli({"export", shop.path("run"), "--c", shop.path("3d.h"), "--golden", shop.path("x.npy")}).code ==
+        0);
+  CHECK_THAT(shop.text("3d.h"), Contains("net3d_run(") && Contains("{\n  77, 77, ") && Contains("n < 3;"));
+}
+
+TEST_CASE("export: nothing is written unless all can be") {
+  const support::Workshop shop;
+  REQUIRE(shop.train("float", {"--model", "mlp", "--epochs", "1"}).code == 0);
+  const auto outcome =
+      support::run_cli({"export", shop.path("float"), "--npz", shop.path("a.npz"), "--c", shop.path("net.h")});
+  CHECK(outcome.code == 1);
+  CHECK_FALSE(shop.exists("a.npz"));
+  CHECK_FALSE(shop.exists("net.h"));
+}
+
 TEST_CASE("export: wrong usage is one line and leaves no file") {
   const support::Workshop shop;
   train(shop);
@@ -53,6 +90,9 @@ TEST_CASE("export: wrong usage is one line and leaves no file") {
           "--pack 2 needs --opset 25, got --opset 21");
   refused({"--onnx", shop.path("m.onnx"), "--opset", "14"}, 2, "14");
   refused({"--onnx", shop.path("m.onnx"), "--pack", "3"}, 2, "3");
+  refused({"--c", shop.path("m.onnx"), "--pack", "4"}, 2, "belong to --onnx");
+  refused({"--npz", shop.path("m.onnx"), "--golden", shop.path("x.npy")}, 2, "belongs to --c");
+  refused({"--onnx", shop.path("m.onnx"), "--c", shop.path("net.h"), "--golden", shop.path("none.npy")}, 1, "none.npy");
   refused({"--onnx", shop.path("missing/m.onnx")}, 1, "missing/m.onnx");
 }
 

@@ -1,10 +1,12 @@
-// Usage: interop_graphs lenet5|mlp|resnet8|random DIR
-// Makes the graphs that other runtimes then run, in DIR: NAME/graph, NAME/x.npy with the inputs, and cases.txt with the
-// names. Models are trained for a moment on Fashion-MNIST, in float and then with each of the quantizations; the random
-// ones have every integer operation.
+// Usage: interop_graphs MODEL|random DIR [IMAGES [CASE,CASE...]]
+// Makes the graphs that other runtimes then run, in DIR: NAME/graph, NAME/x.npy with the inputs (1,000 test images
+// unless said otherwise), and cases.txt with the names. Models are trained for a moment on Fashion-MNIST, in float and
+// then with each of the quantizations, or those that begin with one of the given cases; the random ones have every
+// integer operation.
 #include <algorithm>
 #include <fstream>
 #include <iostream>
+#include <sstream>
 
 #include <bitgrad/core/data/find.hpp>
 #include <bitgrad/core/io/npy.hpp>
@@ -19,7 +21,6 @@ namespace fs = std::filesystem;
 
 namespace {
 
-constexpr Index test_images = 1000;
 constexpr unsigned random_graphs = 40;
 
 struct Quantization {
@@ -55,7 +56,7 @@ QuantizationConfig mixed_config(const Model& model) {
 
 std::vector<Quantization> quantizations(const Model& model) {
   std::vector<Quantization> result;
-  for (const auto& [weights, activations] : {std::pair{8, 8}, {4, 4}, {2, 2}, {3, 5}})
+  for (const auto& [weights, activations] : {std::pair{8, 8}, {4, 4}, {2, 4}, {2, 2}, {3, 5}})
     for (const char* method : {"pot", "symmetric", "uniform"})
       result.push_back({message("w", weights, "a", activations, "-", method), config_of(weights, activations, method)});
   result.push_back({"mixed", mixed_config(model)});
@@ -70,15 +71,35 @@ data::Dataset first(data::Dataset dataset, Index count) {
   return dataset;
 }
 
-void make_trained(const std::string& name, const fs::path& directory, std::ostream& cases) {
+/// What the command line asks for.
+struct Wanted {
+  Index images = 1000;
+  std::vector<std::string> cases;  ///< beginnings of names; empty: all
+
+  bool operator()(const std::string& name) const {
+    return cases.empty() ||
+           std::ranges::any_of(cases, [&](const std::string& start) { return name.starts_with(start); });
+  }
+};
+
+Wanted read_wanted(int argc, char** argv) {
+  Wanted wanted;
+  if (argc > 3) wanted.images = std::stol(argv[3]);
+  std::istringstream names(argc > 4 ? argv[4] : "");
+  for (std::string name; std::getline(names, name, ',');) wanted.cases.push_back(name);
+  return wanted;
+}
+
+void make_trained(const std::string& name, const Wanted& wanted, const fs::path& directory, std::ostream& cases) {
   const data::Dataset train = data::load_dataset("fashion-mnist", data::Split::train);
-  const data::Dataset test = first(data::load_dataset("fashion-mnist", data::Split::test), test_images);
+  const data::Dataset test = first(data::load_dataset("fashion-mnist", data::Split::test), wanted.images);
   const Shape input = test.images.shape().without_front();
   Model model = models::make(name, input, test.classes);
   model.build(input, 1);
   fit(model, first(train, 2000), {.epochs = 1, .batch = 32});
   const Tensor representative = data::to_unit_range(train.images.rows(0, 128));
   for (const auto& [quantization, config] : quantizations(model)) {
+    if (!wanted(quantization)) continue;
     Model quantized = quantization_aware_training_init(model, representative, config);
     fit(quantized, first(train, 256), quantized_training({.epochs = 1, .batch = 32}));
     const InferenceGraph graph = convert2inferable(quantized);
@@ -106,14 +127,14 @@ void make_random(const fs::path& directory, std::ostream& cases) {
 }  // namespace
 
 int main(int argc, char** argv) try {
-  if (argc != 3) fail<ValueError>("usage: interop_graphs lenet5|mlp|resnet8|random DIR");
+  if (argc < 3 || argc > 5) fail<ValueError>("usage: interop_graphs MODEL|random DIR [IMAGES [CASE,CASE...]]");
   const fs::path directory = argv[2];
   fs::create_directories(directory);
   std::ofstream cases(directory / "cases.txt");
   if (argv[1] == std::string("random"))
     make_random(directory, cases);
   else
-    make_trained(argv[1], directory, cases);
+    make_trained(argv[1], read_wanted(argc, argv), directory, cases);
   return 0;
 } catch (const std::exception& error) {
   std::cerr << "interop_graphs: " << error.what() << '\n';

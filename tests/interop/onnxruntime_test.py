@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
 """Runs exported ONNX files in ONNX Runtime and compares every quantized tensor with bitgrad, code by code.
 
-Usage: onnxruntime_test.py MODEL GRAPHS_PROGRAM BITGRAD_PROGRAM SCRATCH_DIR
+Usage: onnxruntime_test.py MODEL GRAPHS_PROGRAM BITGRAD_PROGRAM SCRATCH_DIR [IMAGES [CASES]]
 
-MODEL is lenet5, mlp, resnet8 or random: what GRAPHS_PROGRAM makes. The last lines are a table; the exit status is 1 when a
-code differs that must not.
+MODEL is what GRAPHS_PROGRAM makes, with IMAGES and CASES as it takes them. The last lines are a table; the exit status is 1
+when a code differs that must not. With BITGRAD_INTEROP_ROWS=FILE rows for scripts/deployment-table are added to a file.
 """
 import json
+import os
 import pathlib
 import shutil
 import subprocess
@@ -210,11 +211,11 @@ def check_case(folder, bitgrad, trained):
 
 
 def main():
-    model, graphs, bitgrad, scratch = sys.argv[1], *map(pathlib.Path, sys.argv[2:])
+    model, graphs, bitgrad, scratch = sys.argv[1], *map(pathlib.Path, sys.argv[2:5])
     print(f"ONNX Runtime {onnxruntime.__version__}, onnx {onnx.__version__}")
     shutil.rmtree(scratch, ignore_errors=True)
     try:
-        subprocess.run([graphs, model, scratch], check=True)
+        subprocess.run([graphs, model, scratch, *sys.argv[5:]], check=True)
         cases = (scratch / "cases.txt").read_text().split()
         rows = []
         for name in cases:
@@ -225,6 +226,10 @@ def main():
             fed = [f"{k['differing']}/{k['compared']}" for k in (r["fed_linear"], r["fed_others"])]
             print(f"{name:18} {r['compared']:12,} {r['differing']:6} | {r['basic']['differing']:8} {r['disabled']['differing']:8} "
                   f"{r['disabled']['argmaxes']:5} | {fed[0]:>16} {fed[1]:>16} | {r['bytes']:8,} {r.get('packed', 1):.2f}")
+        if "BITGRAD_INTEROP_ROWS" in os.environ:
+            with open(os.environ["BITGRAD_INTEROP_ROWS"], "a") as file:
+                for name, r in rows:
+                    print("onnx", model, name, r["compared"], r["differing"] + r["outputs"], r["bytes"], sep="\t", file=file)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
     print(f"{len(failures)} failures")

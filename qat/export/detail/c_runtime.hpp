@@ -1,0 +1,27 @@
+// The C functions that generated headers compute with.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+namespace bitgrad::c {
+
+// Pieces of C text in which @ stands for the header's prefix.
+extern const std::string_view rounding;      ///< float32 roundings of products, on integers; the others need it
+extern const std::string_view real_numbers;  ///< float32 additions and divisions, on integers
+extern const std::string_view layer;         ///< what a convolution or dense layer computes with
+std::string layer_sums(int bits);            ///< sums of products with weights of so many bits, 1 to 8; needs layer
+std::string layer_to_codes(int bits);        ///< needs layer_sums
+std::string layer_to_floats(int bits);       ///< needs layer_sums
+extern const std::string_view addition;      ///< needs real_numbers
+extern const std::string_view average_pool;  ///< needs real_numbers
+extern const std::string_view global_average_pool;
+extern const std::string_view max_pool;
+extern const std::string_view pad;
+extern const std::string_view table;
+extern const std::string_view concat;
+extern const std::string_view argmax_of_codes;
+extern const std::string_view argmax_of_floats;
+extern const std::string_view self_test;  ///< #GOLDEN# and #COUNT# stand for the arrays and their number
+
+}  // namespace bitgrad::c
