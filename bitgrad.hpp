@@ -15,6 +15,7 @@
 #include <bitgrad/core/io/npy.hpp>
 #include <bitgrad/core/io/npz.hpp>
 #include <bitgrad/core/io/safetensors.hpp>
+#include <bitgrad/core/io/tensor_file.hpp>
 #include <bitgrad/core/io/zip.hpp>
 #include <bitgrad/core/memory.hpp>
 #include <bitgrad/core/named_tensors.hpp>
@@ -53,6 +54,7 @@
 #include <bitgrad/layers/dropout.hpp>
 #include <bitgrad/layers/extent.hpp>
 #include <bitgrad/layers/graph_builder.hpp>
+#include <bitgrad/layers/import_weights.hpp>
 #include <bitgrad/layers/initializers.hpp>
 #include <bitgrad/layers/layer.hpp>
 #include <bitgrad/layers/layers.hpp>

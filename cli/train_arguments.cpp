@@ -65,8 +65,12 @@ void TrainOptions::declare(CLI::App& command) {
       ->type_name("DIR")->required()->group("The job");
   command.add_option("--from", given.from, "Start from a float checkpoint instead of random weights")
       ->type_name("FILE")->group("The job");
+  command.add_option("--init", given.init, "Start from float weights in an .npz or .safetensors file (docs/formats.md)")
+      ->type_name("FILE")->group("The job");
+  command.add_option("--init-layout", init_layout, "How they are laid out and called: bitgrad (the default) or pytorch")
+      ->type_name("NAME")->group("The job");
   command.add_flag("--resume", given.resume, "Continue the run in --out; all other options as before")->group("The job");
-  command.add_option("--epochs", epochs, "Epochs of float training (8, with --from 0)")->type_name("N")->group("The job");
+  command.add_option("--epochs", epochs, "Epochs of float training (8, with --from or --init 0)")->type_name("N")->group("The job");
   number("--seed", training.seed, "Seed of weights, order and randomness")
       ->type_name("S")->check(whole_number)->group("The job");
   number("--threads", given.threads, "Threads; 0: one per processor. Results do not depend on it")
@@ -124,6 +128,9 @@ std::string TrainOptions::describe_spec() {
 TrainArguments TrainOptions::resolve() const {
   TrainArguments arguments = given;
   require_dataset(given.data);
+  if (!given.from.empty() && !given.init.empty()) throw UsageError("--from and --init: weights come from one file");
+  if (given.init.empty() && init_layout) throw UsageError("--init-layout belongs to --init, which is not given");
+  if (init_layout) arguments.init_layout = parse("--init-layout", *init_layout, parse_weight_layout);
   if (given.model.empty() && given.from.empty()) throw UsageError("--model is required, one of " + joined(models::names()));
   if (!given.model.empty()) require_known("model", given.model, models::names());
   require_known("optimizer", training.optimizer, optimizer_names());
@@ -137,7 +144,7 @@ TrainArguments TrainOptions::resolve() const {
 
   arguments.float_training = training;
   arguments.float_training.learning_rate = learning_rate.value_or(default_learning_rate(training.optimizer));
-  arguments.float_training.epochs = epochs.value_or(given.from.empty() ? default_epochs : 0);
+  arguments.float_training.epochs = epochs.value_or(given.from.empty() && given.init.empty() ? default_epochs : 0);
   arguments.quantized_training = quantized_training(training);
   arguments.quantized_training.epochs = qat_epochs;
   arguments.quantized_training.learning_rate = qat_learning_rate.value_or(default_learning_rate(training.optimizer));

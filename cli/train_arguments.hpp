@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 
+#include <bitgrad/layers/import_weights.hpp>
 #include <bitgrad/qat/quantization_aware_training.hpp>
 #include <bitgrad/qat/trainer.hpp>
 
@@ -19,6 +20,8 @@ struct TrainArguments {
   std::string data;
   std::string model;                 ///< empty: that of --from
   std::string from;                  ///< a float checkpoint to start with; empty: from scratch
+  std::string init;                  ///< a file of float weights to start with; empty: none
+  WeightLayout init_layout = WeightLayout::bitgrad;
   std::string out;
   bool resume = false;
   int threads = 0;                   ///< 0: as many as there are processors
@@ -37,7 +40,7 @@ struct TrainOptions {
   TrainingOptions training;  ///< what both stages share
   std::optional<std::int64_t> epochs;
   std::int64_t qat_epochs = 0;
-  std::optional<std::string> weights, activations, bits, calibration_method;
+  std::optional<std::string> weights, activations, bits, calibration_method, init_layout;
   std::optional<double> learning_rate, qat_learning_rate, qparams_rate;
 
   void declare(CLI::App& command);

@@ -1,5 +1,6 @@
 #include <bitgrad/cli/training_run.hpp>
 
+#include <algorithm>
 #include <filesystem>
 #include <iomanip>
 #include <iostream>
@@ -10,6 +11,7 @@
 #include <bitgrad/cli/limited_data.hpp>
 #include <bitgrad/cli/progress.hpp>
 #include <bitgrad/core/data/find.hpp>
+#include <bitgrad/core/io/tensor_file.hpp>
 #include <bitgrad/core/parallel.hpp>
 #include <bitgrad/layers/models/models.hpp>
 #include <bitgrad/qat/evaluation.hpp>
@@ -40,6 +42,10 @@ TrainingRun::TrainingRun(TrainArguments arguments)
     if (from_->stage != "float")
       fail<ValueError>(arguments_.from, ": checkpoint of a ", from_->stage, " model, --from needs one of a float model");
   }
+  if (!arguments_.init.empty()) {
+    init_ = io::read_tensor_file(arguments_.init);
+    from_digest_ = hexadecimal(fnv1a(io::read_file(arguments_.init)));
+  }
   require_trainable();  // before anything in the directory is touched
   directory_.create();
   if (!arguments_.resume && directory_.clear())
@@ -53,7 +59,22 @@ TrainingRun::TrainingRun(TrainArguments arguments)
 Model TrainingRun::start_model() const {
   if (from_) return restore_model(*from_);
   Model fresh = models::make(arguments_.model, image_shape(train_), train_.classes);
-  return fresh.build(image_shape(train_), arguments_.float_training.seed);
+  fresh.build(image_shape(train_), arguments_.float_training.seed);
+  if (init_) load_initial_weights(fresh);
+  return fresh;
+}
+
+void TrainingRun::load_initial_weights(Model& model) const {
+  const auto is_checkpoint = [](const NamedTensors::Entry& entry) { return entry.first.starts_with("model/"); };
+  if (std::ranges::any_of(*init_, is_checkpoint))
+    fail<ValueError>(arguments_.init, ": a checkpoint of bitgrad, which --from takes");
+  try {
+    import_weights(model, *init_, arguments_.init_layout);
+  } catch (const ShapeError& error) {
+    fail<ShapeError>(arguments_.init, ": ", error.what());
+  } catch (const ValueError& error) {
+    fail<ValueError>(arguments_.init, ": ", error.what());
+  }
 }
 
 void TrainingRun::require_trainable() const {
@@ -77,6 +98,7 @@ void TrainingRun::run() {
 TrainingRun::Stage TrainingRun::float_stage() const {
   Json options = {{"data", digest(train_)}, {"float", Json::parse(arguments_.float_training.to_json())}};
   if (from_) options["from"] = from_digest_;
+  if (init_) options["init"] = Json{{"file", from_digest_}, {"layout", arguments_.init_layout == WeightLayout::pytorch ? "pytorch" : "bitgrad"}};
   return {"float", directory_.float_checkpoint(), arguments_.float_training, options.dump()};
 }
 

@@ -15,7 +15,7 @@ namespace bitgrad::cli {
 
 class TrainingRun {
  public:
-  /// Reads data and --from checkpoint, then prepares the directory. ValueError for a checkpoint of another model, IoError
+  /// Reads data and the file of --from or --init, then prepares the directory. ValueError for weights of another model, IoError
   /// for files that cannot be read or written.
   explicit TrainingRun(TrainArguments arguments);
 
@@ -36,6 +36,8 @@ class TrainingRun {
 
   /// The float model that training starts from.
   Model start_model() const;
+  /// --init; ValueError or ShapeError naming the file and every tensor that does not fit.
+  void load_initial_weights(Model& model) const;
   /// Throws what the model or the quantizers do, for images they cannot take and for specs that do not go together.
   void require_trainable() const;
   Model train_float();
@@ -54,7 +56,8 @@ class TrainingRun {
   RunDirectory directory_;
   data::Dataset train_, test_;
   std::optional<Checkpoint> from_;
-  std::string from_digest_;
+  std::string from_digest_;  ///< of the file of --from or --init
+  std::optional<NamedTensors> init_;
   std::optional<MetricsFile> metrics_;
   Report report_;
   std::string plan_;  ///< of the quantized model, as JSON
