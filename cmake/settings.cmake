@@ -12,6 +12,12 @@ if(BITGRAD_SANITIZE)
   # Kernels ask for vectorised loops. Instrumented ones are not, and clang would say so for every loop.
   list(APPEND bitgrad_warning_flags $<$<CXX_COMPILER_ID:Clang>:-Wno-pass-failed>)
 endif()
+if(BITGRAD_FUZZ)
+  if(NOT CMAKE_CXX_COMPILER_ID MATCHES "Clang")
+    message(FATAL_ERROR "BITGRAD_FUZZ needs clang, which has libFuzzer; the compiler is ${CMAKE_CXX_COMPILER_ID}")
+  endif()
+  list(APPEND bitgrad_sanitizer_flags -fsanitize=fuzzer-no-link)
+endif()
 
 # Language level, warnings, arithmetic and sanitizers for one of bitgrad's targets.
 function(bitgrad_settings target)

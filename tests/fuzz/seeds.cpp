@@ -1,0 +1,125 @@
+// Usage: fuzz_seeds CORPUS_DIR
+// Writes small well-formed files of every format, from which fuzzing starts: CORPUS_DIR/TARGET/seed-NAME.
+#include <zlib.h>
+
+#include <filesystem>
+#include <iostream>
+
+#include <bitgrad/core/io/bytes.hpp>
+#include <bitgrad/core/io/npy.hpp>
+#include <bitgrad/core/io/npz.hpp>
+#include <bitgrad/core/io/safetensors.hpp>
+#include <bitgrad/layers/layers.hpp>
+#include <bitgrad/qat/evaluation.hpp>
+#include <bitgrad/qat/inference/detail/graph_format.hpp>
+#include <bitgrad/qat/quantization_aware_training.hpp>
+#include <bitgrad/quantizers/inferable/lut.hpp>
+#include <bitgrad/quantizers/inferable/pot.hpp>
+#include <bitgrad/quantizers/inferable/symmetric.hpp>
+#include <bitgrad/quantizers/inferable/uniform.hpp>
+#include "qat/inference_support.hpp"
+
+using namespace bitgrad;
+
+namespace {
+
+struct Corpus {
+  io::Path directory;
+
+  void add(const std::string& target, const std::string& name, std::span<const std::byte> bytes) const {
+    std::filesystem::create_directories(directory / target);
+    io::write_file_atomically(directory / target / ("seed-" + name), bytes);
+  }
+  void add(const std::string& target, const std::string& name, std::string_view text) const {
+    add(target, name, std::as_bytes(std::span(text)));
+  }
+};
+
+NamedTensors some_tensors() {
+  return {{"a/kernel", test::floats({2, 3}, {1, -2, 0.5F, 0, 7, -0.25F})},
+          {"codes", Tensor::from({4}, std::vector<std::int8_t>{-8, 7, 0, 1})},
+          {"bytes", Tensor::from({1, 3}, std::vector<std::uint8_t>{0, 128, 255})},
+          {"bias", Tensor::from({2}, std::vector<std::int32_t>{-100000, 3})},
+          {"double", Tensor::from({1}, std::vector<double>{0.1})},
+          {"empty", Tensor(Shape{0, 2})}};
+}
+
+std::string gzipped(std::string_view text) {
+  z_stream stream{};
+  deflateInit2(&stream, 9, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY);
+  std::string result(deflateBound(&stream, text.size()), '\0');
+  stream.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(text.data()));
+  stream.avail_in = static_cast<uInt>(text.size());
+  stream.next_out = reinterpret_cast<Bytef*>(result.data());
+  stream.avail_out = static_cast<uInt>(result.size());
+  deflate(&stream, Z_FINISH);
+  result.resize(stream.total_out);
+  deflateEnd(&stream);
+  return result;
+}
+
+void add_graph(const Corpus& corpus, const std::string& name, const InferenceGraph& graph) {
+  std::string bytes = inference::format_graph(graph, {}) + '\0';
+  bytes += io::text_of(io::format_safetensors(inference::graph_arrays(graph)));
+  corpus.add("graph", name, bytes);
+}
+
+/// A small network with a quantizer of each method.
+void add_models(const Corpus& corpus) {
+  for (const char* weights : {"lsq:3", "lsq-pot:2", "lsq-plus:8:uniform"}) {
+    Model model = Sequential(Conv2D({.filters = 2, .kernel = 3}), BatchNorm(), ReLU(), Flatten(), Dense({.units = 2}));
+    model.build({4, 4, 1}, 1);
+    const QuantizationPlan plan =
+        plan_quantization(model, test::Dice(1).tensor({8, 4, 4, 1}, 0, 1),
+                          {.weights = parse_quantizer_spec(weights), .activations = parse_quantizer_spec("lsq:4")});
+    const std::string name = std::string(weights).substr(0, std::string(weights).find(':'));
+    corpus.add("plan", name, plan.to_json());
+    add_graph(corpus, name, convert2inferable(attach_quantizers(model, plan)));
+  }
+}
+
+void add_quantizers(const Corpus& corpus) {
+  corpus.add("quantizer", "symmetric",
+             WeightsSymmetricInferableQuantizer(
+                 {.num_bits = 4, .threshold = {1.5, 0.25}, .per_channel = true, .channel_axis = -1})
+                 .to_json());
+  corpus.add("quantizer", "pot",
+             ActivationPOTInferableQuantizer({.num_bits = 3, .threshold = {2}, .is_signed = false}).to_json());
+  corpus.add("quantizer", "uniform",
+             ActivationUniformInferableQuantizer({.num_bits = 8, .min_range = {-0.5}, .max_range = {1}}).to_json());
+  corpus.add("quantizer", "lut",
+             WeightsLUTSymmetricInferableQuantizer({.num_bits = 2, .lut_values = {-25, 0, 25, 90}, .threshold = {2}})
+                 .to_json());
+}
+
+}  // namespace
+
+int main(int argc, char** argv) try {
+  if (argc != 2) fail<ValueError>("usage: fuzz_seeds CORPUS_DIR");
+  const Corpus corpus{argv[1]};
+  const NamedTensors tensors = some_tensors();
+  for (const auto& [name, tensor] : tensors)
+    corpus.add("npy", name == "a/kernel" ? "kernel" : name, io::format_npy(tensor));
+  corpus.add("npz", "stored", io::format_npz(tensors));
+  corpus.add("npz", "none", io::format_npz({}));
+  corpus.add("safetensors", "all",
+             io::format_safetensors(tensors, {{"format", "test"}, {"note", "\"quoted\" \xC3\xA9"}}));
+  corpus.add("safetensors", "none", io::format_safetensors({}));
+  const std::string labels("\0\0\x08\x01\0\0\0\x03\x05\x06\x07", 11),
+      images("\0\0\x08\x03\0\0\0\x01\0\0\0\x02\0\0\0\x02\1\2\3\4", 20);
+  corpus.add("idx", "labels", labels);
+  corpus.add("idx", "images", images);
+  corpus.add("gzip", "labels", gzipped(labels));
+  corpus.add("gzip", "two", gzipped(images) + gzipped("second member"));
+  corpus.add(
+      "bits", "rules",
+      R"({"format": "bitgrad.bits", "version": 1, "rules": [{"type": "Dense", "weights": 8}, {"layer": "conv*", "weights": "lsq-pot:2", "activations": 4}, {"layer": "x", "float": true}]})");
+  for (unsigned seed : {2U, 5U, 9U, 14U})
+    add_graph(corpus, "random" + std::to_string(seed), test::RandomNetwork(seed, 4).build());
+  add_models(corpus);
+  add_quantizers(corpus);
+  return 0;
+} catch (const std::exception& error) {
+  std::cerr << "fuzz_seeds: " << error.what() << '\n';
+  return 1;
+}

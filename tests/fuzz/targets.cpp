@@ -1,0 +1,141 @@
+#include "fuzz/targets.hpp"
+
+#include <bitgrad/core/data/idx.hpp>
+#include <bitgrad/core/io/bytes.hpp>
+#include <bitgrad/core/io/gzip.hpp>
+#include <bitgrad/core/io/npy.hpp>
+#include <bitgrad/core/io/npz.hpp>
+#include <bitgrad/core/io/safetensors.hpp>
+#include <bitgrad/qat/checkpoint.hpp>
+#include <bitgrad/qat/export/arrays.hpp>
+#include <bitgrad/qat/export/c_header.hpp>
+#include <bitgrad/qat/export/onnx.hpp>
+#include <bitgrad/qat/inference/detail/graph_format.hpp>
+#include <bitgrad/qat/plan.hpp>
+#include <bitgrad/qat/quantization_config.hpp>
+#include <bitgrad/quantizers/inferable.hpp>
+
+namespace bitgrad::fuzz {
+namespace {
+
+void require(bool holds, const char* what) {
+  if (!holds) fail<InternalError>(what);
+}
+
+std::string text_in(Input bytes) { return std::string(io::text_of(bytes)); }
+
+void read_npy(Input bytes) {
+  const Tensor tensor = io::parse_npy(bytes, "npy");
+  require(identical(io::parse_npy(io::format_npy(tensor), "again"), tensor),
+          "npy: read, written and read again differ");
+}
+
+void read_npz(Input bytes) {
+  const NamedTensors tensors = io::parse_npz(bytes, "npz");
+  require(identical(io::parse_npz(io::format_npz(tensors), "again"), tensors),
+          "npz: read, written and read again differ");
+}
+
+void read_safetensors(Input bytes) {
+  const io::SafeTensors file = io::parse_safetensors(bytes, "safetensors");
+  const io::SafeTensors again = io::parse_safetensors(io::format_safetensors(file.tensors, file.metadata), "again");
+  require(identical(again.tensors, file.tensors) && again.metadata == file.metadata,
+          "safetensors: read, written and read again differ");
+}
+
+void read_idx(Input bytes) { data::parse_idx(bytes, "idx"); }
+
+void read_gzip(Input bytes) { io::gunzip(bytes, "gzip"); }
+
+void read_bits(Input bytes) {
+  const std::string text = bits_json(parse_bits(text_in(bytes), "bits"));
+  require(bits_json(parse_bits(text, "again")) == text, "bits: read, written and read again differ");
+}
+
+void read_plan(Input bytes) {
+  const std::string text = QuantizationPlan::from_json(text_in(bytes)).to_json();
+  require(QuantizationPlan::from_json(text).to_json() == text, "plan: read, written and read again differ");
+}
+
+void read_quantizer(Input bytes) {
+  const InferablePtr quantizer = inferable_from_json(text_in(bytes));
+  require(inferable_from_json(quantizer->to_json())->to_json() == quantizer->to_json(),
+          "quantizer: read, written and read again differ");
+}
+
+/// The smaller part of what a graph may ask for.
+bool is_small(const InferenceGraph& graph) {
+  constexpr Index most = 1 << 14;
+  for (const GraphTensor& tensor : graph.tensors)
+    if (tensor.shape.size() > most) return false;
+  for (const auto& [name, array] : inference::graph_arrays(graph))
+    if (array.size() > most) return false;
+  return true;
+}
+
+template <class F>
+void allow_refusal(F&& f) {
+  try {
+    f();
+  } catch (const InternalError&) {
+    throw;
+  } catch (const Error&) {
+  }
+}
+
+/// graph.json, a zero byte, and the arrays as safetensors (which have no checksum that would stop every change). What
+/// is taken is run and exported: nothing that passes may make an engine read outside of an array.
+void read_graph(Input bytes) {
+  const std::string_view all = io::text_of(bytes);
+  const std::size_t end = std::min(all.find('\0'), all.size());
+  const Input arrays = bytes.subspan(std::min(end + 1, bytes.size()));
+  InferenceGraph graph = inference::parse_graph(
+      std::string(all.substr(0, end)), "graph",
+      [&](const inference::ArrayFile&) { return io::parse_safetensors(arrays, "arrays").tensors; });
+  graph.validate();
+  const std::string text = inference::format_graph(graph, {});
+  require(inference::format_graph(
+              inference::parse_graph(text, "again",
+                                     [&](const inference::ArrayFile&) { return inference::graph_arrays(graph); }),
+              {}) == text,
+          "graph: read, written and read again differ");
+  if (!is_small(graph)) return;
+  const GraphTensor& input = graph.tensors[static_cast<std::size_t>(graph.input)];
+  allow_refusal([&] { graph.run_all(Tensor::full(input.shape.prepended(2), 0.5)); });
+  allow_refusal([&] {
+    const Shape shape = graph.tensors[static_cast<std::size_t>(graph.integer_input())].shape;
+    graph.run_integer_all(Tensor::zeros(shape.prepended(1), DType::int32));
+  });
+  allow_refusal([&] { format_c_header(graph); });
+  allow_refusal([&] { format_onnx(graph); });
+  allow_refusal([&] { format_npz(export_arrays(graph)); });
+}
+
+constexpr Target all_targets[] = {
+    {"npy", read_npy},
+    {"npz", read_npz},
+    {"safetensors", read_safetensors},
+    {"idx", read_idx},
+    {"gzip", read_gzip},
+    {"bits", read_bits},
+    {"plan", read_plan},
+    {"quantizer", read_quantizer},
+    {"graph", read_graph},
+};
+
+}  // namespace
+
+std::span<const Target> targets() { return all_targets; }
+
+bool accepts(const Target& target, Input bytes) {
+  try {
+    target.read(bytes);
+    return true;
+  } catch (const InternalError&) {
+    throw;
+  } catch (const Error&) {
+    return false;
+  }
+}
+
+}  // namespace bitgrad::fuzz
