@@ -151,11 +151,11 @@ void add_export_command(CLI::App& program) {
       ->group("Files");
   command->add_option("--opset", options->opset, "Operator set; default: 13, or what --pack needs")
       ->type_name("13|21|25")
-      ->check(CLI::IsMember({13, 21, 25}))
+      ->check(CLI::IsMember({13, 21, 25}).description(""))
       ->group("With --onnx");
   command->add_option("--pack", options->pack, "Smallest unit of stored weights, in bits")
       ->type_name("8|4|2")
-      ->check(CLI::IsMember({8, 4, 2}))
+      ->check(CLI::IsMember({8, 4, 2}).description(""))
       ->capture_default_str()
       ->group("With --onnx");
   command

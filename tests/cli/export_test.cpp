@@ -50,7 +50,7 @@ TEST_CASE("export: C header and arrays") {
   CHECK_THAT(outcome.out,
              Contains("w4-a4.h: ") && Contains("w4_a4_run()") && Contains("a.npz: ") && Contains(" arrays"));
   const InferenceGraph graph = InferenceGraph::load(shop.path("run/graph"));
-  CHECK_THAT(shop.text("w4-a4.h"), Contains("void w4_a4_run(") && Contains("for images of bytes") &&
+  CHECK_THAT(shop.text("w4-a4.h"), Contains("void w4_a4_run(") &&
                                        Contains(message(graph.weight_bytes(), " of weights")) &&
                                        Contains(" * data: data\n"));
   CHECK(identical(io::read_npz(shop / "a.npz").at("dense2.kernel.codes"),
@@ -61,7 +61,10 @@ TEST_CASE("export: C header and arrays") {
   io::write_npy(shop / "x.npy", images);
   CHECK(support::run_cli({"export", shop.path("run"), "--c", shop.path("3d.h"), "--golden", shop.path("x.npy")}).code ==
         0);
-  CHECK_THAT(shop.text("3d.h"), Contains("net3d_run(") && Contains("{\n  77, 77, ") && Contains("n < 3;"));
+  const Grid& grid = *graph.tensors[static_cast<std::size_t>(graph.integer_input())].grid;
+  const std::string code = message("_golden_input[", images.size(), "] = {\n  ",
+                                   codes_of(Tensor::full({1}, 77.0F / 255), grid).data<std::int32_t>()[0], ", ");
+  CHECK_THAT(shop.text("3d.h"), Contains("net3d_run(") && Contains(code) && Contains("n < 3;"));
 }
 
 TEST_CASE("export: nothing is written unless all can be") {

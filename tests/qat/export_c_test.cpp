@@ -297,6 +297,7 @@ TEST_CASE("export c: weights of every width") {
       x = builder.dense(x, {"kernel", dice.tensor({11, 5}, -3, 3)}, {"bias", dice.tensor({5}, -1, 1)});
     }
     const InferenceGraph graph = builder.finish(x);
+    CHECK_THAT(format_c_header(graph), Contains("for images of bytes"));
     CProgram program(graph, all[static_cast<std::size_t>(bits) % all.size()]);
     const Tensor codes = random_codes(graph, 200, 3);
     CHECK(identical(program(codes), graph.run_integer(codes)));
