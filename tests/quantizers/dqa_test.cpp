@@ -102,8 +102,8 @@ TEST_CASE("dqa: the mixture is the sum of its widths, and the favourite is what 
   }
   set_attention(*quantizer, row({0.3F, 0.3F, 0.3F}));
   CHECK(quantizer->favourite() == 0);  // of equals the narrowest
-  const Tensor mixture = (*quantizer)(x, true).value();
-  for (const float value : mixture.span<float>()) CHECK(std::isfinite(value));
+  const Tensor even = (*quantizer)(x, true).value();
+  for (const float value : even.span<float>()) CHECK(std::isfinite(value));
   set_attention(*quantizer, row({0.3F, not_a_number, 0.3F}));
   CHECK_THROWS_WITH(quantizer->convert2inferable(), Contains("attention is NaN"));
 }
