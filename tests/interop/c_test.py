@@ -15,7 +15,7 @@ import sys
 
 import numpy as np
 
-STRICT = "-std=c99 -O2 -ffreestanding -Wall -Wextra -Werror -pedantic".split()
+STRICT = "-std=c99 -O3 -ffreestanding -Wall -Wextra -Werror -pedantic".split()
 COMPILERS = [c for c in ("gcc", "clang", "clang-14") if shutil.which(c)]
 GOLDEN = 2  # images in the header
 CORTEX_M = pathlib.Path(__file__).parent / "cortex_m/run.sh"

@@ -52,7 +52,9 @@ std::string Exporter::run() {
   std::string text =
       heading() + message("#ifndef ", guard, "\n#define ", guard, "\n\n#include <stdint.h>\n\n#define @_INPUT_SIZE ",
                           input_size(), "\n#define @_OUTPUT_SIZE ", output_size(), "\n#define @_ARENA_BYTES ",
-                          arena_bytes_, "\n\ntypedef ", result_type(), " @_result;\n");
+                          arena_bytes_, "\n");
+  if (kernel_size_ > 0) text += message("#define @_KERNEL_SIZE ", kernel_size_, "\n");
+  text += message("\ntypedef ", result_type(), " @_result;\n");
   text += text_.functions() + "\n/* ---- numbers ---- */\n\n" + text_.data() + run_function();
   text += codes_out() ? argmax_of_codes : argmax_of_floats;
   text += self_test_function() + message("\n#endif /* ", guard, " */\n");
@@ -173,7 +175,8 @@ std::string Exporter::heading() const {
       out << " * " << key << ": " << found->second << '\n';
   out << " * bytes: " << weight_bytes_ << " of weights (codes at their width, int32 biases, float32 multipliers)\n"
       << " *        " << other_bytes_ << " of zero points, tables and padding\n"
-      << " *        " << arena_bytes_ << " of memory for activations, @_ARENA_BYTES, static\n *\n"
+      << " *        " << arena_bytes_ << " of memory for activations, @_ARENA_BYTES, and " << 2 * kernel_size_
+      << " for the weights of one channel, static\n *\n"
       << " * void @_run(const " << code_type(input_) << " *codes, @_result *results)\n"
       << " *   codes: " << tensor(input_).shape << ", channels last\n"
       << input_rule() << " *   results: " << tensor(graph_.output).shape << ", "

@@ -46,6 +46,7 @@ class Exporter {
   std::string bits_of(float value, const GraphNode& node, const char* what) const;
   std::string table_of(const GraphNode& node, const std::vector<std::uint8_t>& codes);
   void emit(const GraphNode& node);
+  void need_layer(const GraphNode& node, const IntegerWeights& weights, const Conv2DGeometry& geometry);
   void emit_layer(const GraphNode& node, const IntegerWeights& weights, const Conv2DGeometry& geometry);
   std::vector<std::uint8_t> zero_points(const GraphNode& node, const IntegerWeights& weights) const;
   std::vector<std::uint8_t> packed(const IntegerWeights& weights);
@@ -64,6 +65,7 @@ class Exporter {
   std::vector<int> storage_;    ///< tensor whose bytes a tensor shares: itself, or the source of a reshape
   std::vector<Index> offsets_;  ///< of storages; -1: not in the arena
   Index arena_bytes_ = 0, weight_bytes_ = 0, other_bytes_ = 0;
+  Index kernel_size_ = 0;  ///< of the largest convolution: weights of one output channel
   Text text_;
 };
 

@@ -89,6 +89,22 @@ std::vector<std::uint8_t> Exporter::zero_points(const GraphNode& node, const Int
   return zeros;
 }
 
+/// The functions that the layer is computed with.
+void Exporter::need_layer(const GraphNode& node, const IntegerWeights& weights, const Conv2DGeometry& g) {
+  const int bits = weights.grid.bits;
+  const bool to_codes = tensor(node.output).grid.has_value();
+  text_.need(layer);
+  text_.need(weight_of(bits));
+  if (std::holds_alternative<IntegerDense>(node.operation)) {
+    text_.need(dense_sum(bits));
+    text_.need(to_codes ? dense(bits) : logits(bits));
+  } else {
+    kernel_size_ = std::max(kernel_size_, g.k_h * g.k_w * g.in_c);
+    text_.need(convolution);
+    text_.need(to_codes ? convolve(bits) : convolve_to_floats(bits));
+  }
+}
+
 void Exporter::emit_layer(const GraphNode& node, const IntegerWeights& weights, const Conv2DGeometry& g) {
   const Grid& grid = weights.grid;
   if (grid.bits > 8)
@@ -108,9 +124,7 @@ void Exporter::emit_layer(const GraphNode& node, const IntegerWeights& weights, 
     multipliers.resize(1);
   const auto bias = weights.bias.span<std::int32_t>();
   const bool to_codes = tensor(node.output).grid.has_value();
-  text_.need(layer);
-  text_.need(layer_sums(grid.bits));
-  text_.need(to_codes ? layer_to_codes(grid.bits) : layer_to_floats(grid.bits));
+  need_layer(node, weights, g);
   const std::string codes = text_.array("uint8_t", node.name + "_codes", packed(weights));
   const std::string zero_codes = text_.array("uint8_t", node.name + "_zero", zeros);
   const std::string biases =
@@ -124,7 +138,11 @@ void Exporter::emit_layer(const GraphNode& node, const IntegerWeights& weights, 
               ", ", g.stride_h, ", ", g.stride_w, ", ", g.pad_top, ", ", g.pad_left, ",\n  ", codes, ", ", zero_codes,
               ", ", zeros.size() > 1, ", ", biases, ", ", scales, ", ", multipliers.size() > 1, ",\n  ",
               zero(node.inputs[0]), ", ", to_codes ? limits(node, weights.clamp_lo, weights.clamp_hi) : "0, 0, 0"));
-  text_.call(message(to_codes ? "@_to_codes" : "@_to_floats", grid.bits, "(&", symbol, ", ", at(node.inputs[0]), ", ",
+  const bool is_dense = std::holds_alternative<IntegerDense>(node.operation);
+  const char* const function = is_dense   ? (to_codes ? "@_dense" : "@_logits")
+                               : to_codes ? "@_convolve"
+                                          : "@_convolve_to_floats";
+  text_.call(message(function, grid.bits, "(&", symbol, ", ", at(node.inputs[0]), ", ",
                      to_codes ? at(node.output) : "results", ")"));
 }
 

@@ -1,6 +1,5 @@
+// Roundings and the operations without weights in C.
 #include <bitgrad/qat/export/detail/c_runtime.hpp>
-
-#include <bitgrad/core/error.hpp>
 
 namespace bitgrad::c {
 
@@ -125,91 +124,6 @@ static inline int32_t @_level(const @_real *x) {
   return @_nearest(x->m < 0, x->m < 0 ? (uint64_t)-x->m : (uint64_t)x->m, x->e);
 }
 )";
-
-const std::string_view layer = R"(
-/* A convolution, or a dense layer as one of 1x1 pixels */
-typedef struct {
-  int32_t in_h, in_w, in_c, out_h, out_w, out_c, k_h, k_w, stride_h, stride_w, pad_top, pad_left;
-  const uint8_t *codes;       /* [out_c][k_h][k_w][in_c], packed, counted from the lowest code */
-  const uint8_t *weight_zero; /* the code of 0.0, one for all or per channel */
-  int32_t weight_zero_step;
-  const int32_t *bias;
-  const uint32_t *multiplier; /* bits of float32, one for all or per channel */
-  int32_t multiplier_step;
-  int32_t zero_in, zero_out, lo, hi;
-} @_layer;
-)";
-
-namespace {
-
-constexpr std::string_view layer_functions = R"(
-/* Weight number i of # bits */
-static inline int32_t @_code#(const uint8_t *codes, int32_t i) { return $; }
-
-/* One sum of products; padding is real zero and adds nothing. A row of the kernel and what it meets in the image lie in one
-   piece each, of which from..to is inside of the image. */
-static inline int32_t @_sum#(const @_layer *l, const uint8_t *x, int32_t top, int32_t left, int32_t o) {
-  const int32_t weight_zero = l->weight_zero[o * l->weight_zero_step], zero_in = l->zero_in;
-  const int32_t from = left < 0 ? -left * l->in_c : 0;
-  const int32_t to = (left + l->k_w > l->in_w ? l->in_w - left : l->k_w) * l->in_c;
-  int32_t sum = l->bias[o], h, i;
-  for (h = 0; h < l->k_h; ++h) {
-    const int32_t row = (o * l->k_h + h) * l->k_w * l->in_c, pixels = ((top + h) * l->in_w + left) * l->in_c;
-    if (top + h < 0 || top + h >= l->in_h) continue;
-    for (i = from; i < to; ++i) sum += (x[pixels + i] - zero_in) * (@_code#(l->codes, row + i) - weight_zero);
-  }
-  return sum;
-}
-)";
-
-constexpr std::string_view code_output = R"(
-static inline void @_to_codes#(const @_layer *l, const uint8_t *x, uint8_t *y) {
-  int32_t h, w, o;
-  for (h = 0; h < l->out_h; ++h)
-    for (w = 0; w < l->out_w; ++w)
-      for (o = 0; o < l->out_c; ++o)
-        *y++ = @_requantize(@_sum#(l, x, h * l->stride_h - l->pad_top, w * l->stride_w - l->pad_left, o),
-                            l->multiplier[o * l->multiplier_step], l->zero_out, l->lo, l->hi);
-}
-)";
-
-constexpr std::string_view float_output = R"(
-static inline void @_to_floats#(const @_layer *l, const uint8_t *x, uint32_t *y) {
-  int32_t h, w, o;
-  for (h = 0; h < l->out_h; ++h)
-    for (w = 0; w < l->out_w; ++w)
-      for (o = 0; o < l->out_c; ++o)
-        *y++ = @_float_bits(@_sum#(l, x, h * l->stride_h - l->pad_top, w * l->stride_w - l->pad_left, o),
-                            l->multiplier[o * l->multiplier_step]);
-}
-)";
-
-/// C that reads code i of packed ones; those that do not divide a byte are read with the byte behind it.
-std::string unpacking(int bits) {
-  const int mask = (1 << bits) - 1;
-  if (bits == 8) return "codes[i]";
-  if (8 % bits == 0) return message("codes[i * ", bits, " >> 3] >> (i * ", bits, " & 7) & ", mask);
-  return message("(codes[i * ", bits, " >> 3] | codes[(i * ", bits, " >> 3) + 1] << 8) >> (i * ", bits, " & 7) & ",
-                 mask);
-}
-
-std::string specialised(std::string_view text, int bits) {
-  std::string result;
-  for (const char c : text)
-    if (c == '#')
-      result += std::to_string(bits);
-    else if (c == '$')
-      result += unpacking(bits);
-    else
-      result += c;
-  return result;
-}
-
-}  // namespace
-
-std::string layer_sums(int bits) { return specialised(layer_functions, bits); }
-std::string layer_to_codes(int bits) { return specialised(code_output, bits); }
-std::string layer_to_floats(int bits) { return specialised(float_output, bits); }
 
 const std::string_view addition = R"(
 /* half_even(fma(a, r_a, fma(b, r_b, constant))) of codes a and b; constant = mantissa * 2^exponent */

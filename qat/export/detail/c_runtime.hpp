@@ -10,9 +10,16 @@ namespace bitgrad::c {
 extern const std::string_view rounding;      ///< float32 roundings of products, on integers; the others need it
 extern const std::string_view real_numbers;  ///< float32 additions and divisions, on integers
 extern const std::string_view layer;         ///< what a convolution or dense layer computes with
-std::string layer_sums(int bits);            ///< sums of products with weights of so many bits, 1 to 8; needs layer
-std::string layer_to_codes(int bits);        ///< needs layer_sums
-std::string layer_to_floats(int bits);       ///< needs layer_sums
+extern const std::string_view convolution;   ///< sums over windows; needs layer and the macro @_KERNEL_SIZE
+
+// For weights of 1 to 8 bits; all need layer.
+std::string weight_of(int bits);
+std::string convolve(int bits);            ///< needs weight_of and convolution
+std::string convolve_to_floats(int bits);  ///< likewise
+std::string dense_sum(int bits);           ///< needs weight_of
+std::string dense(int bits);               ///< needs dense_sum
+std::string logits(int bits);              ///< likewise: a dense layer whose results are float32
+
 extern const std::string_view addition;      ///< needs real_numbers
 extern const std::string_view average_pool;  ///< needs real_numbers
 extern const std::string_view global_average_pool;

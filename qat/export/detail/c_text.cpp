@@ -50,13 +50,15 @@ std::string replace_all(std::string_view text, std::string_view what, std::strin
 }
 
 Text::Text() {
-  for (const std::string_view piece : {rounding, real_numbers, layer, addition, average_pool, global_average_pool,
-                                       max_pool, pad, table, concat, argmax_of_codes, argmax_of_floats, self_test})
+  for (const std::string_view piece :
+       {rounding, real_numbers, layer, convolution, addition, average_pool, global_average_pool, max_pool, pad, table,
+        concat, argmax_of_codes, argmax_of_floats, self_test})
     collect_names(piece, symbols_);
   for (int bits = 1; bits <= 8; ++bits)
-    for (const std::string& piece : {layer_sums(bits), layer_to_codes(bits), layer_to_floats(bits)})
+    for (const std::string& piece :
+         {weight_of(bits), convolve(bits), convolve_to_floats(bits), dense_sum(bits), dense(bits), logits(bits)})
       collect_names(piece, symbols_);
-  collect_names("@_H @_INPUT_SIZE @_ARENA_BYTES @_arena @_run", symbols_);
+  collect_names("@_H @_INPUT_SIZE @_KERNEL_SIZE @_ARENA_BYTES @_arena @_run", symbols_);
 }
 
 std::string Text::symbol(std::string_view name) {

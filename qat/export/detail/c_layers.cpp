@@ -1,0 +1,133 @@
+// Convolutions and dense layers in C.
+#include <bitgrad/core/error.hpp>
+#include <bitgrad/qat/export/detail/c_runtime.hpp>
+
+namespace bitgrad::c {
+
+const std::string_view layer = R"(
+typedef struct {
+  int32_t in_h, in_w, in_c, out_h, out_w, out_c, k_h, k_w, stride_h, stride_w, pad_top, pad_left;
+  const uint8_t *codes;       /* [out_c][k_h][k_w][in_c], packed, counted from the lowest code */
+  const uint8_t *weight_zero; /* the code of 0.0, one for all or per channel */
+  int32_t weight_zero_step;
+  const int32_t *bias;
+  const uint32_t *multiplier; /* bits of float32, one for all or per channel */
+  int32_t multiplier_step;
+  int32_t zero_in, zero_out, lo, hi;
+} @_layer;
+)";
+
+const std::string_view convolution = R"(
+/* The weights of one output channel, unpacked, minus the code of 0.0 */
+static int16_t @_kernel[@_KERNEL_SIZE];
+
+/* One sum of products; padding is real zero and adds nothing. A row of the kernel and what it meets in the image lie in one
+   piece each, of which from..to is inside of the image. */
+static inline int32_t @_window_sum(const @_layer *l, const uint8_t *x, int32_t top, int32_t left, int32_t sum) {
+  const int32_t zero_in = l->zero_in, from = left < 0 ? -left * l->in_c : 0;
+  const int32_t to = (left + l->k_w > l->in_w ? l->in_w - left : l->k_w) * l->in_c;
+  int32_t h, i;
+  for (h = 0; h < l->k_h; ++h) {
+    const int32_t row = h * l->k_w * l->in_c, pixels = ((top + h) * l->in_w + left) * l->in_c;
+    if (top + h < 0 || top + h >= l->in_h) continue;
+    for (i = from; i < to; ++i) sum += (x[pixels + i] - zero_in) * @_kernel[row + i];
+  }
+  return sum;
+}
+)";
+
+namespace {
+
+constexpr std::string_view unpacking_function = R"(
+/* Weight number i of # bits, minus the code of 0.0 */
+static inline int32_t @_weight#(const uint8_t *codes, int32_t i, int32_t zero) { return ($) - zero; }
+)";
+
+constexpr std::string_view convolution_function = R"(
+static inline void @_convolve#(const @_layer *l, const uint8_t *x, uint8_t *y) {
+  const int32_t n = l->k_h * l->k_w * l->in_c;
+  int32_t o, i, h, w;
+  for (o = 0; o < l->out_c; ++o) {
+    const int32_t zero = l->weight_zero[o * l->weight_zero_step];
+    const uint32_t multiplier = l->multiplier[o * l->multiplier_step];
+    for (i = 0; i < n; ++i) @_kernel[i] = (int16_t)@_weight#(l->codes, o * n + i, zero);
+    for (h = 0; h < l->out_h; ++h)
+      for (w = 0; w < l->out_w; ++w) {
+        const int32_t sum = @_window_sum(l, x, h * l->stride_h - l->pad_top, w * l->stride_w - l->pad_left, l->bias[o]);
+        y[(h * l->out_w + w) * l->out_c + o] = @_requantize(sum, multiplier, l->zero_out, l->lo, l->hi);
+      }
+  }
+}
+)";
+
+constexpr std::string_view dense_sum_function = R"(
+static inline int32_t @_dense_sum#(const @_layer *l, const uint8_t *x, int32_t o) {
+  const int32_t zero_in = l->zero_in, zero = l->weight_zero[o * l->weight_zero_step];
+  int32_t sum = l->bias[o], i;
+  for (i = 0; i < l->in_c; ++i) sum += (x[i] - zero_in) * @_weight#(l->codes, o * l->in_c + i, zero);
+  return sum;
+}
+)";
+
+constexpr std::string_view dense_function = R"(
+static inline void @_dense#(const @_layer *l, const uint8_t *x, uint8_t *y) {
+  int32_t o;
+  for (o = 0; o < l->out_c; ++o)
+    y[o] = @_requantize(@_dense_sum#(l, x, o), l->multiplier[o * l->multiplier_step], l->zero_out, l->lo, l->hi);
+}
+)";
+
+constexpr std::string_view logits_function = R"(
+static inline void @_logits#(const @_layer *l, const uint8_t *x, uint32_t *y) {
+  int32_t o;
+  for (o = 0; o < l->out_c; ++o) y[o] = @_float_bits(@_dense_sum#(l, x, o), l->multiplier[o * l->multiplier_step]);
+}
+)";
+
+constexpr std::string_view float_convolution_function = R"(
+static inline void @_convolve_to_floats#(const @_layer *l, const uint8_t *x, uint32_t *y) {
+  const int32_t n = l->k_h * l->k_w * l->in_c;
+  int32_t o, i, h, w;
+  for (o = 0; o < l->out_c; ++o) {
+    const int32_t zero = l->weight_zero[o * l->weight_zero_step];
+    for (i = 0; i < n; ++i) @_kernel[i] = (int16_t)@_weight#(l->codes, o * n + i, zero);
+    for (h = 0; h < l->out_h; ++h)
+      for (w = 0; w < l->out_w; ++w)
+        y[(h * l->out_w + w) * l->out_c + o] =
+            @_float_bits(@_window_sum(l, x, h * l->stride_h - l->pad_top, w * l->stride_w - l->pad_left, l->bias[o]),
+                         l->multiplier[o * l->multiplier_step]);
+  }
+}
+)";
+
+/// C that reads code i of packed ones; those that do not divide a byte are read with the byte behind it.
+std::string unpacking(int bits) {
+  const int mask = (1 << bits) - 1;
+  if (bits == 8) return "codes[i]";
+  if (8 % bits == 0) return message("codes[i * ", bits, " >> 3] >> (i * ", bits, " & 7) & ", mask);
+  return message("(codes[i * ", bits, " >> 3] | codes[(i * ", bits, " >> 3) + 1] << 8) >> (i * ", bits, " & 7) & ",
+                 mask);
+}
+
+std::string specialised(std::string_view text, int bits) {
+  std::string result;
+  for (const char c : text)
+    if (c == '#')
+      result += std::to_string(bits);
+    else if (c == '$')
+      result += unpacking(bits);
+    else
+      result += c;
+  return result;
+}
+
+}  // namespace
+
+std::string weight_of(int bits) { return specialised(unpacking_function, bits); }
+std::string convolve(int bits) { return specialised(convolution_function, bits); }
+std::string convolve_to_floats(int bits) { return specialised(float_convolution_function, bits); }
+std::string dense_sum(int bits) { return specialised(dense_sum_function, bits); }
+std::string dense(int bits) { return specialised(dense_function, bits); }
+std::string logits(int bits) { return specialised(logits_function, bits); }
+
+}  // namespace bitgrad::c
