@@ -10,6 +10,8 @@
 #include <bitgrad/layers/models/models.hpp>
 #include <bitgrad/qat/export/c_header.hpp>
 #include <bitgrad/qat/export/detail/c_arena.hpp>
+#include <bitgrad/qat/export/detail/c_runtime.hpp>
+#include <bitgrad/qat/export/detail/c_text.hpp>
 #include <bitgrad/qat/quantization_aware_training.hpp>
 #include "qat/inference_support.hpp"
 #include "support/temporary_directory.hpp"
@@ -176,6 +178,68 @@ InferenceGraph addition(const Grid& a, const Grid& b, const Grid& y) {
 }
 
 }  // namespace
+
+TEST_CASE("export c: the arithmetic of float32 on integers is that of the processor") {
+  if (compilers().empty()) return;
+  std::string pieces = "#include <math.h>\n#include <stdint.h>\n#include <stdio.h>\n#include <string.h>\n";
+  for (const std::string_view piece : {c::rounding, c::real_numbers}) pieces += c::replace_all(piece, "@", "r");
+  const support::TemporaryDirectory directory;
+  std::ofstream(directory / "check.c") << pieces << R"(
+static uint64_t state = 1;
+static uint32_t dice(void) {
+  state = state * 6364136223846793005u + 1442695040888963407u;
+  return (uint32_t)(state >> 32);
+}
+/* A positive float32 near 2^exponent, often with few bits, so that there are ties */
+static float positive(int exponent) {
+  uint32_t mantissa = dice() & 0x7FFFFFu;
+  if (dice() & 1u) mantissa &= 0x7FC000u;
+  return ldexpf((float)(mantissa | 0x800000u), exponent - 23);
+}
+static uint32_t bits_of(float value) {
+  uint32_t bits;
+  memcpy(&bits, &value, 4);
+  return bits;
+}
+static float value_of(const r_real *x) { return ldexpf((float)x->m, x->e); }
+static int failed(const char *what, float found, float expected) {
+  printf("%s: %a, expected %a\n", what, (double)found, (double)expected);
+  return 1;
+}
+int main(void) {
+  for (int n = 0; n < 3000000; ++n) {
+    const int32_t sum = (int32_t)dice() >> dice() % 31u;
+    const float multiplier = positive(-(int)(dice() % 34u)), product = (float)sum * multiplier;
+    const float level = nearbyintf(product) + 7.0F;
+    const int32_t code = level < 3 ? 3 : level > 200 ? 200 : (int32_t)level;
+    const uint32_t bits = r_float_bits(sum, bits_of(multiplier));
+    if (bits != bits_of(product)) return failed("product", 0, product);
+    if (r_requantize(sum, bits_of(multiplier), 7, 3, 200) != code) return failed("code", (float)code, product);
+
+    /* Sums of products whose sizes are near to each other and far apart */
+    const int far = n % 3 == 0 ? 100 : 12;
+    const float first = positive(0), ratio = positive((int)(dice() % (uint32_t)far) - far / 2);
+    const int32_t a = (int32_t)(dice() % 511u) - 255, b = (int32_t)(dice() % 256u);
+    r_real x = {0, 0};
+    r_add(&x, (int64_t)a * r_mantissa(bits_of(first)), r_exponent(bits_of(first)));
+    if (value_of(&x) != (float)a * first) return failed("first", value_of(&x), (float)a * first);
+    r_add(&x, (int64_t)b * r_mantissa(bits_of(ratio)), r_exponent(bits_of(ratio)));
+    const float both = fmaf((float)b, ratio, (float)a * first);
+    if (value_of(&x) != both) return failed("fma", value_of(&x), both);
+    const float divisor = positive((int)(dice() % 20u) - 10);
+    r_divide(&x, (uint32_t)r_mantissa(bits_of(divisor)), r_exponent(bits_of(divisor)));
+    if (value_of(&x) != both / divisor) return failed("quotient", value_of(&x), both / divisor);
+    const float rounded = nearbyintf(both / divisor);
+    if (fabsf(rounded) < 1e9F && (float)r_level(&x) != rounded) return failed("level", (float)r_level(&x), rounded);
+  }
+  return 0;
+}
+)";
+  const std::string folder = directory.path().string();
+  REQUIRE(std::system(message("cd ", folder, " && cc -std=c99 -O2 -ffp-contract=off check.c -o check -lm").c_str()) ==
+          0);
+  CHECK(std::system((folder + "/check").c_str()) == 0);
+}
 
 TEST_CASE("export c: random networks, every operation, every compiler") {
   const std::vector<Compiler> all = compilers();
