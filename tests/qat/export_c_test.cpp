@@ -217,7 +217,7 @@ int main(void) {
     if (r_requantize(sum, bits_of(multiplier), 7, 3, 200) != code) return failed("code", (float)code, product);
 
     /* Sums of products whose sizes are near to each other and far apart */
-    const int far = n % 3 == 0 ? 100 : 12;
+    const int far = n % 3 == 0 ? 140 : 12;
     const float first = positive(0), ratio = positive((int)(dice() % (uint32_t)far) - far / 2);
     const int32_t a = (int32_t)(dice() % 511u) - 255, b = (int32_t)(dice() % 256u);
     r_real x = {0, 0};
