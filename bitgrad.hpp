@@ -33,9 +33,11 @@
 #include <bitgrad/autograd/operations/activations.hpp>
 #include <bitgrad/autograd/operations/arithmetic.hpp>
 #include <bitgrad/autograd/operations/convolution.hpp>
+#include <bitgrad/autograd/operations/fake_quantize.hpp>
 #include <bitgrad/autograd/operations/losses.hpp>
 #include <bitgrad/autograd/operations/matmul.hpp>
 #include <bitgrad/autograd/operations/normalization.hpp>
+#include <bitgrad/autograd/operations/pending.hpp>
 #include <bitgrad/autograd/operations/pooling.hpp>
 #include <bitgrad/autograd/operations/shape.hpp>
 #include <bitgrad/autograd/optimizer.hpp>
@@ -88,7 +90,6 @@
 #include <bitgrad/quantizers/registry.hpp>
 #include <bitgrad/quantizers/trainable.hpp>
 #include <bitgrad/quantizers/trainable/dqa.hpp>
-#include <bitgrad/quantizers/trainable/fake_quantize.hpp>
 #include <bitgrad/quantizers/trainable/lsq.hpp>
 #include <bitgrad/quantizers/trainable/lsq_plus.hpp>
 #include <bitgrad/quantizers/trainable/lsq_pot.hpp>

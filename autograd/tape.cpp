@@ -2,6 +2,7 @@
 
 #include <atomic>
 #include <cmath>
+#include <utility>
 
 #include <bitgrad/autograd/accumulate.hpp>
 #include <bitgrad/autograd/tape_observer.hpp>
@@ -79,6 +80,10 @@ Tape* Tape::current() { return current_tape; }
 
 Tape::Scope::Scope(std::string_view name) : length_before_(scope_path.size()) { scope_path.append(name).append("/"); }
 Tape::Scope::~Scope() { scope_path.resize(length_before_); }
+const std::string& Tape::Scope::path() { return scope_path; }
+
+Tape::ScopeAt::ScopeAt(std::string path) : before_(std::exchange(scope_path, std::move(path))) {}
+Tape::ScopeAt::~ScopeAt() { scope_path = std::move(before_); }
 
 Variable Tape::push(std::string_view name, Tensor value, std::span<const Variable> inputs, Backward backward) {
   Node node;

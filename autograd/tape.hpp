@@ -86,8 +86,23 @@ class Tape {
     Scope(const Scope&) = delete;
     Scope& operator=(const Scope&) = delete;
 
+    /// The scopes around the caller: "block1/conv2/".
+    static const std::string& path();
+
    private:
     std::size_t length_before_;
+  };
+
+  /// Goes to the scopes of another place instead of one deeper: for operations that are done later than they were asked for.
+  class ScopeAt {
+   public:
+    explicit ScopeAt(std::string path);
+    ~ScopeAt();
+    ScopeAt(const ScopeAt&) = delete;
+    ScopeAt& operator=(const ScopeAt&) = delete;
+
+   private:
+    std::string before_;
   };
 
  private:

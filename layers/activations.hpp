@@ -19,7 +19,8 @@ class ReLU : public Activation<ReLU> {
   using Activation::Activation;
   std::string_view type() const override { return "ReLU"; }
   std::string_view name_stem() const override { return "relu"; }
-  Variable apply(std::span<const Variable> inputs, const Weights& weights, const Context& context) override;
+  Variable apply(std::span<const Variable> inputs, const Weights& weights, const Context& context) final;
+  Pending apply_pending(const Pending& x, const Weights&, const Context&) final { return x.relu(); }
   GraphValue lower(GraphBuilder& builder, std::span<const GraphValue> inputs) const override;
 };
 
@@ -29,7 +30,8 @@ class ReLU6 : public Activation<ReLU6> {
   using Activation::Activation;
   std::string_view type() const override { return "ReLU6"; }
   std::string_view name_stem() const override { return "relu"; }
-  Variable apply(std::span<const Variable> inputs, const Weights& weights, const Context& context) override;
+  Variable apply(std::span<const Variable> inputs, const Weights& weights, const Context& context) final;
+  Pending apply_pending(const Pending& x, const Weights&, const Context&) final { return x.relu6(); }
   GraphValue lower(GraphBuilder& builder, std::span<const GraphValue> inputs) const override;
 };
 

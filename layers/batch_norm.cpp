@@ -38,14 +38,18 @@ void BatchNorm::create_weights(std::span<const Shape> inputs, Random&) {
 }
 
 Variable BatchNorm::apply(std::span<const Variable> inputs, const Weights& weights, const Context& context) {
-  const Variable& x = single_input(inputs, type());
+  return apply_pending(single_input(inputs, type()), weights, context).value();
+}
+
+Pending BatchNorm::apply_pending(const Pending& pending, const Weights& weights, const Context& context) {
+  const Variable x = pending.value();
   const Variable& gamma = weights["gamma"];
   const Variable& beta = weights["beta"];
   require_channels(x, gamma.value().size(), type());
   if (context.training && !frozen_) {
-    auto [y, mean, variance] = batch_norm(x, gamma, beta, static_cast<double>(options_.epsilon));
-    move_statistics(mean, variance, x.value().size() / mean.size());
-    return y;
+    const BatchStatistics batch = batch_statistics(x);
+    move_statistics(batch.mean, batch.variance, x.value().size() / batch.mean.size());
+    return Pending(x).batch_norm(batch, gamma, beta, static_cast<double>(options_.epsilon));
   }
   const Variable mean(buffer("moving_mean").to(x.dtype()));
   const Variable variance(buffer("moving_variance").to(x.dtype()));

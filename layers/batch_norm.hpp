@@ -21,7 +21,8 @@ class BatchNorm : public LayerOf<BatchNorm> {
   std::string_view type() const override { return "BatchNorm"; }
   std::string_view name_stem() const override { return "bn"; }
   Shape output_shape(std::span<const Shape> inputs) const override;
-  Variable apply(std::span<const Variable> inputs, const Weights& weights, const Context& context) override;
+  Variable apply(std::span<const Variable> inputs, const Weights& weights, const Context& context) final;
+  Pending apply_pending(const Pending& x, const Weights& weights, const Context& context) final;
   GraphValue lower(GraphBuilder& builder, std::span<const GraphValue> inputs) const override;
 
   /// Frozen: training uses the moving statistics too and leaves them alone; gamma and beta still train.

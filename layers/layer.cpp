@@ -44,8 +44,22 @@ Shape Layer::build(std::span<const Shape> inputs, Random& random) {
 }
 
 Variable Layer::forward(std::span<const Variable> inputs, const Context& context) {
-  if (!built_) fail<StateError>(label(*this), ": forward() of a layer that is not built; call build() first");
+  require_built();
   return apply(inputs, weight_values(), context);
+}
+
+Pending Layer::apply_pending(const Pending& x, const Weights& weights, const Context& context) {
+  const Variable value = x.value();
+  return apply({&value, 1}, weights, context);
+}
+
+Pending Layer::forward_pending(const Pending& x, const Context& context) {
+  require_built();
+  return apply_pending(x, weight_values(), context);
+}
+
+void Layer::require_built() const {
+  if (!built_) fail<StateError>(label(*this), ": forward() of a layer that is not built; call build() first");
 }
 
 std::vector<NamedParameter> Layer::parameters() const {

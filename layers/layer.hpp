@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include <bitgrad/autograd/operations/pending.hpp>
 #include <bitgrad/autograd/tape.hpp>
 #include <bitgrad/core/random.hpp>
 #include <bitgrad/layers/graph_builder.hpp>
@@ -66,6 +67,13 @@ class Layer {
   Variable forward(std::span<const Variable> inputs, const Context& context = {});
   Variable forward(const Variable& input, const Context& context = {}) { return forward({&input, 1}, context); }
 
+  /// The same for one input, as a link of a chain: x may have steps that are still to be taken, and so may the result, so that
+  /// normalisation, clamp and whatever follows them cost one pass over memory instead of one each. By default it is
+  /// apply(x.value()). A layer that is such a step, or ends in one, overrides it along with apply() and gives the same numbers.
+  virtual Pending apply_pending(const Pending& x, const Weights& weights, const Context& context);
+  /// apply_pending() with the layer's own weights.
+  Pending forward_pending(const Pending& x, const Context& context);
+
   /// Describes the inference behaviour to a builder; returns the output.
   virtual GraphValue lower(GraphBuilder& builder, std::span<const GraphValue> inputs) const = 0;
 
@@ -102,6 +110,8 @@ class Layer {
   void add_buffer(std::string_view name, Tensor value);
 
  private:
+  void require_built() const;
+
   std::string name_;
   bool built_ = false;
   std::vector<Shape> built_for_;

@@ -167,7 +167,7 @@ Variable Model::forward(const Variable& x, const Context& context) {
   if (!x.defined() || x.shape().rank() == 0 || x.shape().without_front() != input_shape_)
     fail<ShapeError>("Model::forward: the input has shape ", x.defined() ? to_string(x.shape()) : "(undefined)", ", expected (batch, ",
                      to_string(input_shape_).substr(1));
-  std::vector<Variable> values(nodes_.size());
+  std::vector<Pending> values(nodes_.size(), Pending(Variable()));
   std::vector<std::size_t> readers = reader_counts();
   for (std::size_t i = 0; i < nodes_.size(); ++i) {
     const Node& node = nodes_[i];
@@ -175,11 +175,19 @@ Variable Model::forward(const Variable& x, const Context& context) {
     Context here = context;
     here.stream = i;
     here.model = this;
-    values[i] = node.layer->forward(gather(node.inputs, x, values), here);
+    if (node.inputs.size() == 1) {
+      values[i] = node.layer->forward_pending(pick(node.inputs.front(), Pending(x), values), here);
+    } else {
+      std::vector<Variable> inputs;
+      for (const int input : node.inputs) inputs.push_back(pick(input, Pending(x), values).value());
+      values[i] = node.layer->forward(inputs, here);
+    }
+    if (readers[i] > 1) values[i] = values[i].value();  // steps that nobody else needs wait for the one reader
     for (const int input : node.inputs)  // memory goes back to the pool as soon as the last reader is done
-      if (input >= 0 && --readers[static_cast<std::size_t>(input)] == 0) values[static_cast<std::size_t>(input)] = Variable();
+      if (input >= 0 && --readers[static_cast<std::size_t>(input)] == 0)
+        values[static_cast<std::size_t>(input)] = Pending(Variable());
   }
-  return pick(output_, x, values);
+  return pick(output_, Pending(x), values).value();
 }
 
 std::vector<std::size_t> Model::reader_counts() const {

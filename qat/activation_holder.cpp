@@ -13,16 +13,20 @@ ActivationQuantizationHolder::ActivationQuantizationHolder(QuantizerSlot quantiz
 
 Shape ActivationQuantizationHolder::output_shape(std::span<const Shape> inputs) const { return single_input(inputs, type()); }
 
-Variable ActivationQuantizationHolder::apply(std::span<const Variable> inputs, const Weights&, const Context& context) {
-  return quantizer_(single_input(inputs, type()), context.training);
+Variable ActivationQuantizationHolder::apply(std::span<const Variable> inputs, const Weights& weights, const Context& context) {
+  return apply_pending(single_input(inputs, type()), weights, context).value();
+}
+
+Pending ActivationQuantizationHolder::apply_pending(const Pending& x, const Weights&, const Context& context) {
+  return quantizer_(x, context.training);
 }
 
 GraphValue ActivationQuantizationHolder::lower(GraphBuilder& builder, std::span<const GraphValue> inputs) const {
   return InferenceGraphBuilder::of(builder).quantize(inputs.front(), *quantizer_.inferable());
 }
 
-Variable PreservingActivationQuantizationHolder::apply(std::span<const Variable> inputs, const Weights& weights, const Context& context) {
-  return quantization_bypass_ ? single_input(inputs, type()) : ActivationQuantizationHolder::apply(inputs, weights, context);
+Pending PreservingActivationQuantizationHolder::apply_pending(const Pending& x, const Weights& weights, const Context& context) {
+  return quantization_bypass_ ? x : ActivationQuantizationHolder::apply_pending(x, weights, context);
 }
 
 GraphValue PreservingActivationQuantizationHolder::lower(GraphBuilder& builder, std::span<const GraphValue> inputs) const {

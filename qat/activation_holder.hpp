@@ -15,7 +15,8 @@ class ActivationQuantizationHolder : public LayerOf<ActivationQuantizationHolder
   std::string_view type() const override { return "ActivationQuantizationHolder"; }
   std::string_view name_stem() const override { return "activation_holder"; }
   Shape output_shape(std::span<const Shape> inputs) const override;
-  Variable apply(std::span<const Variable> inputs, const Weights& weights, const Context& context) override;
+  Variable apply(std::span<const Variable> inputs, const Weights& weights, const Context& context) final;
+  Pending apply_pending(const Pending& x, const Weights& weights, const Context& context) override;
   GraphValue lower(GraphBuilder& builder, std::span<const GraphValue> inputs) const override;
   std::vector<NamedParameter> parameters() const override;
 
@@ -37,7 +38,7 @@ class PreservingActivationQuantizationHolder : public ActivationQuantizationHold
       : ActivationQuantizationHolder(std::move(quantizer)), quantization_bypass_(quantization_bypass) {}
 
   std::string_view type() const override { return "PreservingActivationQuantizationHolder"; }
-  Variable apply(std::span<const Variable> inputs, const Weights& weights, const Context& context) override;
+  Pending apply_pending(const Pending& x, const Weights& weights, const Context& context) override;
   GraphValue lower(GraphBuilder& builder, std::span<const GraphValue> inputs) const override;
   LayerPtr clone() const override { return std::make_unique<PreservingActivationQuantizationHolder>(*this); }
 

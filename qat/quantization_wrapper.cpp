@@ -85,18 +85,26 @@ Weights QuantizationWrapper::weight_values() const {
 }
 
 Variable QuantizationWrapper::apply(std::span<const Variable> inputs, const Weights& weights, const Context& context) {
+  return compute(inputs, weights, context).value();
+}
+
+Pending QuantizationWrapper::apply_pending(const Pending& x, const Weights& weights, const Context& context) {
+  const Variable input = x.value();
+  return compute({&input, 1}, weights, context);
+}
+
+Pending QuantizationWrapper::compute(std::span<const Variable> inputs, const Weights& weights, const Context& context) {
   Weights used;
   for (const auto& [name, parameter] : layer_->weights()) used.set(name, weights[name]);
   for (const auto& [name, quantizer] : dispatcher_.weight_quantizers())
     used.set(name, quantizer(weights[name], context.training));
 
-  Variable y;
+  Pending y = Variable();
   if (batch_norm_ && context.training && !frozen_) {
     Weights normalization;
     normalization.set("gamma", maximum(weights["bn/gamma"], smallest_gamma(*batch_norm_)));
     normalization.set("beta", weights["bn/beta"]);
-    const Variable before = layer_->apply(inputs, used, context);
-    y = batch_norm_->apply({&before, 1}, normalization, context);
+    y = batch_norm_->apply_pending(layer_->apply(inputs, used, context), normalization, context);
   } else if (batch_norm_) {
     y = apply_folded(inputs, std::move(used), weights, context);
   } else {

@@ -39,7 +39,8 @@ class QuantizationWrapper : public LayerOf<QuantizationWrapper> {
   std::string_view type() const override { return "QuantizationWrapper"; }
   std::string_view name_stem() const override { return layer_->name_stem(); }
   Shape output_shape(std::span<const Shape> inputs) const override;
-  Variable apply(std::span<const Variable> inputs, const Weights& weights, const Context& context) override;
+  Variable apply(std::span<const Variable> inputs, const Weights& weights, const Context& context) final;
+  Pending apply_pending(const Pending& x, const Weights& weights, const Context& context) final;
   GraphValue lower(GraphBuilder& builder, std::span<const GraphValue> inputs) const override;
   std::vector<NamedLayer> sublayers() const override { return {{"layer", layer_.get()}}; }
   /// The layer's parameters, those of the batch norm ("bn/gamma"), then the quantizers' variables.
@@ -62,6 +63,7 @@ class QuantizationWrapper : public LayerOf<QuantizationWrapper> {
   void create_weights(std::span<const Shape> inputs, Random& random) override;
 
  private:
+  Pending compute(std::span<const Variable> inputs, const Weights& weights, const Context& context);
   Variable apply_folded(std::span<const Variable> inputs, Weights used, const Weights& weights, const Context& context);
   std::optional<Tensor> accumulator_scale(const Context& context) const;
 

@@ -44,9 +44,9 @@ void QuantizerSlot::initialize(const std::optional<Shape>& shape, std::string_vi
     learning->initialize_quantization(shape, name);
 }
 
-Variable QuantizerSlot::operator()(const Variable& x, bool training) const {
-  if (BaseTrainableQuantizer* learning = trainable()) return (*learning)(x, training);
-  return Variable((*std::get<1>(quantizer_))(x.value()));
+Variable QuantizerSlot::operator()(const Pending& x, bool training) const {
+  if (BaseTrainableQuantizer* learning = trainable()) return learning->quantize_pending(x, training);
+  return Variable((*std::get<1>(quantizer_))(x.value().value()));
 }
 
 std::shared_ptr<const BaseInferableQuantizer> QuantizerSlot::inferable() const {

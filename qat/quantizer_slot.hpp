@@ -32,7 +32,7 @@ class QuantizerSlot {
   /// Creates the variables of a trainable quantizer (once; later calls and inferable quantizers do nothing).
   void initialize(const std::optional<Shape>& shape, std::string_view name);
   /// Quantizes. An inferable quantizer's result is a constant: no gradient flows through it.
-  Variable operator()(const Variable& x, bool training) const;
+  Variable operator()(const Pending& x, bool training) const;
   /// The frozen quantizer: the one held, or the current conversion of the trainable one. ValueError naming the quantizer
   /// when it converts to nothing, or to a quantizer of the other target.
   std::shared_ptr<const BaseInferableQuantizer> inferable() const;

@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include <bitgrad/autograd/operations/pending.hpp>
 #include <bitgrad/autograd/tape.hpp>
 #include <bitgrad/quantizers/config.hpp>
 #include <bitgrad/quantizers/inferable.hpp>
@@ -34,6 +35,9 @@ class BaseTrainableQuantizer {
   virtual void set_training_progress(double /*share*/) {}
   /// Differentiable quantization; output shape and dtype are the input's.
   virtual Variable operator()(const Variable& x, bool training) = 0;
+  /// The same for a value with steps that are still to be taken: quantizers that end in fake_quantize() pass x on to it and take
+  /// them in the same pass; the default lets them be taken first.
+  virtual Variable quantize_pending(const Pending& x, bool training) { return (*this)(x.value(), training); }
   /// A frozen quantizer with the current values. A class without conversion does not exist.
   virtual InferablePtr convert2inferable() const = 0;
   virtual std::unique_ptr<BaseTrainableQuantizer> clone() const = 0;

@@ -5,16 +5,28 @@
 
 namespace bitgrad {
 
+/// Of the channels (the last axis) over all other axes.
+struct BatchStatistics {
+  Tensor mean;      ///< [C]
+  Tensor variance;  ///< [C], biased: divided by the number of elements per channel
+};
+
+/// Throws ShapeError when x has no channels or fewer than two values of each.
+BatchStatistics batch_statistics(const Variable& x);
+
 /// The result, and the statistics of this batch for a layer's running averages.
 struct BatchNormResult {
   Variable y;
-  Tensor mean;      ///< [C]
-  Tensor variance;  ///< [C], biased: divided by the number of elements per channel
+  Tensor mean;      ///< see BatchStatistics
+  Tensor variance;
 };
 
 /// y = (x - mean) / sqrt(variance + epsilon) * gamma + beta (algorithm 1), mean and variance over all axes but the
 /// last. x [..., C], gamma and beta [C]. The gradient goes through the statistics as well. Throws ShapeError when
 /// shapes do not fit or there are fewer than two values per channel, ValueError unless epsilon > 0.
 BatchNormResult batch_norm(const Variable& x, const Variable& gamma, const Variable& beta, double epsilon = 1e-5);
+/// The same y with the statistics that were taken of this x.
+Variable batch_norm(const Variable& x, const BatchStatistics& statistics, const Variable& gamma, const Variable& beta,
+                    double epsilon);
 
 }  // namespace bitgrad

@@ -2,7 +2,6 @@
 
 #include <bitgrad/autograd/operations.hpp>
 #include <bitgrad/core/error.hpp>
-#include <bitgrad/quantizers/trainable/fake_quantize.hpp>
 
 namespace bitgrad::cli {
 namespace {

@@ -30,6 +30,14 @@ void check_levels(std::string_view what, T lo, T hi) {
   if (!fine) fail<ValueError>(what, ": levels ", lo, " to ", hi, ", expected lo <= hi, both within 2^20");
 }
 
+/// A bound of the levels with the zero point taken off, as the loops want it. ValueError unless |zero_point| <= largest_level.
+template <class T>
+T centered_bound(T bound, T zero_point) {
+  const bool fine = zero_point >= static_cast<T>(-largest_level) && zero_point <= static_cast<T>(largest_level);  // NaN is not
+  if (!fine) fail<ValueError>("fake_quantize: zero point ", zero_point, ", expected at most 2^20 in magnitude");
+  return bound - zero_point;
+}
+
 /// Throws ValueError unless lo and hi are levels that fit Code.
 template <class Code>
 void check_codes(std::string_view what, std::int32_t lo, std::int32_t hi) {

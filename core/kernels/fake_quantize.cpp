@@ -2,6 +2,7 @@
 
 #include <atomic>
 #include <cmath>
+#include <optional>
 
 #include <bitgrad/core/kernels/code_table.hpp>
 #include <bitgrad/core/kernels/rows.hpp>
@@ -66,10 +67,7 @@ struct LevelBounds {
   static std::vector<T> shifted(const ChannelLayout& layout, const LevelGrid<T>& grid, T bound) {
     check_levels("fake_quantize", grid.lo, grid.hi);
     return each_channel<T>(layout, [&](Index c) {
-      if (grid.zero_point == nullptr) return bound;
-      if (!(std::abs(grid.zero_point[c]) <= static_cast<T>(largest_level)))  // NaN as well
-        fail<ValueError>("fake_quantize: zero point ", grid.zero_point[c], ", expected at most 2^20 in magnitude");
-      return bound - grid.zero_point[c];
+      return grid.zero_point == nullptr ? bound : centered_bound(bound, grid.zero_point[c]);
     });
   }
   std::vector<T> lo, hi;
@@ -102,6 +100,20 @@ ChannelLayout per_channel(const Shape& shape, int axis) {
   ChannelLayout layout;
   for (int i = 0; i < shape.rank(); ++i) (i < channel_axis ? layout.outer : i > channel_axis ? layout.inner : layout.channels) *= shape[i];
   return layout;
+}
+
+ChannelLayout per_channel(const Shape& shape, const Shape& parameters, std::string_view what) {
+  if (parameters.size() == 1) return per_tensor(shape.size());
+  std::optional<int> axis;
+  for (int i = 0; i < parameters.rank(); ++i) {
+    if (parameters[i] == 1) continue;
+    const int in_tensor = shape.rank() - parameters.rank() + i;
+    if (axis || in_tensor < 0 || parameters[i] != shape[in_tensor])
+      fail<ShapeError>(what, ": parameters of shape ", parameters, " for a tensor of shape ", shape,
+                       ", expected one element, or the extent of the tensor along one axis and 1 along the others");
+    axis = in_tensor;
+  }
+  return per_channel(shape, *axis);
 }
 
 template <class T>

@@ -26,6 +26,9 @@ struct ChannelLayout {
 ChannelLayout per_tensor(Index size);
 /// One set per index of `axis` (negative: from the end). Throws ShapeError when there is no such axis.
 ChannelLayout per_channel(const Shape& shape, int axis);
+/// For parameters that broadcast against `shape` (NumPy's rule) and differ along one axis at most. Throws ShapeError naming
+/// `what` for any other parameter shape.
+ChannelLayout per_channel(const Shape& shape, const Shape& parameters, std::string_view what);
 
 /// The grid of a quantizer in training: levels lo..hi, `scale` apart, shifted by `offset`. T is float or double.
 template <class T>

@@ -57,10 +57,11 @@ void parallel_rows(Index rows, Index channels, F&& f) {
   parallel_for(n, grain, [&](Index begin, Index end) { f(begin, end - begin, single ? begin : 0); });
 }
 
-/// Sums over the rows of [rows, channels]: f(begin, count, width, sums) adds `count` elements from `begin` on to `Sums` rows of
-/// `width` doubles each, sums + i * width. Chunks and their order depend on the extents only.
+/// Sums over the columns of wide rows: f(begin, count, width, sums) adds `count` elements from `begin` on to `Sums` rows of
+/// `width` = wide_row(channels) doubles each, sums + i * width. Chunks and their order depend on the extents only. Returns
+/// the rows of sums one behind the other.
 template <int Sums, class F>
-std::array<std::vector<double>, Sums> sum_rows(Index rows, Index channels, F&& f) {
+std::vector<double> sum_wide_rows(Index rows, Index channels, F&& f) {
   const Index width = wide_row(channels);
   const Index n = rows * channels;
   const Index wide_rows = chunk_count(n, width);
@@ -77,13 +78,25 @@ std::array<std::vector<double>, Sums> sum_rows(Index rows, Index channels, F&& f
   double* total = partial.data();  // of the first chunk
   for (Index chunk = 1; chunk < chunks; ++chunk)
     for (Index i = 0; i < Sums * width; ++i) total[i] += total[chunk * Sums * width + i];
+  return {total, total + Sums * width};
+}
+
+/// Columns of a wide row added up per channel, in order.
+inline std::vector<double> fold_wide_row(Index width, Index channels, const double* sums) {
+  std::vector<double> result(sums, sums + channels);
+  for (Index at = channels; at > 0 && at < width; at += channels)
+    for (Index c = 0; c < channels; ++c) result[static_cast<std::size_t>(c)] += sums[at + c];
+  return result;
+}
+
+/// sum_wide_rows() per channel.
+template <int Sums, class F>
+std::array<std::vector<double>, Sums> sum_rows(Index rows, Index channels, F&& f) {
+  const Index width = wide_row(channels);
+  const std::vector<double> total = sum_wide_rows<Sums>(rows, channels, f);
   std::array<std::vector<double>, Sums> result;
-  for (int sum = 0; sum < Sums; ++sum) {
-    auto& out = result[static_cast<std::size_t>(sum)];
-    out.assign(total + sum * width, total + sum * width + channels);
-    for (Index at = channels; at > 0 && at < width; at += channels)
-      for (Index c = 0; c < channels; ++c) out[static_cast<std::size_t>(c)] += total[sum * width + at + c];
-  }
+  for (int sum = 0; sum < Sums; ++sum)
+    result[static_cast<std::size_t>(sum)] = fold_wide_row(width, channels, total.data() + sum * width);
   return result;
 }
 

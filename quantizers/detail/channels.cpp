@@ -13,18 +13,4 @@ kernels::ChannelLayout channel_layout(const Shape& shape, std::optional<int> axi
   return kernels::per_channel(shape, normalized);
 }
 
-kernels::ChannelLayout channel_layout(const Shape& shape, const Shape& parameters, std::string_view what) {
-  if (parameters.size() == 1) return kernels::per_tensor(shape.size());
-  std::optional<int> axis;
-  for (int i = 0; i < parameters.rank(); ++i) {
-    if (parameters[i] == 1) continue;
-    const int in_tensor = shape.rank() - parameters.rank() + i;
-    if (axis || in_tensor < 0 || parameters[i] != shape[in_tensor])
-      fail<ShapeError>(what, ": parameters of shape ", parameters, " for a tensor of shape ", shape,
-                       ", expected one element, or the extent of the tensor along one axis and 1 along the others");
-    axis = in_tensor;
-  }
-  return kernels::per_channel(shape, *axis);
-}
-
 }  // namespace bitgrad

@@ -13,8 +13,4 @@ namespace bitgrad {
 /// ShapeError naming `what` when the axis is out of range or the counts differ.
 kernels::ChannelLayout channel_layout(const Shape& shape, std::optional<int> axis, Index count, std::string_view what);
 
-/// Layout for parameters that broadcast against `shape` (NumPy's rule) and differ along one axis at most. Throws
-/// ShapeError naming `what` for any other parameter shape.
-kernels::ChannelLayout channel_layout(const Shape& shape, const Shape& parameters, std::string_view what);
-
 }  // namespace bitgrad

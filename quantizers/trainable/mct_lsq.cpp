@@ -3,7 +3,6 @@
 #include <cmath>
 
 #include <bitgrad/autograd/operations.hpp>
-#include <bitgrad/quantizers/trainable/fake_quantize.hpp>
 
 namespace bitgrad {
 namespace {
@@ -15,16 +14,16 @@ double gradient_factor(const detail::Levels& levels, Index count) {
 }
 
 /// Extent of the axis that the reference takes for the channels.
-Index channels(const Variable& x, const TrainableQuantizerActivationConfig& config) {
+Index channels(const Pending& x, const TrainableQuantizerActivationConfig& config) {
   return x.shape()[normalize_axis(config.channels_axis, x.shape().rank(), "mct-lsq: channels_axis of an activation")];
 }
 
-Variable symmetric(const Variable& x, const Variable& threshold, const detail::Levels& levels, Index count) {
+Variable symmetric(const Pending& x, const Variable& threshold, const detail::Levels& levels, Index count) {
   const Variable step = grad_scale(threshold / levels.count, gradient_factor(levels, count));
   return fake_quantize("mct_lsq", x, {.step = step, .lo = levels.lo, .hi = levels.hi, .gradient = level_in_bounds});
 }
 
-Variable uniform(const Variable& x, const mct::AdjustedRange& range, const detail::Levels& levels, Index count) {
+Variable uniform(const Pending& x, const mct::AdjustedRange& range, const detail::Levels& levels, Index count) {
   const Variable step = grad_scale((range.max - range.min) / levels.hi, gradient_factor(levels, count));
   return fake_quantize(
       "mct_lsq_uniform", x,
@@ -55,10 +54,10 @@ Variable LSQWeightQATQuantizer::operator()(const Variable& x, bool) {
 Variable LSQUniformWeightQATQuantizer::operator()(const Variable& x, bool) {
   return uniform(x, range(), levels_, start_.min.size());
 }
-Variable LSQSymmetricActivationTrainableQuantizer::operator()(const Variable& x, bool) {
+Variable LSQSymmetricActivationTrainableQuantizer::quantize_pending(const Pending& x, bool) {
   return symmetric(x, threshold(), levels_, channels(x, config()));
 }
-Variable LSQUniformActivationTrainableQuantizer::operator()(const Variable& x, bool) {
+Variable LSQUniformActivationTrainableQuantizer::quantize_pending(const Pending& x, bool) {
   return uniform(x, range(), levels_, channels(x, config()));
 }
 

@@ -42,7 +42,8 @@ class LSQSymmetricActivationTrainableQuantizer
 
   /// ValueError for 1 bit signed, whose highest level 0 makes the gradient scale infinite.
   explicit LSQSymmetricActivationTrainableQuantizer(const TrainableQuantizerActivationConfig& config);
-  Variable operator()(const Variable& x, bool training) override;
+  Variable operator()(const Variable& x, bool training) final { return quantize_pending(x, training); }
+  Variable quantize_pending(const Pending& x, bool training) final;
 };
 
 class LSQUniformActivationTrainableQuantizer : public mct::UniformActivation<LSQUniformActivationTrainableQuantizer> {
@@ -54,7 +55,8 @@ class LSQUniformActivationTrainableQuantizer : public mct::UniformActivation<LSQ
 
   explicit LSQUniformActivationTrainableQuantizer(const TrainableQuantizerActivationConfig& config)
       : UniformActivation(config) {}
-  Variable operator()(const Variable& x, bool training) override;
+  Variable operator()(const Variable& x, bool training) final { return quantize_pending(x, training); }
+  Variable quantize_pending(const Pending& x, bool training) final;
 };
 
 }  // namespace bitgrad

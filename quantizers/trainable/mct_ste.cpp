@@ -1,19 +1,18 @@
 #include <bitgrad/quantizers/trainable/mct_ste.hpp>
 
 #include <bitgrad/autograd/operations.hpp>
-#include <bitgrad/quantizers/trainable/fake_quantize.hpp>
 
 namespace bitgrad {
 namespace {
 
 constexpr ClampGradient everywhere = ClampGradient::everywhere;
 
-Variable symmetric(const Variable& x, const Variable& threshold, const detail::Levels& levels) {
+Variable symmetric(const Pending& x, const Variable& threshold, const detail::Levels& levels) {
   return fake_quantize("mct_ste", x,
                        {.step = threshold / levels.count, .lo = levels.lo, .hi = levels.hi, .gradient = everywhere});
 }
 
-Variable uniform(const Variable& x, const mct::AdjustedRange& range, const detail::Levels& levels) {
+Variable uniform(const Pending& x, const mct::AdjustedRange& range, const detail::Levels& levels) {
   const Variable step = (range.max - range.min) / levels.hi;
   return fake_quantize("mct_ste_uniform", x,
                        {.step = step, .offset = range.min, .lo = levels.lo, .hi = levels.hi, .gradient = everywhere});
@@ -23,10 +22,10 @@ Variable uniform(const Variable& x, const mct::AdjustedRange& range, const detai
 
 Variable STEWeightQATQuantizer::operator()(const Variable& x, bool) { return symmetric(x, threshold(), levels_); }
 Variable STEUniformWeightQATQuantizer::operator()(const Variable& x, bool) { return uniform(x, range(), levels_); }
-Variable STESymmetricActivationTrainableQuantizer::operator()(const Variable& x, bool) {
+Variable STESymmetricActivationTrainableQuantizer::quantize_pending(const Pending& x, bool) {
   return symmetric(x, threshold(), levels_);
 }
-Variable STEUniformActivationTrainableQuantizer::operator()(const Variable& x, bool) {
+Variable STEUniformActivationTrainableQuantizer::quantize_pending(const Pending& x, bool) {
   return uniform(x, range(), levels_);
 }
 

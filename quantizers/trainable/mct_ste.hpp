@@ -43,7 +43,8 @@ class STESymmetricActivationTrainableQuantizer
   explicit STESymmetricActivationTrainableQuantizer(const TrainableQuantizerActivationConfig& config,
                                                     bool freeze_quant_params = false)
       : SymmetricActivation(config, freeze_quant_params) {}
-  Variable operator()(const Variable& x, bool training) override;
+  Variable operator()(const Variable& x, bool training) final { return quantize_pending(x, training); }
+  Variable quantize_pending(const Pending& x, bool training) final;
 };
 
 class STEUniformActivationTrainableQuantizer : public mct::UniformActivation<STEUniformActivationTrainableQuantizer> {
@@ -56,7 +57,8 @@ class STEUniformActivationTrainableQuantizer : public mct::UniformActivation<STE
   explicit STEUniformActivationTrainableQuantizer(const TrainableQuantizerActivationConfig& config,
                                                   bool freeze_quant_params = false)
       : UniformActivation(config, freeze_quant_params) {}
-  Variable operator()(const Variable& x, bool training) override;
+  Variable operator()(const Variable& x, bool training) final { return quantize_pending(x, training); }
+  Variable quantize_pending(const Pending& x, bool training) final;
 };
 
 }  // namespace bitgrad

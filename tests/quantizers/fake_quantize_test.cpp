@@ -3,7 +3,6 @@
 #include <bitgrad/autograd/gradcheck.hpp>
 #include <bitgrad/autograd/operations.hpp>
 #include <bitgrad/core/error.hpp>
-#include <bitgrad/quantizers/trainable/fake_quantize.hpp>
 
 #include "support.hpp"
 

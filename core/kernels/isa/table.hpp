@@ -5,6 +5,7 @@
 
 #include <cstdint>
 
+#include <bitgrad/core/kernels/clamp.hpp>
 #include <bitgrad/core/kernels/geometry.hpp>
 #include <bitgrad/core/kernels/optimizer_step.hpp>
 
@@ -26,6 +27,32 @@ struct FakeQuantizeGradient {
   bool add;             ///< to dx, instead of overwriting it
   double* scale_sums;   ///< a row, +=
   double* offset_sums;  ///< a row, +=, or null; not null only when masked
+};
+
+/// Arguments of epilogue and epilogue_gradient: n elements in rows of `width` go through v = (x - mean) * factor + beta, then the
+/// clamp, then the grid s * clamp(half_even((v - offset) / s), lo, hi) + offset; each of the three may be left out.
+struct Epilogue {
+  Index n, width;
+  const float* x;
+  const float* mean;    ///< rows; null: no normalization
+  const float* factor;
+  const float* beta;
+  Clamp clamp;
+  bool on_grid, has_offset;
+  float scale, offset, lo, hi;
+};
+
+/// The gradient of what comes behind the normalization: overwrites dv, adds to the sums, rows of `width` that may be null
+/// where there is no normalization (sums of dv and of dv * (x - mean)), no grid, or nothing outside of its bounds to add up.
+struct EpilogueGradient {
+  Epilogue forward;
+  const float* dy;
+  float* dv;
+  bool masked, by_value;  ///< see FakeQuantizeGradient
+  double* scale_sums;
+  double* offset_sums;
+  double* sums;
+  double* products;
 };
 
 /// Arguments of convolve: a grid of `rows` x `pixels` output pixels of `channels` channels. Output (row, pixel, c) is start[c]
@@ -126,6 +153,9 @@ struct KernelTable {
   CodeKernels<std::int8_t> int8;
   void (*quantize_to_values)(Index n, Index width, const float* x, const float* inverse, const float* s, const float* lo,
                              const float* hi, float* y);
+
+  void (*epilogue)(const Epilogue*, float* y);
+  void (*epilogue_gradient)(const EpilogueGradient*);
 
   // Pooling: output rows [row_begin, row_end) counted through the batch, row = image * out_h + oh.
   void (*max_pool2d_forward)(const Pool2DGeometry*, Index row_begin, Index row_end, const float* x, float* y,

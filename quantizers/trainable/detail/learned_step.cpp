@@ -8,7 +8,6 @@
 #include <bitgrad/autograd/operations.hpp>
 #include <bitgrad/autograd/replay.hpp>
 #include <bitgrad/quantizers/inferable/uniform.hpp>
-#include <bitgrad/quantizers/trainable/fake_quantize.hpp>
 
 namespace bitgrad::detail {
 namespace {
@@ -180,14 +179,14 @@ Variable LearnedStep::on_grid(const Learned& learned) const {
   return replaced(learned.step, std::move(step));
 }
 
-double LearnedStep::elements(const Variable& x) const {
-  if (weights()) return static_cast<double>(x.value().size() / start_.size());
-  const Index samples = x.shape().rank() == 0 ? 1 : x.shape()[0];
-  return samples == 0 ? 0 : static_cast<double>(x.value().size() / samples);
+double LearnedStep::elements(const Shape& shape) const {
+  if (weights()) return static_cast<double>(shape.size() / start_.size());
+  const Index samples = shape.rank() == 0 ? 1 : shape[0];
+  return samples == 0 ? 0 : static_cast<double>(shape.size() / samples);
 }
 
-Variable LearnedStep::operator()(const BaseTrainableQuantizer& owner, const Variable& x) const {
-  const double factor = 1 / std::sqrt(std::max(elements(x), 1.0) * std::max(levels_.hi, 1.0));
+Variable LearnedStep::operator()(const BaseTrainableQuantizer& owner, const Pending& x) const {
+  const double factor = 1 / std::sqrt(std::max(elements(x.shape()), 1.0) * std::max(levels_.hi, 1.0));
   const Variable offset = uniform() ? variable_of(owner.get_quantizer_variable(offset_key_)) : Variable();
   const Learned now = learned(variable_of(owner.get_quantizer_variable(first_key_)), offset, factor);
   return fake_quantize(owner.identifier(), x,

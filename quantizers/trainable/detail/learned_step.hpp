@@ -7,7 +7,7 @@
 #include <string_view>
 #include <variant>
 
-#include <bitgrad/autograd/variable.hpp>
+#include <bitgrad/autograd/operations/pending.hpp>
 #include <bitgrad/quantizers/trainable.hpp>
 #include <bitgrad/quantizers/trainable/detail/parts.hpp>
 
@@ -45,7 +45,7 @@ class LearnedStep {
   /// Registered as NAME_scale and so on. ShapeError when the start does not broadcast against a weight of that shape.
   void create_variables(BaseTrainableQuantizer& owner, const std::optional<Shape>& shape, std::string_view name) const;
   /// Quantizes x with the owner's variables.
-  Variable operator()(const BaseTrainableQuantizer& owner, const Variable& x) const;
+  Variable operator()(const BaseTrainableQuantizer& owner, const Pending& x) const;
   /// Whether an optimizer moves the owner's variables of this grid.
   void set_trainable(const BaseTrainableQuantizer& owner, bool trainable) const;
   /// Of the owner's current values. ValueError when they are not finite.
@@ -60,7 +60,7 @@ class LearnedStep {
   Learned current(const BaseTrainableQuantizer& owner) const;
   ConfigRange range_of(const Learned& learned) const;
   Variable on_grid(const Learned& learned) const;
-  double elements(const Variable& x) const;
+  double elements(const Shape& shape) const;
 
   bool weights() const { return config_.index() == 0; }
   bool uniform() const { return method_ == QuantizationMethod::UNIFORM; }

@@ -15,7 +15,8 @@ class LearnedStepQuantizer : public TrainableQuantizer<Derived, Config> {
   void initialize_quantization(const std::optional<Shape>& shape, std::string_view name) override {
     step_.create_variables(*this, shape, name);
   }
-  Variable operator()(const Variable& x, bool /*training*/) override { return step_(*this, x); }
+  Variable operator()(const Variable& x, bool /*training*/) final { return step_(*this, x); }
+  Variable quantize_pending(const Pending& x, bool /*training*/) final { return step_(*this, x); }
   InferablePtr convert2inferable() const override { return step_.convert(*this); }
 
  private:

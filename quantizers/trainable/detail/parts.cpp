@@ -83,7 +83,7 @@ void check_weight_shape(const TrainableQuantizerWeightsConfig& config, const std
                         const Tensor& parameter, std::string_view name) {
   if (!shape) return;
   const std::string what = message("quantizer of ", name);
-  const kernels::ChannelLayout layout = channel_layout(*shape, parameter.shape(), what);
+  const kernels::ChannelLayout layout = kernels::per_channel(*shape, parameter.shape(), what);
   if (!config.weights_per_channel_threshold) return;
   const kernels::ChannelLayout wanted = channel_layout(*shape, config.weights_channels_axis, parameter.size(), what);
   if (parameter.size() > 1 && layout.inner != wanted.inner)

@@ -1,7 +1,7 @@
 // The operation that trainable quantizers are made of: onto a grid of learned parameters and back to real numbers.
 #pragma once
 
-#include <bitgrad/autograd/tape.hpp>
+#include <bitgrad/autograd/operations/pending.hpp>
 
 namespace bitgrad {
 
@@ -33,6 +33,9 @@ struct LearnedGrid {
 /// float32 this is one pass forward and one backward; in float64 it is fake_quantize_definition(). Throws ShapeError
 /// naming `name`.
 Variable fake_quantize(std::string_view name, const Variable& x, const LearnedGrid& grid);
+/// fake_quantize(name, x.value(), grid): where the grid is one for the whole tensor, in the same pass as the steps that x is still
+/// waiting for.
+Variable fake_quantize(std::string_view name, const Pending& x, const LearnedGrid& grid);
 
 /// The same by ordinary Variable arithmetic: what the fused operation has to equal, and what gradient checks look at.
 Variable fake_quantize_definition(const Variable& x, const LearnedGrid& grid);
