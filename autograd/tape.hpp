@@ -1,6 +1,7 @@
 // Reverse-mode automatic differentiation: a tape of operations in order of creation.
 #pragma once
 
+#include <deque>
 #include <functional>
 #include <span>
 #include <string>
@@ -127,7 +128,7 @@ class Tape {
 
   std::uint64_t serial_;
   Tape* outer_;
-  std::vector<Node> nodes_;
+  std::deque<Node> nodes_;  // grows without moving
   std::unordered_map<const Parameter*, std::int32_t> leaves_;
   bool used_ = false;
   bool check_finite_ = false;

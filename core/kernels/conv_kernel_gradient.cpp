@@ -23,10 +23,13 @@ class KernelGradientPass {
         in_(geometry.in_c / geometry.groups),
         groups_(depthwise_ ? 1 : geometry.groups),
         out_(geometry.out_c / groups_),
-        row_(filled(out_)) {
+        row_(filled(out_)),
+        terms_(static_cast<Index>(heights_[0].taps.size() * widths_[0].taps.size()) * in_),
+        offsets_(terms_) {
+    Index* offset = offsets_.data();
     for (const Tap& h : heights_[0].taps)
       for (const Tap& w : widths_[0].taps)
-        for (Index i = 0; i < in_; ++i) offsets_.push_back(h.shift * source_.row() + w.shift * source_.pixel() + i);
+        for (Index i = 0; i < in_; ++i) *offset++ = h.shift * source_.row() + w.shift * source_.pixel() + i;
   }
 
   void run(float* dkernel) const {
@@ -43,7 +46,7 @@ class KernelGradientPass {
   }
 
  private:
-  Index terms() const { return static_cast<Index>(offsets_.size()); }
+  Index terms() const { return terms_; }
   Index size() const { return groups_ * terms() * row_; }
   Index all_bands() const { return g_.batch * bands_.count(); }
   Index block() const { return table().channel_block(out_); }  ///< all but the last one have this width
@@ -169,8 +172,8 @@ class KernelGradientPass {
   Source<float> source_;
   Bands bands_;
   const float* dy_;
-  Index in_, groups_, out_, row_;
-  std::vector<Index> offsets_;
+  Index in_, groups_, out_, row_, terms_;
+  Scratch<Index> offsets_;
 };
 
 }  // namespace
