@@ -20,6 +20,17 @@ T limited(int piece, T x, T lo, T hi) {
   return piece == 0 ? lo : hi;
 }
 
+/// The result of a kernel loop(n, x, y).
+template <class Loop>
+Tensor unary(std::string_view name, const Variable& x, Loop loop) {
+  detail::require_floating(name, x.value());
+  Tensor y(x.shape(), x.dtype());
+  dispatch_floating(name, x.dtype(), [&](auto zero) {
+    loop(y.size(), x.value().data<decltype(zero)>(), y.data<decltype(zero)>());
+  });
+  return y;
+}
+
 /// What operand `mine` (0 or 1) of maximum has of a value, where `piece` is the larger operand, or 2 for a tie.
 template <class T>
 T share_of(int mine, T piece, T value) {
@@ -75,14 +86,14 @@ Variable abs(const Variable& x) {
 }
 
 Variable sigmoid(const Variable& x) {
-  Tensor y = map("sigmoid", x.value(), [](auto v) { return 1 / (1 + std::exp(-v)); });
+  Tensor y = unary("sigmoid", x, [](Index n, const auto* v, auto* to) { kernels::sigmoid(n, v, to); });
   return record_operation("sigmoid", y, {x}, [=](const Tensor& g, GradSink& sink) {
     sink.add(0, map("sigmoid", y, g, [](auto s, auto u) { return u * s * (1 - s); }));
   });
 }
 
 Variable exp(const Variable& x) {
-  Tensor y = map("exp", x.value(), [](auto v) { return std::exp(v); });
+  Tensor y = unary("exp", x, [](Index n, const auto* v, auto* to) { kernels::exponential(n, v, to); });
   return record_operation("exp", y, {x}, [=](const Tensor& g, GradSink& sink) {
     sink.add(0, map("exp", y, g, [](auto e, auto u) { return u * e; }));
   });

@@ -28,9 +28,7 @@ Variable cross_entropy(const Variable& logits, const Tensor& labels, double labe
   check_labels(logits, labels, label_smoothing);
   const Index n = logits.shape()[0], k = logits.shape()[1];
   const double others = label_smoothing / static_cast<double>(k), extra = 1 - label_smoothing;
-  Tensor log_probability(logits.shape(), logits.dtype());
-  detail::for_each_row(logits.value(), log_probability,
-                       [](const auto* x, auto* to, Index count) { detail::log_softmax_row(x, to, count); });
+  const Tensor log_probability = detail::log_softmax(logits.value());
   const auto label = labels.span<std::int32_t>();
   return dispatch_floating("cross_entropy", logits.dtype(), [&](auto zero) {
     using T = decltype(zero);
@@ -46,14 +44,11 @@ Variable cross_entropy(const Variable& logits, const Tensor& labels, double labe
     return record_operation(
         "cross_entropy", std::move(loss), {logits}, [=, labels = labels.clone()](const Tensor& g, GradSink& sink) {
           const double scale = g.item() / static_cast<double>(n);
-          Tensor dx(log_probability.shape(), g.dtype());
-          const T* from = log_probability.data<T>();
+          Tensor dx = detail::exponential(log_probability);
           T* to = dx.data<T>();
-          for (Index i = 0; i < n; ++i, from += k, to += k) {
-            for (Index j = 0; j < k; ++j)
-              to[j] = static_cast<T>((std::exp(static_cast<double>(from[j])) - others) * scale);
-            const std::int32_t y = labels.data<std::int32_t>()[i];
-            to[y] = static_cast<T>((std::exp(static_cast<double>(from[y])) - others - extra) * scale);
+          for (Index i = 0; i < n; ++i, to += k) {
+            to[labels.data<std::int32_t>()[i]] -= static_cast<T>(extra);
+            for (Index j = 0; j < k; ++j) to[j] = static_cast<T>((static_cast<double>(to[j]) - others) * scale);
           }
           sink.add(0, std::move(dx));
         });

@@ -1,6 +1,4 @@
 // softmax and log_softmax: functions of whole rows.
-#include <cmath>
-
 #include <bitgrad/autograd/operations/activations.hpp>
 #include <bitgrad/autograd/operations/detail/elementwise.hpp>
 #include <bitgrad/autograd/operations/detail/rows.hpp>
@@ -18,14 +16,14 @@ void require_rows(std::string_view name, const Variable& x) {
 
 Variable log_softmax(const Variable& x) {
   require_rows("log_softmax", x);
-  Tensor y(x.shape(), x.dtype());
-  detail::for_each_row(x.value(), y, [](const auto* from, auto* to, Index n) { detail::log_softmax_row(from, to, n); });
+  const Tensor y = detail::log_softmax(x.value());
   return record_operation("log_softmax", y, {x}, [=](const Tensor& g, GradSink& sink) {
+    const Tensor probability = detail::exponential(y);
     Tensor dx = g.clone();  // g - softmax * sum(g)
-    detail::for_each_row(y, dx, [](const auto* row, auto* d, Index n) {
+    detail::for_each_row(probability, dx, [](const auto* p, auto* d, Index n) {
       double total = 0;
       for (Index i = 0; i < n; ++i) total += static_cast<double>(d[i]);
-      for (Index i = 0; i < n; ++i) d[i] -= std::exp(row[i]) * static_cast<std::decay_t<decltype(*d)>>(total);
+      for (Index i = 0; i < n; ++i) d[i] -= p[i] * static_cast<std::decay_t<decltype(*d)>>(total);
     });
     sink.add(0, std::move(dx));
   });
@@ -33,17 +31,13 @@ Variable log_softmax(const Variable& x) {
 
 Variable softmax(const Variable& x) {
   require_rows("softmax", x);
-  Tensor y(x.shape(), x.dtype());
-  detail::for_each_row(x.value(), y, [](const auto* from, auto* to, Index n) {
-    detail::log_softmax_row(from, to, n);
-    for (Index i = 0; i < n; ++i) to[i] = std::exp(to[i]);
-  });
+  const Tensor y = detail::exponential(detail::log_softmax(x.value()));
   return record_operation("softmax", y, {x}, [=](const Tensor& g, GradSink& sink) {
     Tensor dx = g.clone();  // y * (g - sum(g * y))
-    detail::for_each_row(y, dx, [](const auto* row, auto* d, Index n) {
+    detail::for_each_row(y, dx, [](const auto* p, auto* d, Index n) {
       double total = 0;
-      for (Index i = 0; i < n; ++i) total += static_cast<double>(d[i]) * static_cast<double>(row[i]);
-      for (Index i = 0; i < n; ++i) d[i] = row[i] * (d[i] - static_cast<std::decay_t<decltype(*d)>>(total));
+      for (Index i = 0; i < n; ++i) total += static_cast<double>(d[i]) * static_cast<double>(p[i]);
+      for (Index i = 0; i < n; ++i) d[i] = p[i] * (d[i] - static_cast<std::decay_t<decltype(*d)>>(total));
     });
     sink.add(0, std::move(dx));
   });

@@ -110,9 +110,9 @@ BITGRAD_ROWS(add_product_row)
 BITGRAD_UNARY(relu)
 BITGRAD_UNARY(absolute)
 BITGRAD_UNARY(square_root)
-BITGRAD_SCALAR(exponential, std::exp(value))
+BITGRAD_UNARY(exponential)
+BITGRAD_UNARY(sigmoid)
 BITGRAD_SCALAR(logarithm, std::log(value))
-BITGRAD_SCALAR(sigmoid, T{1} / (T{1} + std::exp(-value)))
 
 template <class T>
 void scale(Index n, T factor, const T* x, T* y) {

@@ -1,5 +1,5 @@
 // Elementwise operations on n contiguous elements and on rows, for float and double, in the thread pool. Results are the same
-// bits under every instruction set (sums and exp, log, sigmoid: for any number of threads). y may be one of the operands.
+// bits under every instruction set (sums and log: for any number of threads). y may be one of the operands.
 // Functions named *_gradient and add_* ADD to their last argument, those with a Store do as it says; all others overwrite it.
 #pragma once
 
@@ -71,13 +71,13 @@ template <class T>
 void square_root(Index n, const T* x, T* y);
 template <class T>
 void square_root_gradient(Index n, const T* y, const T* dy, T* dx);
-/// y = e^x. Gradient: add_product(n, dy, y, dx).
+/// y = e^x, less than 1.3 ulp from it in float and double; infinite and zero beyond the range of T. Gradient: add_product(n, dy, y, dx).
 template <class T>
 void exponential(Index n, const T* x, T* y);
 /// y = ln x. Gradient: add_quotient(n, dy, x, dx).
 template <class T>
 void logarithm(Index n, const T* x, T* y);
-/// y = 1 / (1 + e^-x). Gradient from the result: dx += dy * y * (1 - y).
+/// y = 1 / (1 + e^-x), with that e^x. Gradient from the result: dx += dy * y * (1 - y).
 template <class T>
 void sigmoid(Index n, const T* x, T* y);
 template <class T>

@@ -1,15 +1,14 @@
-// Loops over the rows (the last axis) of two tensors. Internal.
+// Rows (the last axis) of tensors of a floating dtype, rank 1 or more. Internal.
 #pragma once
 
 #include <algorithm>
-#include <cmath>
 
 #include <bitgrad/core/parallel.hpp>
 #include <bitgrad/core/tensor.hpp>
 
 namespace bitgrad::detail {
 
-/// f(row of a, row of b, length) for every row of two tensors of one shape and floating dtype, rank 1 or more.
+/// f(row of a, row of b, length) for every row of two tensors of one shape and dtype.
 template <class F>
 void for_each_row(const Tensor& a, Tensor& b, F f) {
   const Index n = a.dim(-1);
@@ -24,15 +23,8 @@ void for_each_row(const Tensor& a, Tensor& b, F f) {
   });
 }
 
-/// to[i] = x[i] - log(sum exp(x)), shifted by the largest element, so that nothing overflows; the sum in double.
-template <class T>
-void log_softmax_row(const T* x, T* to, Index n) {
-  T largest = x[0];
-  for (Index i = 1; i < n; ++i) largest = std::max(largest, x[i]);
-  double total = 0;
-  for (Index i = 0; i < n; ++i) total += static_cast<double>(std::exp(x[i] - largest));
-  const T log_total = static_cast<T>(std::log(total));
-  for (Index i = 0; i < n; ++i) to[i] = x[i] - largest - log_total;
-}
+/// log_softmax of every row, and e^x of every element.
+Tensor log_softmax(const Tensor& x);
+Tensor exponential(const Tensor& x);
 
 }  // namespace bitgrad::detail

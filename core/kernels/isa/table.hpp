@@ -108,7 +108,9 @@ struct FloatingKernels {
   Binary add_product, add_quotient;  // y += a * b, y += a / b
   BinaryRow add_product_row;         // y += x * row
 
-  Unary relu, absolute, square_root;
+  Unary relu, absolute, square_root, exponential, sigmoid;
+  /// Of `rows` rows of `width` elements; log_of is a library's logarithm, needed once per row.
+  void (*log_softmax)(Index rows, Index width, const T* x, T* y, double (*log_of)(double));
   void (*clip)(Index n, T lo, T hi, const T* x, T* y);
   // Gradients: a is the forward's y, b is dy, and y is the dx that is added to.
   Binary square_root_gradient, sigmoid_gradient;

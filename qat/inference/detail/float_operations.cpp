@@ -1,7 +1,6 @@
 #include <bitgrad/qat/inference/detail/float_operations.hpp>
 
 #include <algorithm>
-#include <cmath>
 #include <functional>
 
 #include <bitgrad/core/kernels/buffer.hpp>
@@ -9,6 +8,7 @@
 #include <bitgrad/core/kernels/dense.hpp>
 #include <bitgrad/core/kernels/elementwise.hpp>
 #include <bitgrad/core/kernels/pool.hpp>
+#include <bitgrad/core/kernels/softmax.hpp>
 #include <bitgrad/qat/inference/detail/moving.hpp>
 
 namespace bitgrad::inference {
@@ -34,14 +34,6 @@ void add_bias(Tensor& y, const Tensor& bias) {
   float* values = y.data<float>();
   for (Index row = 0; row < size; row += channels)
     for (Index c = 0; c < channels; ++c) values[row + c] += add[c];
-}
-
-void softmax_row(const float* x, Index n, bool logarithm, float* y) {
-  const float largest = *std::max_element(x, x + n);
-  float sum = 0.0F;
-  for (Index i = 0; i < n; ++i) sum += y[i] = std::exp(x[i] - largest);
-  const float log_sum = std::log(sum);
-  for (Index i = 0; i < n; ++i) y[i] = logarithm ? x[i] - largest - log_sum : y[i] / sum;
 }
 
 struct FloatRunner {
@@ -101,8 +93,8 @@ struct FloatRunner {
   }
   Tensor operator()(const FloatSoftmax& op) const {
     Tensor y(shape);
-    const Index n = x().dim(-1);
-    for (Index row = 0; row < x().size(); row += n) softmax_row(x().data<float>() + row, n, op.logarithm, y.data<float>() + row);
+    kernels::log_softmax(x().size() / x().dim(-1), x().dim(-1), x().data<float>(), y.data<float>());
+    if (!op.logarithm) kernels::exponential(y.size(), y.data<float>(), y.data<float>());
     return y;
   }
   Tensor operator()(const FloatAdd&) const {

@@ -1,0 +1,125 @@
+// e^x, the logistic function and log_softmax against the standard library in extended precision.
+#include <catch2/catch.hpp>
+
+#include <cmath>
+#include <limits>
+
+#include <bitgrad/core/kernels/elementwise.hpp>
+#include <bitgrad/core/kernels/softmax.hpp>
+
+#include "kernels_support.hpp"
+
+using namespace bitgrad;
+using namespace bitgrad::test;
+
+namespace {
+
+template <class T>
+std::vector<T> spread(T low, T high, Index count) {
+  std::vector<T> values(static_cast<std::size_t>(count));
+  for (std::size_t i = 0; i < values.size(); ++i)
+    values[i] = low + (high - low) * static_cast<T>(i) / static_cast<T>(count - 1);
+  return values;
+}
+
+/// |value - exact| in units of the last place of the exact value in T.
+template <class T>
+long double ulps(T value, long double exact) {
+  const T nearest = static_cast<T>(exact);
+  if (std::isinf(nearest)) return std::isinf(value) ? 0 : std::numeric_limits<long double>::infinity();
+  return std::abs(static_cast<long double>(value) - exact) /
+         static_cast<long double>(std::nextafter(nearest, std::numeric_limits<T>::infinity()) - nearest);
+}
+
+template <class T>
+struct Range;
+template <>
+struct Range<float> {
+  static constexpr float zero_below = -103.98F, infinite_above = 88.73F;
+};
+template <>
+struct Range<double> {
+  static constexpr double zero_below = -745.14, infinite_above = 709.79;
+};
+
+/// The kernel's results, which must be the same bits in every setting.
+template <class T, class Kernel>
+std::vector<T> results(const std::vector<T>& x, Kernel kernel) {
+  std::vector<T> first(x.size());
+  kernel(static_cast<Index>(x.size()), x.data(), first.data());
+  for_each_setting([&] {
+    std::vector<T> again(x.size());
+    kernel(static_cast<Index>(x.size()), x.data(), again.data());
+    CHECK(same_bits(again, first));
+  });
+  return first;
+}
+
+}  // namespace
+
+TEMPLATE_TEST_CASE("e^x is within 1.3 units of the last place, subnormal results included", "", float, double) {
+  using T = TestType;
+  for (const auto& x :
+       {spread<T>(T{-1}, T{1}, 40001), spread<T>(Range<T>::zero_below - 2, Range<T>::infinite_above + 2, 100003)}) {
+    const std::vector<T> y = results(x, kernels::exponential<T>);
+    long double worst = 0;
+    for (std::size_t i = 0; i < x.size(); ++i)
+      worst = std::max(worst, ulps(y[i], std::exp(static_cast<long double>(x[i]))));
+    CHECK(worst < 1.3L);
+  }
+}
+
+TEMPLATE_TEST_CASE("e^x at the ends: zero, infinity, NaN, and exactly 1 at 0", "", float, double) {
+  using T = TestType;
+  const T infinity = std::numeric_limits<T>::infinity(), largest = std::numeric_limits<T>::max();
+  const std::vector<T> x{0,
+                         -T{0},
+                         infinity,
+                         -infinity,
+                         largest,
+                         -largest,
+                         Range<T>::zero_below,
+                         Range<T>::infinite_above,
+                         std::numeric_limits<T>::quiet_NaN()};
+  const std::vector<T> y = results(x, kernels::exponential<T>);
+  CHECK(std::vector<T>(y.begin(), y.end() - 1) == std::vector<T>{1, 1, infinity, 0, infinity, 0, 0, infinity});
+  CHECK(std::isnan(y.back()));
+}
+
+TEMPLATE_TEST_CASE("the logistic function stays between 0 and 1 and is within 2.5 units of the last place", "", float,
+                   double) {
+  using T = TestType;
+  const std::vector<T> x = spread<T>(T{-80}, T{80}, 50001), y = results(x, kernels::sigmoid<T>);
+  long double worst = 0;
+  for (std::size_t i = 0; i < x.size(); ++i) {
+    CHECK((y[i] > 0 && y[i] <= 1));
+    worst = std::max(worst, ulps(y[i], 1 / (1 + std::exp(-static_cast<long double>(x[i])))));
+  }
+  CHECK(worst < 2.5L);
+}
+
+TEMPLATE_TEST_CASE("log_softmax of rows of every width, also of huge elements", "", float, double) {
+  using T = TestType;
+  for (const Index width : {1, 2, 7, 10, 33, 1000}) {
+    const Index rows = 5;
+    const std::vector<float> numbers = reals(rows * width, 3, 30);
+    std::vector<T> x(numbers.begin(), numbers.end());
+    x[0] = T{1e30F};
+    const std::vector<T> y =
+        results(x, [&](Index, const T* from, T* to) { kernels::log_softmax(rows, width, from, to); });
+    for (Index row = 0; row < rows; ++row) {
+      const auto* from = x.data() + row * width;
+      long double largest = from[0], total = 0;
+      for (Index i = 1; i < width; ++i) largest = std::max<long double>(largest, from[i]);
+      for (Index i = 0; i < width; ++i) total += std::exp(from[i] - largest);
+      for (Index i = 0; i < width; ++i) {
+        const long double exact = from[i] - largest - std::log(total);
+        const long double bound = 4 * std::numeric_limits<T>::epsilon() * std::max<long double>(1, std::abs(exact));
+        CHECK(std::abs(static_cast<long double>(y[static_cast<std::size_t>(row * width + i)]) - exact) <= bound);
+      }
+    }
+  }
+  const std::vector<T> none;
+  kernels::log_softmax<T>(0, 10, none.data(), nullptr);
+  kernels::log_softmax<T>(10, 0, none.data(), nullptr);
+}
