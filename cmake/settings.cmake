@@ -5,8 +5,10 @@
 set(bitgrad_numeric_flags -ffp-contract=off -fno-math-errno -fno-trapping-math)
 set(bitgrad_warning_flags -Wall -Wextra -Wshadow -Wconversion $<$<BOOL:${BITGRAD_WERROR}>:-Werror>)
 
+set(test_timeout 300)  # seconds
 set(bitgrad_sanitizer_flags "")
 if(BITGRAD_SANITIZE)
+  set(test_timeout 1500)
   list(JOIN BITGRAD_SANITIZE "," bitgrad_sanitizers)
   set(bitgrad_sanitizer_flags -fsanitize=${bitgrad_sanitizers} -fno-sanitize-recover=all -fno-omit-frame-pointer)
   # Kernels ask for vectorised loops. Instrumented ones are not, and clang would say so for every loop.
