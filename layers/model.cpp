@@ -1,6 +1,7 @@
 #include <bitgrad/layers/model.hpp>
 
 #include <algorithm>
+#include <deque>
 
 #include <bitgrad/core/suggest.hpp>
 #include <bitgrad/layers/merge.hpp>
@@ -19,8 +20,8 @@ std::vector<T> gather(const std::vector<int>& inputs, const T& model_input, cons
   return result;
 }
 
-template <class T>
-const T& pick(int node, const T& model_input, const std::vector<T>& computed) {
+template <class T, class Values>
+const T& pick(int node, const T& model_input, const Values& computed) {
   return node < 0 ? model_input : computed[static_cast<std::size_t>(node)];
 }
 
@@ -167,7 +168,7 @@ Variable Model::forward(const Variable& x, const Context& context) {
   if (!x.defined() || x.shape().rank() == 0 || x.shape().without_front() != input_shape_)
     fail<ShapeError>("Model::forward: the input has shape ", x.defined() ? to_string(x.shape()) : "(undefined)", ", expected (batch, ",
                      to_string(input_shape_).substr(1));
-  std::vector<Pending> values(nodes_.size(), Pending(Variable()));
+  std::deque<Pending> values(nodes_.size(), Pending(Variable()));  // in pieces: together they are kilobytes
   std::vector<std::size_t> readers = reader_counts();
   for (std::size_t i = 0; i < nodes_.size(); ++i) {
     const Node& node = nodes_[i];

@@ -59,16 +59,16 @@ void parallel_rows(Index rows, Index channels, F&& f) {
 
 /// Sums over the columns of wide rows: f(begin, count, width, sums) adds `count` elements from `begin` on to `Sums` rows of
 /// `width` = wide_row(channels) doubles each, sums + i * width. Chunks and their order depend on the extents only. Returns
-/// the rows of sums one behind the other.
+/// the rows of sums one behind the other, at its beginning.
 template <int Sums, class F>
-std::vector<double> sum_wide_rows(Index rows, Index channels, F&& f) {
+Scratch<double> sum_wide_rows(Index rows, Index channels, F&& f) {
   const Index width = wide_row(channels);
   const Index n = rows * channels;
   const Index wide_rows = chunk_count(n, width);
   constexpr Index most_chunks = 32;
   const Index grain = std::max(chunk_count(elements_per_chunk, width), chunk_count(wide_rows, most_chunks));
   const Index chunks = chunk_count(wide_rows, grain);
-  const Scratch<double> partial(std::max<Index>(chunks, 1) * Sums * width);
+  Scratch<double> partial(std::max<Index>(chunks, 1) * Sums * width);
   std::fill_n(partial.data(), Sums * width, 0.0);
   parallel_chunks(wide_rows, grain, [&](Index chunk, Index begin, Index end) {
     double* sums = partial.data() + chunk * Sums * width;
@@ -78,7 +78,7 @@ std::vector<double> sum_wide_rows(Index rows, Index channels, F&& f) {
   double* total = partial.data();  // of the first chunk
   for (Index chunk = 1; chunk < chunks; ++chunk)
     for (Index i = 0; i < Sums * width; ++i) total[i] += total[chunk * Sums * width + i];
-  return {total, total + Sums * width};
+  return partial;
 }
 
 /// Columns of a wide row added up per channel, in order.
@@ -93,7 +93,7 @@ inline std::vector<double> fold_wide_row(Index width, Index channels, const doub
 template <int Sums, class F>
 std::array<std::vector<double>, Sums> sum_rows(Index rows, Index channels, F&& f) {
   const Index width = wide_row(channels);
-  const std::vector<double> total = sum_wide_rows<Sums>(rows, channels, f);
+  const Scratch<double> total = sum_wide_rows<Sums>(rows, channels, f);
   std::array<std::vector<double>, Sums> result;
   for (int sum = 0; sum < Sums; ++sum)
     result[static_cast<std::size_t>(sum)] = fold_wide_row(width, channels, total.data() + sum * width);
