@@ -1,10 +1,14 @@
 // All public headers of bitgrad but one: <bitgrad/core/xt.hpp>, which needs xtensor, is for those who ask for it.
 #pragma once
 
+#include <bitgrad/core/data/cifar.hpp>
 #include <bitgrad/core/data/dataset.hpp>
 #include <bitgrad/core/data/find.hpp>
+#include <bitgrad/core/data/format.hpp>
 #include <bitgrad/core/data/idx.hpp>
+#include <bitgrad/core/data/image_folder.hpp>
 #include <bitgrad/core/data/loader.hpp>
+#include <bitgrad/core/data/npz.hpp>
 #include <bitgrad/core/data/unit_range.hpp>
 #include <bitgrad/core/dtype.hpp>
 #include <bitgrad/core/error.hpp>
@@ -12,6 +16,7 @@
 #include <bitgrad/core/io/bytes.hpp>
 #include <bitgrad/core/io/file.hpp>
 #include <bitgrad/core/io/gzip.hpp>
+#include <bitgrad/core/io/image.hpp>
 #include <bitgrad/core/io/npy.hpp>
 #include <bitgrad/core/io/npz.hpp>
 #include <bitgrad/core/io/safetensors.hpp>

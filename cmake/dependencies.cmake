@@ -11,6 +11,8 @@ macro(bitgrad_find debian_package name)
 endmacro()
 
 bitgrad_find(zlib1g-dev ZLIB)
+bitgrad_find(libpng-dev PNG)
+bitgrad_find(libjpeg62-turbo-dev JPEG)
 include(${CMAKE_CURRENT_LIST_DIR}/bitgradOpenBLAS.cmake)
 
 # Header-only libraries that are used inside .cpp files (xtensor in core/xt.hpp as well). They are gathered in a target of

@@ -16,6 +16,8 @@ packages=(
   "libxtensor-blas-dev|their linear algebra"
   "libopenblas-dev|matrix products"
   "zlib1g-dev|reads .gz and .npz files"
+  "libpng-dev|reads PNG pictures"
+  "libjpeg62-turbo-dev|reads JPEG pictures"
   "nlohmann-json3-dev|reads and writes JSON inside the library"
   "libcli11-dev|command line of the bitgrad program"
   "catch2|test framework"

@@ -6,6 +6,8 @@
 
 namespace bitgrad::data {
 
+std::string_view name_of(Split split) { return split == Split::train ? "train" : "test"; }
+
 void check_dataset(const Dataset& dataset, std::string_view what) {
   const auto& [images, labels, classes, class_names] = dataset;
   if (!images.defined() || images.dtype() != DType::uint8 || images.rank() != 4)
@@ -20,6 +22,12 @@ void check_dataset(const Dataset& dataset, std::string_view what) {
   for (std::size_t i = 0; i < values.size(); ++i)
     if (values[i] < 0 || values[i] >= classes)
       fail<ValueError>(what, ": label ", i, " is ", values[i], ", expected 0 to ", classes - 1);
+}
+
+std::vector<Index> class_counts(const Dataset& dataset) {
+  std::vector<Index> counts(static_cast<std::size_t>(dataset.classes));
+  for (const std::int32_t label : dataset.labels.span<std::int32_t>()) ++counts.at(static_cast<std::size_t>(label));
+  return counts;
 }
 
 Tensor to_unit_range(const Tensor& images) {

@@ -4,7 +4,8 @@
 #include <cstdlib>
 #include <vector>
 
-#include <bitgrad/core/data/idx.hpp>
+#include <bitgrad/core/data/cifar.hpp>
+#include <bitgrad/core/data/format.hpp>
 #include <bitgrad/core/error.hpp>
 #include <bitgrad/core/suggest.hpp>
 
@@ -27,7 +28,10 @@ const std::vector<KnownDataset>& known_datasets() {
        "install Debian's package dataset-fashion-mnist (apt-get install dataset-fashion-mnist), or put its four IDX files"},
       {"mnist",
        {"0", "1", "2", "3", "4", "5", "6", "7", "8", "9"},
-       "put the four IDX files of the MNIST database (train-images-idx3-ubyte.gz and so on)"}};
+       "put the four IDX files of the MNIST database (train-images-idx3-ubyte.gz and so on)"},
+      {"cifar10", cifar10_class_names(),
+       "put the six .bin files of CIFAR-10's binary version (data_batch_1.bin and so on), or train.zip and test.zip "
+       "with a folder of pictures per class,"}};
   return known;
 }
 
@@ -76,43 +80,32 @@ Path find_known_dataset(const KnownDataset& known) {
                 " into one of these directories, or give the path of theirs. bitgrad downloads nothing.");
 }
 
-/// The plain file when both are there.
-Path plain_or_gzip(const Path& directory, const std::string& name) {
-  for (const Path& path : {directory / name, directory / (name + ".gz")}) {
-    std::error_code ignored;
-    if (fs::exists(path, ignored)) return path;
-  }
-  fail<IoError>("data set directory ", directory, " has neither ", name, " nor ", name, ".gz");
+/// The classes of a known data set, which its files must not contradict.
+void name_classes(const KnownDataset& known, Dataset& dataset) {
+  const auto expected = static_cast<int>(known.class_names.size());
+  if (dataset.classes != expected)
+    fail<IoError>("data set ", known.name, ": ", dataset.classes, " classes, expected ", expected);
+  if (dataset.class_names.empty()) dataset.class_names = known.class_names;
 }
 
 }  // namespace
 
-std::string_view name_of(Split split) { return split == Split::train ? "train" : "test"; }
-
 Path find_dataset(const std::string& name_or_path) {
   if (const KnownDataset* known = find_known(name_or_path)) return find_known_dataset(*known);
-  if (directory_exists(name_or_path)) return name_or_path;
+  std::error_code ignored;
+  if (fs::exists(name_or_path, ignored)) return name_or_path;
   if (name_or_path.find('/') != std::string::npos)
-    fail<IoError>("data set path ", Path(name_or_path), " is no directory, expected one with IDX files");
+    fail<IoError>("data set path ", Path(name_or_path), " does not exist, expected ", known_formats());
   std::vector<std::string> names;
   for (const KnownDataset& known : known_datasets()) names.push_back(known.name);
-  throw ValueError(unknown_name("data set", name_or_path, names) + "; nor is there a directory of that name");
+  throw ValueError(unknown_name("data set", name_or_path, names) + "; nor is there a directory or file of that name");
 }
 
 Dataset load_dataset(const std::string& name_or_path, Split split) {
-  const Path directory = find_dataset(name_or_path);
   const KnownDataset* known = find_known(name_or_path);
-  const std::string prefix = split == Split::train ? "train" : "t10k";
-  const auto labels = [&](const std::string& of) { return plain_or_gzip(directory, of + "-labels-idx1-ubyte"); };
-  int classes = known != nullptr ? static_cast<int>(known->class_names.size()) : 0;
-  if (known == nullptr && split == Split::test) {
-    // The test labels alone may lack a class; the number must be that of the training split.
-    const Tensor training = read_idx(labels("train"));
-    const auto values = training.span<std::uint8_t>();
-    classes = values.empty() ? 1 : *std::ranges::max_element(values) + 1;
-  }
-  Dataset dataset = read_idx_dataset(plain_or_gzip(directory, prefix + "-images-idx3-ubyte"), labels(prefix), classes);
-  if (known != nullptr) dataset.class_names = known->class_names;
+  const int classes = known != nullptr ? static_cast<int>(known->class_names.size()) : 0;
+  Dataset dataset = read_dataset(find_dataset(name_or_path), split, classes);
+  if (known != nullptr) name_classes(*known, dataset);
   return dataset;
 }
 

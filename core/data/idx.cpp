@@ -38,6 +38,15 @@ Shape parse_shape(std::span<const std::byte> bytes, std::string_view what) {
 
 Tensor widen_labels(const Tensor& labels) { return labels.to(DType::int32); }
 
+/// The plain file when both are there.
+io::Path plain_or_gzip(const io::Path& directory, const std::string& name) {
+  for (const io::Path& path : {directory / name, directory / (name + ".gz")}) {
+    std::error_code ignored;
+    if (std::filesystem::exists(path, ignored)) return path;
+  }
+  fail<IoError>("data set directory ", directory, " has neither ", name, " nor ", name, ".gz");
+}
+
 }  // namespace
 
 Tensor parse_idx(std::span<const std::byte> bytes, std::string_view what) {
@@ -76,6 +85,18 @@ Dataset read_idx_dataset(const io::Path& images_path, const io::Path& labels_pat
     fail<IoError>(labels_path.string(), ": label ", at - labels.begin(), " is ", *at, ", expected 0 to ", dataset.classes - 1);
   }
   return dataset;
+}
+
+Dataset read_idx_directory(const io::Path& directory, Split split, int classes) {
+  const auto labels = [&](const std::string& of) { return plain_or_gzip(directory, of + "-labels-idx1-ubyte"); };
+  const std::string prefix = split == Split::train ? "train" : "t10k";
+  if (classes == 0 && split == Split::test) {
+    // The test labels alone may lack a class; the number must be that of the training split.
+    const Tensor training = read_idx(labels("train"));
+    const auto values = training.span<std::uint8_t>();
+    classes = values.empty() ? 1 : *std::ranges::max_element(values) + 1;
+  }
+  return read_idx_dataset(plain_or_gzip(directory, prefix + "-images-idx3-ubyte"), labels(prefix), classes);
 }
 
 }  // namespace bitgrad::data

@@ -22,4 +22,8 @@ Tensor read_idx(const io::Path& path);
 /// classes = 0 means the largest label + 1.
 Dataset read_idx_dataset(const io::Path& images, const io::Path& labels, int classes = 0);
 
+/// The split in a directory: train-images-idx3-ubyte and train-labels-idx1-ubyte, or t10k-..., each plain or with .gz.
+/// classes = 0 means those of the training labels. Throws IoError naming the files that are missing, and as read_idx_dataset() does.
+Dataset read_idx_directory(const io::Path& directory, Split split, int classes = 0);
+
 }  // namespace bitgrad::data

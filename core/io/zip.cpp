@@ -84,6 +84,13 @@ class ZipReader {
     return entries;
   }
 
+  std::vector<std::string> names() {
+    find_directory();
+    std::vector<std::string> result;
+    for (Record& record : read_directory()) result.push_back(std::move(record.name));
+    return result;
+  }
+
  private:
   template <class T>
   std::size_t field(std::size_t offset) const {
@@ -250,5 +257,7 @@ Bytes format_zip(const std::vector<ZipEntry>& entries) {
 }
 
 std::vector<ZipEntry> parse_zip(std::span<const std::byte> bytes, std::string_view what) { return ZipReader(bytes, what).read(); }
+
+std::vector<std::string> list_zip(std::span<const std::byte> bytes, std::string_view what) { return ZipReader(bytes, what).names(); }
 
 }  // namespace bitgrad::io

@@ -24,4 +24,7 @@ Bytes format_zip(const std::vector<ZipEntry>& entries);
 /// nothing may follow the end. Throws IoError that starts with `what`, the file's name.
 std::vector<ZipEntry> parse_zip(std::span<const std::byte> bytes, std::string_view what);
 
+/// The names of the entries alone, from the central directory. Throws IoError when that is damaged.
+std::vector<std::string> list_zip(std::span<const std::byte> bytes, std::string_view what);
+
 }  // namespace bitgrad::io

@@ -42,7 +42,7 @@ dependencies_stay_inside() {
     "$(grep -E '[<"](xtensor|xtensor-blas|xtl|xsimd)/|(cblas|f77blas|lapacke?|openblas[a-z_]*|common)\.h[>"]' <<<"$in_rooms" |
       grep -vE "^($array_library_files):" || true)"
   report "a header includes a library that belongs into .cpp files" \
-    "$(grep -E '[<"](nlohmann/|CLI/|zlib\.h|catch2/)' <<<"$in_rooms" | grep -vE '^[^:]*\.cpp:' || true)"
+    "$(grep -E '[<"](nlohmann/|CLI/|zlib\.h|png\.h|jpeglib\.h|catch2/)' <<<"$in_rooms" | grep -vE '^[^:]*\.cpp:' || true)"
   report "a .cpp file outside of cli/ includes the command-line library" \
     "$(grep -E '[<"]CLI/' <<<"$in_rooms" | grep -v '^cli/' || true)"
 }

@@ -8,6 +8,7 @@
 #include <bitgrad/core/error.hpp>
 #include "support/gzip.hpp"
 #include "support/idx.hpp"
+#include "support/pictures.hpp"
 #include "support/temporary_directory.hpp"
 
 using namespace bitgrad;
@@ -85,9 +86,9 @@ TEST_CASE("a data set that is nowhere: every place and the way to get it are tol
 
 TEST_CASE("names and paths that do not exist") {
   CHECK_THROWS_WITH(find_dataset("fashion-minst"),
-                    Contains("unknown data set \"fashion-minst\" (did you mean \"fashion-mnist\"? known: fashion-mnist, mnist)"));
+                    Contains("unknown data set \"fashion-minst\" (did you mean \"fashion-mnist\"? known: fashion-mnist, mnist, cifar10)"));
   CHECK_THROWS_AS(find_dataset("fashion-minst"), ValueError);
-  CHECK_THROWS_WITH(find_dataset("./nothing-here"), "data set path \"./nothing-here\" is no directory, expected one with IDX files");
+  CHECK_THROWS_WITH(find_dataset("./nothing-here"), Catch::StartsWith("data set path \"./nothing-here\" does not exist, expected a directory with IDX files"));
   CHECK_THROWS_AS(find_dataset(""), ValueError);
 }
 
@@ -123,6 +124,19 @@ TEST_CASE("a known data set has its class names, and labels beyond them are refu
   CHECK_THROWS_WITH(load_dataset("fashion-mnist", Split::train), Contains("has neither train-"));
   write_idx_dataset(root / "fashion-mnist", "t10k", 2, 2, {0, 10});
   CHECK_THROWS_WITH(load_dataset("fashion-mnist", Split::test), Contains("label 1 is 10, expected 0 to 9"));
+}
+
+TEST_CASE("a known data set in another format: its classes must be the known ones") {
+  const TemporaryDirectory root;
+  const Environment chosen("BITGRAD_DATA_DIR", root.path().string());
+  fs::create_directories(root / "cifar10");
+  io::write_file_atomically(root / "cifar10/test_batch.bin", std::string(1, '\x03') + std::string(3072, 'x'));
+  CHECK(load_dataset("cifar10", Split::test).class_names.at(3) == "cat");
+  CHECK_THROWS_WITH(load_dataset("cifar10", Split::train), Contains("has no data_batch_*.bin"));
+  fs::remove(root / "cifar10/test_batch.bin");
+  fs::create_directories(root / "cifar10/train/cat");
+  io::write_file_atomically(root / "cifar10/train/cat/1.png", grey_png(1, 1, 1));
+  CHECK_THROWS_WITH(load_dataset("cifar10", Split::train), "data set cifar10: 1 classes, expected 10");
 }
 
 TEST_CASE("the real Fashion-MNIST, when it is installed") {

@@ -1,0 +1,25 @@
+// The binary version of CIFAR-10.
+// Specification: Krizhevsky, "The CIFAR-10 dataset", section "Binary version",
+// https://www.cs.toronto.edu/~kriz/cifar.html
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include <bitgrad/core/data/dataset.hpp>
+#include <bitgrad/core/io/file.hpp>
+
+namespace bitgrad::data {
+
+/// airplane, automobile, ..., truck: the names of labels 0 to 9.
+const std::vector<std::string>& cifar10_class_names();
+
+/// uint8 [N, 32, 32, 3] of files of records of 3,073 bytes: the label, then a plane of 32 x 32 bytes each of red, green
+/// and blue. Throws IoError naming the file when its size is no multiple of that or 0, or a label is above 9.
+Dataset read_cifar10_files(const std::vector<io::Path>& files);
+
+/// The split in a directory: its data_batch_*.bin in order of their names, or its test_batch.bin.
+/// Throws IoError naming the directory when there are none, and as read_cifar10_files() does.
+Dataset read_cifar10(const io::Path& directory, Split split);
+
+}  // namespace bitgrad::data

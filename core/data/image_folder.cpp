@@ -1,0 +1,181 @@
+#include <bitgrad/core/data/image_folder.hpp>
+
+#include <algorithm>
+#include <cctype>
+#include <cstring>
+#include <functional>
+#include <map>
+#include <utility>
+
+#include <bitgrad/core/error.hpp>
+#include <bitgrad/core/io/image.hpp>
+#include <bitgrad/core/io/zip.hpp>
+#include <bitgrad/core/parallel.hpp>
+#include <bitgrad/core/suggest.hpp>
+
+namespace bitgrad::data {
+namespace {
+
+namespace fs = std::filesystem;
+using io::Path;
+
+constexpr Index pictures_per_chunk = 32;
+
+/// Class folders and the names of their pictures, all sorted.
+using Folders = std::map<std::string, std::vector<std::string>>;
+
+bool is_hidden(std::string_view name) { return name.starts_with('.') || name == "__MACOSX"; }
+
+void require_picture_name(const std::string& name, const std::string& where) {
+  std::string extension = Path(name).extension().string();
+  std::ranges::transform(extension, extension.begin(),
+                         [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  if (extension != ".png" && extension != ".jpg" && extension != ".jpeg")
+    fail<IoError>(where, ": no picture, expected a name that ends with .png, .jpg or .jpeg");
+}
+
+Folders checked(Folders folders, const Path& source) {
+  if (folders.empty()) fail<IoError>(source.string(), ": no folders, expected one for each class");
+  for (auto& [name, pictures] : folders) {
+    if (pictures.empty())
+      fail<IoError>(source.string(), ": the class folder \"", name,
+                    "\" is empty, expected .png, .jpg or .jpeg pictures");
+    std::ranges::sort(pictures);
+  }
+  return folders;
+}
+
+Folders list_directory(const Path& source) {
+  Folders folders;
+  for (const auto& folder : fs::directory_iterator(source)) {
+    const std::string name = folder.path().filename().string();
+    if (is_hidden(name)) continue;
+    if (!folder.is_directory())
+      fail<IoError>(folder.path().string(), ": a file beside the class folders, expected folders alone");
+    std::vector<std::string>& pictures = folders[name];
+    for (const auto& picture : fs::directory_iterator(folder)) {
+      const std::string file = picture.path().filename().string();
+      if (is_hidden(file)) continue;
+      if (picture.is_directory())
+        fail<IoError>(picture.path().string(), ": a folder in a class folder, expected pictures alone");
+      require_picture_name(file, picture.path().string());
+      pictures.push_back(file);
+    }
+  }
+  return checked(std::move(folders), source);
+}
+
+Folders list_archive(const std::vector<std::string>& entries, const Path& source) {
+  Folders folders;
+  for (const std::string& entry : entries) {
+    const std::size_t slash = entry.find('/');
+    const std::string folder = entry.substr(0, slash), file = slash == std::string::npos ? "" : entry.substr(slash + 1);
+    if (is_hidden(folder) || is_hidden(file)) continue;
+    const std::string where = message(source.string(), ": entry \"", entry, '"');
+    if (slash == std::string::npos || folder.empty() || file.find('/') != std::string::npos)
+      fail<IoError>(where, " is out of place, expected CLASS/PICTURE");
+    std::vector<std::string>& pictures = folders[folder];
+    if (file.empty()) continue;  // the entry of the folder itself
+    require_picture_name(file, where);
+    pictures.push_back(file);
+  }
+  return checked(std::move(folders), source);
+}
+
+bool is_archive(const Path& source) { return !fs::is_directory(source); }
+
+/// CLASS/NAME and the label.
+using Picture = std::pair<std::string, std::int32_t>;
+
+std::vector<Picture> classes_in_turn(const Folders& folders, const std::vector<std::string>& classes,
+                                     const Path& source) {
+  std::vector<Picture> result;
+  std::size_t most = 0;
+  for (const auto& [name, pictures] : folders) {
+    most = std::max(most, pictures.size());
+    if (std::ranges::find(classes, name) == classes.end())
+      fail<IoError>(source.string(), ": ", unknown_name("class", name, classes),
+                    ", expected the classes of the training split");
+  }
+  for (std::size_t turn = 0; turn < most; ++turn)
+    for (std::size_t label = 0; label < classes.size(); ++label) {
+      const auto folder = folders.find(classes[label]);
+      if (folder != folders.end() && turn < folder->second.size())
+        result.emplace_back(classes[label] + '/' + folder->second[turn], static_cast<std::int32_t>(label));
+    }
+  return result;
+}
+
+/// `decode(CLASS/NAME)` and `describe(CLASS/NAME)`, its place in messages, may run in parallel.
+struct PictureSource {
+  std::function<Tensor(const std::string&)> decode;
+  std::function<std::string(const std::string&)> describe;
+};
+
+Dataset decode_all(const std::vector<Picture>& pictures, const std::vector<std::string>& classes,
+                   const PictureSource& source) {
+  const auto count = static_cast<Index>(pictures.size());
+  const Shape shape = source.decode(pictures.front().first).shape();
+  Dataset dataset{.images = Tensor(shape.prepended(count), DType::uint8),
+                  .labels = Tensor({count}, DType::int32),
+                  .classes = static_cast<int>(classes.size()),
+                  .class_names = classes};
+  std::uint8_t* images = dataset.images.data<std::uint8_t>();
+  std::int32_t* labels = dataset.labels.data<std::int32_t>();
+  parallel_for(count, pictures_per_chunk, [&](Index begin, Index end) {
+    for (Index i = begin; i < end; ++i) {
+      const auto& [name, label] = pictures[static_cast<std::size_t>(i)];
+      const Tensor picture = source.decode(name);
+      if (picture.shape() != shape)
+        fail<IoError>(source.describe(name), ": shape ", picture.shape(), ", expected ", shape, " as of ",
+                      source.describe(pictures.front().first));
+      std::memcpy(images + i * shape.size(), picture.bytes(), picture.byte_size());
+      labels[i] = label;
+    }
+  });
+  return dataset;
+}
+
+std::vector<std::string> names_of(const Folders& folders) {
+  std::vector<std::string> names;
+  for (const auto& folder : folders) names.push_back(folder.first);
+  return names;
+}
+
+Dataset read_directory(const Path& source, const std::vector<std::string>& classes) {
+  const Folders folders = list_directory(source);
+  const std::vector<std::string> all = classes.empty() ? names_of(folders) : classes;
+  return decode_all(classes_in_turn(folders, all, source), all,
+                    {.decode = [&](const std::string& name) { return io::read_image(source / name); },
+                     .describe = [&](const std::string& name) { return (source / name).string(); }});
+}
+
+Dataset read_archive(const Path& source, const std::vector<std::string>& classes) {
+  const std::vector<io::ZipEntry> entries = io::parse_zip(io::read_file(source), source.string());
+  std::map<std::string_view, const io::Bytes*> contents;
+  std::vector<std::string> names;
+  for (const auto& [name, content] : entries) {
+    contents[name] = &content;
+    names.push_back(name);
+  }
+  const Folders folders = list_archive(names, source);
+  const std::vector<std::string> all = classes.empty() ? names_of(folders) : classes;
+  const auto describe = [&](const std::string& name) { return message(source.string(), ": entry \"", name, '"'); };
+  return decode_all(
+      classes_in_turn(folders, all, source), all,
+      {.decode = [&](const std::string& name) { return io::decode_image(*contents.at(name), describe(name)); },
+       .describe = describe});
+}
+
+}  // namespace
+
+std::vector<std::string> image_folder_classes(const Path& source) {
+  if (!is_archive(source)) return names_of(list_directory(source));
+  return names_of(list_archive(io::list_zip(io::read_file(source), source.string()), source));
+}
+
+Dataset read_image_folder(const Path& source, const std::vector<std::string>& classes) {
+  return is_archive(source) ? read_archive(source, classes) : read_directory(source, classes);
+}
+
+}  // namespace bitgrad::data

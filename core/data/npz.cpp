@@ -1,0 +1,81 @@
+#include <bitgrad/core/data/npz.hpp>
+
+#include <algorithm>
+#include <limits>
+#include <string>
+
+#include <bitgrad/core/error.hpp>
+#include <bitgrad/core/io/npz.hpp>
+
+namespace bitgrad::data {
+namespace {
+
+class NpzDataset {
+ public:
+  explicit NpzDataset(const io::Path& path) : path_(path.string()), arrays_(io::read_npz(path)) {}
+
+  Dataset read(Split split) const {
+    const std::string of = std::string(name_of(split));
+    Dataset dataset{.images = images(message("x_", of)), .labels = labels(message("y_", of)), .classes = classes(), .class_names = {}};
+    if (dataset.images.dim(0) != dataset.size())
+      fail<IoError>(path_, ": ", dataset.images.dim(0), " images in x_", of, " but ", dataset.size(), " labels in y_",
+                    of);
+    require_labels(message("y_", of), dataset.labels, dataset.classes);
+    return dataset;
+  }
+
+ private:
+  const Tensor& array(const std::string& name) const {
+    if (const Tensor* found = arrays_.find(name)) return *found;
+    std::string names;
+    for (const std::string& each : arrays_.names()) names += (names.empty() ? "" : ", ") + each;
+    fail<IoError>(path_, ": no array \"", name, "\", expected x_train, y_train, x_test and y_test; it holds ",
+                  names.empty() ? "nothing" : names);
+  }
+
+  Tensor images(const std::string& name) const {
+    Tensor result = array(name);
+    if (result.dtype() != DType::uint8 || (result.rank() != 3 && result.rank() != 4))
+      fail<IoError>(path_, ": ", name, " is ", result.dtype(), ' ', result.shape(),
+                    ", expected uint8 [N, H, W] or [N, H, W, C]");
+    const Shape shape = result.shape();
+    return shape.rank() == 3 ? result.reshape({shape[0], shape[1], shape[2], 1}) : result;
+  }
+
+  Tensor labels(const std::string& name) const {
+    const Tensor& found = array(name);
+    const bool whole = found.dtype() != DType::float32 && found.dtype() != DType::float64;
+    if (!whole || !(found.rank() == 1 || (found.rank() == 2 && found.dim(1) == 1)))
+      fail<IoError>(path_, ": ", name, " is ", found.dtype(), ' ', found.shape(),
+                    ", expected whole numbers [N] or [N, 1]");
+    return found.to(DType::int32).reshape({found.dim(0)});
+  }
+
+  int classes() const {
+    const Tensor training = labels("y_train");
+    const auto values = training.span<std::int32_t>();
+    require_labels("y_train", training, std::numeric_limits<std::int32_t>::max());
+    return values.empty() ? 1 : *std::ranges::max_element(values) + 1;
+  }
+
+  void require_labels(const std::string& name, const Tensor& labels, std::int32_t classes) const {
+    const auto values = labels.span<std::int32_t>();
+    const auto bad = std::ranges::find_if(values, [&](std::int32_t label) { return label < 0 || label >= classes; });
+    if (bad != values.end())
+      fail<IoError>(path_, ": label ", bad - values.begin(), " of ", name, " is ", *bad, ", expected 0 to ",
+                    classes - 1);
+  }
+
+  std::string path_;
+  NamedTensors arrays_;
+};
+
+}  // namespace
+
+Dataset read_npz_dataset(const io::Path& path, Split split) { return NpzDataset(path).read(split); }
+
+bool npz_has_split(const io::Path& path, Split split) {
+  return io::read_npz(path).contains(message("x_", name_of(split)));
+}
+
+}  // namespace bitgrad::data

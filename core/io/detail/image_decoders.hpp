@@ -1,0 +1,20 @@
+// The two decoders behind decode_image().
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string_view>
+
+#include <bitgrad/core/tensor.hpp>
+
+namespace bitgrad::io::detail {
+
+/// As decode_image(), for bytes that start like a PNG or a JPEG.
+Tensor decode_png(std::span<const std::byte> bytes, std::string_view what);
+Tensor decode_jpeg(std::span<const std::byte> bytes, std::string_view what);
+
+/// IoError that starts with `what` for no pixels or more than are decoded.
+void check_picture_size(std::uint64_t height, std::uint64_t width, std::string_view what);
+
+}  // namespace bitgrad::io::detail
