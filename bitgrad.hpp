@@ -1,6 +1,7 @@
 // All public headers of bitgrad but one: <bitgrad/core/xt.hpp>, which needs xtensor, is for those who ask for it.
 #pragma once
 
+#include <bitgrad/core/data/augmentation.hpp>
 #include <bitgrad/core/data/cifar.hpp>
 #include <bitgrad/core/data/dataset.hpp>
 #include <bitgrad/core/data/find.hpp>

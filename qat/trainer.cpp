@@ -24,8 +24,11 @@ TrainingOptions validated(TrainingOptions options) {
   return options;
 }
 
-data::LoaderOptions loader_options(const TrainingOptions& options) {
-  return {.batch_size = options.batch, .shuffle = true, .seed = options.seed};
+data::LoaderOptions loader_options(const TrainingOptions& options, data::Augmentation own) {
+  return {.batch_size = options.batch,
+          .shuffle = true,
+          .seed = options.seed,
+          .augmentation = data::in_sequence({data::parse_augmentation(options.augmentation), std::move(own)})};
 }
 
 std::string place(std::int64_t epoch, std::int64_t step) { return message("epoch ", epoch + 1, ", step ", step + 1, ": "); }
@@ -103,10 +106,10 @@ struct Trainer::Running {
   double accuracy() const { return static_cast<double>(correct) / static_cast<double>(samples); }
 };
 
-Trainer::Trainer(Model& model, data::Dataset train, TrainingOptions options)
+Trainer::Trainer(Model& model, data::Dataset train, TrainingOptions options, data::Augmentation augmentation)
     : model_(model),
       options_(validated(std::move(options))),
-      loader_(std::move(train), loader_options(options_)),
+      loader_(std::move(train), loader_options(options_, std::move(augmentation))),
       optimizer_(make_optimizer(options_, model)),
       schedule_(make_schedule(options_, loader_.batches())) {
   const Shape images = loader_.dataset().images.shape().without_front();

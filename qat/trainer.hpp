@@ -53,8 +53,9 @@ struct TrainingCallbacks {
 class Trainer {
  public:
   /// The model must outlive the trainer. StateError when it is not built, ShapeError when it does not take the images,
-  /// ValueError naming the option that is out of range.
-  Trainer(Model& model, data::Dataset train, TrainingOptions options);
+  /// ValueError naming the option that is out of range. `augmentation` is the caller's own, applied after that of the options;
+  /// a checkpoint does not know it: give the same to the trainer that restores.
+  Trainer(Model& model, data::Dataset train, TrainingOptions options, data::Augmentation augmentation = {});
 
   /// Trains from where it is to the last epoch. Throws DivergenceError when a loss, gradient or parameter is not finite; the
   /// model is then of no more use, and the epoch callback was not called for this epoch.

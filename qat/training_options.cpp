@@ -4,6 +4,7 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
+#include <bitgrad/core/data/augmentation.hpp>
 #include <bitgrad/core/error.hpp>
 #include <bitgrad/core/suggest.hpp>
 
@@ -32,7 +33,7 @@ TrainingOptions quantized_training(TrainingOptions base) {
 }
 
 std::string TrainingOptions::to_json() const {
-  const nlohmann::ordered_json json = {{"epochs", epochs},
+  nlohmann::ordered_json json = {{"epochs", epochs},
                                        {"batch", batch},
                                        {"optimizer", optimizer},
                                        {"learning_rate", learning_rate},
@@ -45,6 +46,8 @@ std::string TrainingOptions::to_json() const {
                                        {"label_smoothing", label_smoothing},
                                        {"frozen_batch_norm", frozen_batch_norm},
                                        {"seed", seed}};
+  // Checkpoints from before this option existed stay what they are.
+  if (augmentation != TrainingOptions{}.augmentation) json["augmentation"] = augmentation;
   return json.dump();
 }
 
@@ -52,6 +55,7 @@ void validate(const TrainingOptions& options) {
   constexpr double any = 1e300;
   require_name("optimizer", options.optimizer, optimizer_names());
   require_name("schedule", options.schedule, schedule_names());
+  data::parse_augmentation(options.augmentation);
   if (options.epochs < 0) fail<ValueError>("training: epochs is ", options.epochs, ", expected 0 or more");
   if (options.batch < 1) fail<ValueError>("training: batch is ", options.batch, ", expected at least 1");
   require_range("learning_rate", options.learning_rate, 1e-300, any, "a positive number");

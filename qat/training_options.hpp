@@ -24,9 +24,10 @@ struct TrainingOptions {
   double gradient_clip = 0;           ///< largest norm of all gradients together; 0: no limit
   double label_smoothing = 0;         ///< in [0, 1)
   double frozen_batch_norm = 0;       ///< share of the steps, at the end, with frozen batch statistics and quantized biases
-  std::uint64_t seed = 1;             ///< of the order of samples and of randomness in layers
+  std::uint64_t seed = 1;             ///< of the order of samples, of augmentation and of randomness in layers
+  std::string augmentation = "none";  ///< of the training images, as data::parse_augmentation() takes it: "flip,shift:4"
 
-  /// JSON object of all fields; the same options give the same text.
+  /// JSON object of all fields, augmentation only where there is one; the same options give the same text.
   std::string to_json() const;
 };
 

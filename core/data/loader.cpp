@@ -12,11 +12,12 @@ namespace bitgrad::data {
 namespace {
 
 constexpr std::uint64_t shuffle_stream = 0x73687566666c65;  // apart from the streams that others draw from the same seed
+constexpr std::uint64_t augmentation_stream = 0x6175676d656e74;
 constexpr Index pixels_per_chunk = 1 << 15;
 
-}  // namespace
-
-Batch gather(const Dataset& dataset, std::span<const Index> indices) {
+/// `change(index of the sample, its pixels in the batch)` for every image.
+template <class Change>
+Batch make_batch(const Dataset& dataset, std::span<const Index> indices, Change&& change) {
   const auto count = static_cast<Index>(indices.size());
   for (const Index index : indices)
     if (index < 0 || index >= dataset.size())
@@ -32,16 +33,29 @@ Batch gather(const Dataset& dataset, std::span<const Index> indices) {
       const Index sample = indices[static_cast<std::size_t>(i)];
       to_unit_range(source + sample * pixels, pixels, images + i * pixels);
       batch_labels[i] = labels[sample];
+      change(sample, images + i * pixels);
     }
   });
   return batch;
+}
+
+}  // namespace
+
+Batch gather(const Dataset& dataset, std::span<const Index> indices) {
+  return make_batch(dataset, indices, [](Index, float*) {});
 }
 
 Batch Epoch::operator[](Index i) const {
   if (i < 0 || i >= batches_) fail<ValueError>("Epoch: batch ", i, ", expected 0 to ", batches_ - 1);
   const Index begin = i * batch_size_;
   const Index end = std::min(begin + batch_size_, static_cast<Index>(order_.size()));
-  return gather(dataset_, std::span(order_).subspan(static_cast<std::size_t>(begin), static_cast<std::size_t>(end - begin)));
+  const auto indices = std::span(order_).subspan(static_cast<std::size_t>(begin), static_cast<std::size_t>(end - begin));
+  if (!augmentation_) return gather(dataset_, indices);
+  const Shape shape = dataset_.images.shape();
+  return make_batch(dataset_, indices, [&](Index sample, float* pixels) {
+    Random random = random_.derive(static_cast<std::uint64_t>(sample));
+    augmentation_({.pixels = pixels, .height = shape[1], .width = shape[2], .channels = shape[3]}, random);
+  });
 }
 
 Loader::Loader(Dataset dataset, const LoaderOptions& options) : dataset_(std::move(dataset)), options_(options) {
@@ -62,6 +76,8 @@ Epoch Loader::epoch(Index number) const {
   result.dataset_ = dataset_;
   result.batch_size_ = options_.batch_size;
   result.batches_ = batches_;
+  result.augmentation_ = options_.augmentation;
+  result.random_ = Random(options_.seed, augmentation_stream).derive(static_cast<std::uint64_t>(number));
   if (options_.shuffle) {
     result.order_ = Random(options_.seed, shuffle_stream).derive(static_cast<std::uint64_t>(number)).permutation(available_);
   } else {

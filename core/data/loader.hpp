@@ -7,6 +7,7 @@
 #include <span>
 #include <vector>
 
+#include <bitgrad/core/data/augmentation.hpp>
 #include <bitgrad/core/data/dataset.hpp>
 
 namespace bitgrad::data {
@@ -24,6 +25,8 @@ struct LoaderOptions {
   bool drop_last = false;  ///< leave out the last batch of an epoch when it is smaller than the others
   Index limit = 0;         ///< use only the first `limit` samples of the data set; 0 means all
   std::uint64_t seed = 1;
+  /// Applied to every image of a batch. What it draws follows from seed, epoch and the sample's index in the data set alone.
+  Augmentation augmentation = {};
 };
 
 /// One pass over the data. It shares the data set's elements and may outlive the loader.
@@ -31,7 +34,7 @@ struct LoaderOptions {
 class Epoch {
  public:
   Index size() const { return batches_; }  ///< batches
-  /// Batch i. Throws ValueError when out of range.
+  /// Batch i. Throws ValueError when out of range, and what the augmentation throws.
   Batch operator[](Index i) const;
 
   class Iterator {
@@ -63,6 +66,8 @@ class Epoch {
   std::vector<Index> order_;
   Index batch_size_ = 0;
   Index batches_ = 0;
+  Augmentation augmentation_;
+  Random random_{0};  // of the epoch; every sample has a stream derived from it
 };
 
 /// Cuts a data set into batches. The order of epoch e is a permutation made from (seed, e) alone, so that training can be
