@@ -6,6 +6,7 @@
 #include <bitgrad/core/data/dataset.hpp>
 #include <bitgrad/core/data/find.hpp>
 #include <bitgrad/core/data/format.hpp>
+#include <bitgrad/core/data/hold_out.hpp>
 #include <bitgrad/core/data/idx.hpp>
 #include <bitgrad/core/data/image_folder.hpp>
 #include <bitgrad/core/data/loader.hpp>
