@@ -18,6 +18,7 @@ constexpr const char* examples = R"(Examples:
   bitgrad train --data fashion-mnist --model fashion_cnn --epochs 8 --out runs/float
   bitgrad train --data fashion-mnist --from runs/float/float.safetensors --epochs 0 --qat-epochs 4 \
       --weights lsq:4 --activations lsq:4 --out runs/w4a4
+  bitgrad data fashion-mnist
   bitgrad verify runs/w4a4 --data fashion-mnist
   bitgrad table runs/float runs/w4a4
   bitgrad bench train --model resnet8 --mode lsq --batch 32
@@ -56,6 +57,7 @@ int run(int argc, const char* const* argv) {
   program.require_subcommand(1);
   program.footer(examples);
   add_train_command(program);
+  add_data_command(program);
   add_verify_command(program);
   add_infer_command(program);
   add_table_command(program);

@@ -7,7 +7,10 @@
 
 namespace bitgrad::cli {
 
-/// UsageError with the nearest name for a data set that is neither known nor a directory; IoError for one that is not there.
+/// What --data takes, for help texts.
+inline constexpr const char* data_help = "Data set: fashion-mnist, mnist, cifar10, or a path, see bitgrad data --help";
+
+/// UsageError with the nearest name for a data set that is neither known nor a path; IoError for one that is not there.
 void require_dataset(const std::string& name_or_path);
 
 /// The split, or its first `limit` samples when limit is positive.

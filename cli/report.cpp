@@ -50,6 +50,7 @@ std::vector<LayerBits> layer_bits(const QuantizationPlan& plan) {
 void write_report(const io::Path& path, const Report& report) {
   Json json = {{"format", "bitgrad.report"}, {"version", 1}};
   for_each_field(report, [&](const char* name, const auto& value) { json[name] = value; });
+  if (report.hold_out) json["hold_out"] = *report.hold_out;
   json["mixed"] = report.mixed;
   json["layers"] = Json::array();
   for (const LayerBits& layer : report.layers)
@@ -76,6 +77,7 @@ Report read_report(const io::Path& path) {
       fail<IoError>(path.string(), ": ", name, " is ", json[name].dump());
     }
   });
+  if (json.contains("hold_out") && json["hold_out"].is_number()) report.hold_out = json["hold_out"].get<double>();
   report.mixed = json.value("mixed", false);  // absent in reports from before --bits
   return report;
 }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -36,6 +37,7 @@ struct Report {
   double seconds = 0;                 ///< of training, all stages of this run
   std::uint64_t seed = 0;
 
+  std::optional<double> hold_out;     ///< share of the training images that accuracies are of; none: of the test images
   bool mixed = false;                 ///< single layers have bits of their own, from --bits
   std::vector<LayerBits> layers;      ///< every quantizer of the model
 

@@ -6,6 +6,7 @@
 #include <bitgrad/cli/quantizer_list.hpp>
 #include <bitgrad/cli/train_arguments.hpp>
 #include <bitgrad/cli/training_run.hpp>
+#include <bitgrad/core/data/augmentation.hpp>
 
 namespace bitgrad::cli {
 namespace {
@@ -15,6 +16,10 @@ frozen integers: graph.json and graph.npz), metrics.csv (a row per epoch) and re
 The FILE of --bits holds exceptions for single layers, by name or type; numbers are bits:
   {"format": "bitgrad.bits", "version": 1,
    "rules": [{"type": "Dense", "weights": 8}, {"layer": "conv2", "weights": "lsq-pot:2", "activations": 4}]}
+)";
+
+constexpr const char* augmentations = R"(
+Steps of --augment, joined by commas and done in this order; every image draws anew in every epoch:
 )";
 
 constexpr const char* quantizers = R"(
@@ -33,6 +38,8 @@ Examples:
     bitgrad train --from runs/float/float.safetensors --weights lsq:8 --activations lsq:8 --out runs/calibrated
   Mixed precision from a file, starting values by Kullback-Leibler divergence:
     bitgrad train --model lenet5 --epochs 3 --qat-epochs 3 --bits bits.json --calibration-method kl --out runs/mixed
+  CIFAR-10 with augmentation, tested on a tenth of the training images:
+    bitgrad train --data cifar10 --model resnet8 --augment flip,crop:4 --hold-out 0.1 --epochs 25 --out runs/resnet8
   Continue after an interruption, with the same options:
     bitgrad train --model lenet5 --epochs 3 --out runs/lenet5 --resume)";
 
@@ -40,7 +47,8 @@ Examples:
 
 void add_train_command(CLI::App& program) {
   CLI::App* command = program.add_subcommand("train", "Train a model, quantize it, convert it and verify it");
-  command->footer(outputs + TrainOptions::describe_spec() + quantizers + quantizer_list() + examples);
+  command->footer(outputs + TrainOptions::describe_spec() + augmentations + data::describe_augmentations() + quantizers +
+                  quantizer_list() + examples);
   const auto options = std::make_shared<TrainOptions>();
   options->declare(*command);
   command->callback([options] { TrainingRun(options->resolve()).run(); });

@@ -5,6 +5,7 @@
 #include <bitgrad/cli/commands.hpp>
 #include <bitgrad/cli/limited_data.hpp>
 #include <bitgrad/cli/names.hpp>
+#include <bitgrad/core/data/augmentation.hpp>
 #include <bitgrad/layers/models/models.hpp>
 #include <bitgrad/quantizers/registry.hpp>
 
@@ -57,7 +58,7 @@ void TrainOptions::declare(CLI::App& command) {
 
   command.option_defaults()->take_last();
   given.data = "fashion-mnist";
-  command.add_option("--data", given.data, "Data set: fashion-mnist, mnist, or a directory with IDX files")
+  command.add_option("--data", given.data, data_help)
       ->type_name("NAME|PATH")->capture_default_str()->group("The job");
   command.add_option("--model", given.model, "Model: " + joined(models::names()) + " (with --from: the checkpoint's)")
       ->type_name("NAME")->group("The job");
@@ -76,6 +77,10 @@ void TrainOptions::declare(CLI::App& command) {
   number("--threads", given.threads, "Threads; 0: one per processor. Results do not depend on it")
       ->type_name("T")->group("The job");
   number("--limit", given.limit, "Use only the first N training and N test images; 0: all")->type_name("N")->group("The job");
+  command.add_option("--hold-out", given.hold_out, "Test on this share of every class's training images, not on the test images")
+      ->type_name("SHARE")->group("The job");
+  command.add_option("--hold-out-seed", hold_out_seed, "Seed of that draw (1): --seed leaves it alone")
+      ->type_name("S")->check(whole_number)->group("The job");
 
   const char* group = "Quantization";
   number("--qat-epochs", qat_epochs, "Epochs with quantizers, after float training")->type_name("N")->group(group);
@@ -96,6 +101,8 @@ void TrainOptions::declare(CLI::App& command) {
   command.add_option("--qat-lr", qat_learning_rate, "The same with quantizers" + rates)->type_name("X")->group(group);
   command.add_option("--qparams-rate", qparams_rate, "Learning rate of quantizer parameters, as a factor of --qat-lr (1)")
       ->type_name("X")->group(group);
+  number("--augment", training.augmentation, "Random changes to training images, see below: flip,shift:4")
+      ->type_name("STEPS")->group(group);
   number("--schedule", training.schedule, "How the learning rate goes: " + joined(schedule_names()))->type_name("NAME")->group(group);
   number("--warmup-epochs", training.warmup_epochs, "Epochs over which the learning rate rises")->type_name("X")->group(group);
   number("--momentum", training.momentum, "Momentum of sgd")->type_name("X")->group(group);
@@ -140,6 +147,11 @@ TrainArguments TrainOptions::resolve() const {
   if (given.calibration < 1) fail<UsageError>("--calibration is ", given.calibration, ", expected at least 1");
   if (given.quantization.first_last_bits < 0 || given.quantization.first_last_bits > 16)
     fail<UsageError>("--first-last-bits is ", given.quantization.first_last_bits, ", expected 0 (as the others) to 16");
+  if (given.hold_out && !(*given.hold_out > 0 && *given.hold_out < 1))
+    fail<UsageError>("--hold-out is ", *given.hold_out, ", expected more than 0 and less than 1");
+  if (hold_out_seed && !given.hold_out) throw UsageError("--hold-out-seed belongs to --hold-out, which is not given");
+  arguments.hold_out_seed = hold_out_seed.value_or(given.hold_out_seed);
+  parse("--augment", training.augmentation, data::parse_augmentation);
   choose_quantizers(arguments);
 
   arguments.float_training = training;

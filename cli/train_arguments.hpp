@@ -26,6 +26,8 @@ struct TrainArguments {
   bool resume = false;
   int threads = 0;                   ///< 0: as many as there are processors
   Index limit = 0;                   ///< use only the first images of both splits; 0: all
+  std::optional<double> hold_out;    ///< share of the training images to test on; none: the test images are tested on
+  std::uint64_t hold_out_seed = 1;
   Index calibration = 512;           ///< training images that quantizers are calibrated on
   TrainingOptions float_training;
   TrainingOptions quantized_training;
@@ -41,6 +43,7 @@ struct TrainOptions {
   std::optional<std::int64_t> epochs;
   std::int64_t qat_epochs = 0;
   std::optional<std::string> weights, activations, bits, calibration_method, init_layout;
+  std::optional<std::uint64_t> hold_out_seed;
   std::optional<double> learning_rate, qat_learning_rate, qparams_rate;
 
   void declare(CLI::App& command);

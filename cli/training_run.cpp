@@ -10,7 +10,10 @@
 #include <bitgrad/cli/digest.hpp>
 #include <bitgrad/cli/limited_data.hpp>
 #include <bitgrad/cli/progress.hpp>
+#include <bitgrad/core/data/augmentation.hpp>
 #include <bitgrad/core/data/find.hpp>
+#include <bitgrad/core/data/hold_out.hpp>
+#include <bitgrad/core/data/loader.hpp>
 #include <bitgrad/core/io/tensor_file.hpp>
 #include <bitgrad/core/parallel.hpp>
 #include <bitgrad/layers/models/models.hpp>
@@ -33,7 +36,13 @@ TrainingRun::TrainingRun(TrainArguments arguments)
     : arguments_(std::move(arguments)), directory_{arguments_.out} {
   if (arguments_.threads > 0) set_num_threads(arguments_.threads);
   train_ = load_limited(arguments_.data, data::Split::train, arguments_.limit);
-  test_ = load_limited(arguments_.data, data::Split::test, arguments_.limit);
+  if (arguments_.hold_out) {
+    auto [rest, held] = data::hold_out(train_, *arguments_.hold_out, arguments_.hold_out_seed);
+    train_ = std::move(rest);
+    test_ = std::move(held);
+  } else {
+    test_ = load_limited(arguments_.data, data::Split::test, arguments_.limit);
+  }
   if (!arguments_.from.empty()) {
     from_ = read_checkpoint(arguments_.from);
     from_digest_ = hexadecimal(fnv1a(io::read_file(arguments_.from)));
@@ -78,6 +87,8 @@ void TrainingRun::load_initial_weights(Model& model) const {
 }
 
 void TrainingRun::require_trainable() const {
+  const auto augmentation = data::parse_augmentation(arguments_.float_training.augmentation);
+  data::Loader(train_, {.batch_size = 1, .limit = 1, .augmentation = augmentation}).epoch(0)[0];  // images large enough
   const Model start = start_model();
   if (!arguments_.quantizes()) return;
   const Tensor few = data::to_unit_range(train_.images.rows(0, std::min<Index>(8, train_.size())));
@@ -97,6 +108,7 @@ void TrainingRun::run() {
 
 TrainingRun::Stage TrainingRun::float_stage() const {
   Json options = {{"data", digest(train_)}, {"float", Json::parse(arguments_.float_training.to_json())}};
+  if (arguments_.hold_out) options["hold_out"] = {{"share", *arguments_.hold_out}, {"seed", arguments_.hold_out_seed}};
   if (from_) options["from"] = from_digest_;
   if (init_) options["init"] = Json{{"file", from_digest_}, {"layout", arguments_.init_layout == WeightLayout::pytorch ? "pytorch" : "bitgrad"}};
   return {"float", directory_.float_checkpoint(), arguments_.float_training, options.dump()};
@@ -247,6 +259,7 @@ void TrainingRun::describe_run() {
   const auto bits = [](const std::optional<QuantizerSpec>& spec) { return spec ? spec->bits : 32; };
   report_.model = arguments_.model;
   report_.data = arguments_.data;
+  report_.hold_out = arguments_.hold_out;
   report_.weights = to_string(arguments_.quantization.weights);
   report_.activations = to_string(arguments_.quantization.activations);
   report_.weight_bits = bits(arguments_.quantization.weights);

@@ -58,7 +58,7 @@ void add_verify_command(CLI::App& program) {
   command->footer(help);
   const auto options = std::make_shared<VerifyCommand>();
   command->add_option("DIR", options->directory, "A directory that bitgrad train wrote")->required();
-  command->add_option("--data", options->data, "Data set: fashion-mnist, mnist, or a directory with IDX files")
+  command->add_option("--data", options->data, data_help)
       ->type_name("NAME|PATH")->capture_default_str();
   command->add_option("--limit", options->limit, "Use only the first N test images; 0: all")
       ->type_name("N")->check(CLI::NonNegativeNumber)->capture_default_str();

@@ -1,0 +1,161 @@
+// Data sets on the command line: what they hold, augmentation, held-out images.
+#include <catch2/catch.hpp>
+
+#include <nlohmann/json.hpp>
+
+#include <bitgrad/core/io/npz.hpp>
+#include <bitgrad/core/io/zip.hpp>
+#include "support.hpp"
+#include "support/pictures.hpp"
+
+using namespace bitgrad;
+using Catch::Matchers::Contains;
+using support::Outcome;
+using support::run_cli;
+using support::Workshop;
+namespace fs = std::filesystem;
+
+namespace {
+
+const std::vector<std::string> mlp{"--model", "mlp", "--epochs", "2"};
+
+std::vector<std::string> plus(std::vector<std::string> arguments, const std::vector<std::string>& more) {
+  arguments.insert(arguments.end(), more.begin(), more.end());
+  return arguments;
+}
+
+/// Four pictures of two classes to train on and one to test on, in both forms.
+void write_pictures(const fs::path& folders, const fs::path& zips) {
+  std::vector<io::ZipEntry> train, test;
+  for (const auto& [name, red] : {std::pair{"cat/1.png", 10}, {"cat/2.png", 20}, {"dog/1.png", 30}, {"dog/2.png", 60}})
+    train.push_back({name, support::png(1, 1, {static_cast<std::uint8_t>(red), 0, 255}, {.color_type = 2})});
+  test.push_back({"dog/7.png", support::png(1, 1, {9, 0, 255}, {.color_type = 2})});
+  for (const auto& [split, entries] : {std::pair{"train", train}, {"test", test}}) {
+    for (const auto& [name, content] : entries) {
+      fs::create_directories((folders / split / name).parent_path());
+      io::write_file_atomically(folders / split / name, content);
+    }
+    fs::create_directories(zips);
+    io::write_file_atomically(zips / (split + std::string(".zip")), io::format_zip(entries));
+  }
+}
+
+}  // namespace
+
+TEST_CASE("data tells splits, sizes, ranges and classes with their counts") {
+  const Workshop shop(20, 8);
+  write_pictures(shop / "folders", shop / "zips");
+  const std::string expected =
+      ", 2 classes\n\n"
+      "split  images       size     range                  mean             deviation\n"
+      "train       4  1 x 1 x 3  0 to 255  0.1176 0.0000 1.0000  0.0734 0.0000 0.0000\n"
+      "test        1  1 x 1 x 3  0 to 255  0.0353 0.0000 1.0000  0.0000 0.0000 0.0000\n\n"
+      "class  label  train  test\n"
+      "cat        0      2     0\n"
+      "dog        1      2     1\n";
+  const Outcome folders = run_cli({"data", shop.path("folders")}), zips = run_cli({"data", shop.path("zips")});
+  CHECK(folders.err.empty());
+  CHECK(folders.out == shop.path("folders") + ": image folders" + expected);
+  CHECK(zips.out == shop.path("zips") + ": zipped image folders" + expected);
+  fs::remove(shop / "zips/test.zip");
+  CHECK_THAT(run_cli({"data", shop.path("zips")}).out,
+             Contains(": zipped image folders, 2 classes, the train split alone\n"));
+
+  const Outcome idx = run_cli({"data", shop.path("data")});
+  CHECK_THAT(idx.out, Contains("data: IDX, 4 classes\n") && Contains("train      20  8 x 8 x 1  ") &&
+                          Contains("\n-          3  "));
+}
+
+TEST_CASE("data: what it cannot read is one line") {
+  const Workshop shop(8, 4);
+  const Outcome unknown = run_cli({"data", "mnits"});
+  CHECK(unknown.code == 2);
+  CHECK_THAT(unknown.err, Contains("unknown data set \"mnits\" (did you mean \"mnist\""));
+  fs::create_directory(shop / "empty");
+  const Outcome empty = run_cli({"data", shop.path("empty")});
+  CHECK(empty.code == 1);
+  CHECK_THAT(empty.err, Contains("empty\" holds no data set, expected a directory with IDX files"));
+}
+
+TEST_CASE("train takes every format, and the same images give the same bytes") {
+  const Workshop shop(40, 12);
+  const data::Dataset train = support::tiny_dataset(40, 8, 1), test = support::tiny_dataset(12, 8, 2);
+  io::write_npz(
+      shop / "data.npz",
+      {{"x_train", train.images}, {"y_train", train.labels}, {"x_test", test.images}, {"y_test", test.labels}});
+  REQUIRE(shop.train("idx", mlp).code == 0);
+  REQUIRE(shop.train("npz", plus(mlp, {"--data", shop.path("data.npz")})).code == 0);
+  CHECK(shop.bytes("idx/float.safetensors") == shop.bytes("npz/float.safetensors"));
+
+  for (const auto& [split, dataset] : {std::pair{"train", train}, {"test", test}}) {
+    std::vector<io::ZipEntry> entries;
+    for (Index i = 0; i < dataset.size(); ++i) {
+      const auto pixels = dataset.images.rows(i, i + 1);
+      const std::string name =
+          "class" + std::to_string(dataset.labels.at<std::int32_t>({i})) + "/" + std::to_string(100 + i) + ".png";
+      entries.push_back({name, support::png(8, 8, {pixels.data<std::uint8_t>(), pixels.data<std::uint8_t>() + 64})});
+    }
+    fs::create_directories(shop / "zips");
+    io::write_file_atomically(shop / "zips" / (split + std::string(".zip")), io::format_zip(entries));
+  }
+  const Outcome zips = shop.train("zips", plus(mlp, {"--data", shop.path("zips")}));
+  CHECK(zips.err == "");
+  CHECK(zips.code == 0);
+}
+
+TEST_CASE(
+    "train --augment is part of the run: other bytes, the same for any number of threads, and resumed to the byte") {
+  const Workshop shop(70, 20);
+  const std::vector<std::string> augmented = plus(support::w4a4, {"--augment", "flip,shift:2,rotate:10,cutout:3"});
+  REQUIRE(shop.train("plain", support::w4a4).code == 0);
+  for (const char* threads : {"1", "2", "3"})
+    REQUIRE(shop.train(threads, plus(augmented, {"--threads", threads})).code == 0);
+  for (const char* file : {"float.safetensors", "quantized.safetensors", "graph/graph.npz"}) {
+    INFO(file);
+    CHECK(shop.bytes(std::string("1/") + file) == shop.bytes(std::string("2/") + file));
+    CHECK(shop.bytes(std::string("1/") + file) == shop.bytes(std::string("3/") + file));
+    CHECK(shop.bytes(std::string("1/") + file) != shop.bytes(std::string("plain/") + file));
+  }
+
+  // A run that has its float stage only continues to the same bytes, and not with another augmentation.
+  fs::create_directory(shop / "stopped");
+  fs::copy(shop / "1/float.safetensors", shop / "stopped/float.safetensors");
+  fs::copy(shop / "1/metrics.csv", shop / "stopped/metrics.csv");
+  const Outcome other = shop.train("stopped", plus(support::w4a4, {"--resume", "--augment", "flip"}));
+  CHECK(other.code == 1);
+  CHECK_THAT(other.err, Contains("float/augmentation is \"flip,shift:2,rotate:10,cutout:3\" there and \"flip\" here"));
+  REQUIRE(shop.train("stopped", plus(augmented, {"--resume"})).code == 0);
+  CHECK(shop.bytes("stopped/quantized.safetensors") == shop.bytes("1/quantized.safetensors"));
+}
+
+TEST_CASE("train --augment refuses what it cannot do before anything is written") {
+  const Workshop shop(8, 4);
+  const Outcome unknown = shop.train("run", plus(mlp, {"--augment", "filp"}));
+  CHECK(unknown.code == 2);
+  CHECK_THAT(unknown.err, Contains("--augment filp: unknown augmentation \"filp\" (did you mean \"flip\""));
+  const Outcome large = shop.train("run", plus(mlp, {"--augment", "shift:8"}));
+  CHECK(large.code == 1);
+  CHECK_THAT(large.err, Contains("shift:8 for images of 8 x 8 pixels, expected less than either side"));
+  CHECK_FALSE(shop.exists("run"));
+}
+
+TEST_CASE("train --hold-out tests on training images and leaves the test images alone") {
+  const Workshop shop(80, 20);
+  fs::remove(shop / "data/t10k-images-idx3-ubyte");
+  REQUIRE(shop.train("run", plus(mlp, {"--hold-out", "0.25"})).code == 0);
+  const auto report = nlohmann::json::parse(shop.text("run/report.json"));
+  CHECK(report["hold_out"] == 0.25);
+  REQUIRE(shop.train("again", plus(mlp, {"--hold-out", "0.25", "--hold-out-seed", "1"})).code == 0);
+  CHECK(shop.bytes("again/float.safetensors") == shop.bytes("run/float.safetensors"));
+  const Outcome resumed = shop.train("run", plus(mlp, {"--hold-out", "0.25", "--hold-out-seed", "2", "--resume"}));
+  CHECK(resumed.code == 1);
+  CHECK_THAT(resumed.err, Contains("hold_out/seed is 1 there and 2 here"));
+
+  const auto refused = [&](const std::vector<std::string>& options, const std::string& reason) {
+    const Outcome outcome = shop.train("none", plus(mlp, options));
+    CHECK(outcome.code == 2);
+    CHECK_THAT(outcome.err, Contains(reason));
+  };
+  refused({"--hold-out", "1"}, "--hold-out is 1, expected more than 0 and less than 1");
+  refused({"--hold-out-seed", "2"}, "--hold-out-seed belongs to --hold-out, which is not given");
+}
