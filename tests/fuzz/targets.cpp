@@ -3,6 +3,7 @@
 #include <bitgrad/core/data/idx.hpp>
 #include <bitgrad/core/io/bytes.hpp>
 #include <bitgrad/core/io/gzip.hpp>
+#include <bitgrad/core/io/image.hpp>
 #include <bitgrad/core/io/npy.hpp>
 #include <bitgrad/core/io/npz.hpp>
 #include <bitgrad/core/io/safetensors.hpp>
@@ -28,6 +29,11 @@ void read_npy(Input bytes) {
   const Tensor tensor = io::parse_npy(bytes, "npy");
   require(identical(io::parse_npy(io::format_npy(tensor), "again"), tensor),
           "npy: read, written and read again differ");
+}
+
+void read_image(Input bytes) {
+  const Tensor picture = io::decode_image(bytes, "image");
+  require(picture.rank() == 3 && (picture.dim(2) == 1 || picture.dim(2) == 3), "image: neither grey nor colour");
 }
 
 void read_npz(Input bytes) {
@@ -117,6 +123,7 @@ constexpr Target all_targets[] = {
     {"safetensors", read_safetensors},
     {"idx", read_idx},
     {"gzip", read_gzip},
+    {"image", read_image},
     {"bits", read_bits},
     {"plan", read_plan},
     {"quantizer", read_quantizer},
