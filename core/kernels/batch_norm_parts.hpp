@@ -6,6 +6,7 @@
 #include <vector>
 
 #include <bitgrad/core/kernels/rows.hpp>
+#include <bitgrad/core/kernels/store.hpp>
 
 namespace bitgrad::kernels {
 
