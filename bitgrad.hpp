@@ -27,6 +27,7 @@
 #include <bitgrad/core/memory.hpp>
 #include <bitgrad/core/named_tensors.hpp>
 #include <bitgrad/core/parallel.hpp>
+#include <bitgrad/core/permuted.hpp>
 #include <bitgrad/core/random.hpp>
 #include <bitgrad/core/shape.hpp>
 #include <bitgrad/core/suggest.hpp>

@@ -110,7 +110,7 @@ TrainingRun::Stage TrainingRun::float_stage() const {
   Json options = {{"data", digest(train_)}, {"float", Json::parse(arguments_.float_training.to_json())}};
   if (arguments_.hold_out) options["hold_out"] = {{"share", *arguments_.hold_out}, {"seed", arguments_.hold_out_seed}};
   if (from_) options["from"] = from_digest_;
-  if (init_) options["init"] = Json{{"file", from_digest_}, {"layout", arguments_.init_layout == WeightLayout::pytorch ? "pytorch" : "bitgrad"}};
+  if (init_) options["init"] = Json{{"file", from_digest_}, {"layout", name_of(arguments_.init_layout)}};
   return {"float", directory_.float_checkpoint(), arguments_.float_training, options.dump()};
 }
 

@@ -4,32 +4,13 @@
 #include <array>
 #include <optional>
 
+#include <bitgrad/core/permuted.hpp>
 #include <bitgrad/core/suggest.hpp>
 #include <bitgrad/layers/dense.hpp>
 #include <bitgrad/layers/reshaping.hpp>
 
 namespace bitgrad {
 namespace {
-
-/// Axes of `x` in another order: axis i of the result is axis order[i] of x.
-Tensor permuted(const Tensor& x, std::span<const int> order) {
-  Shape shape = x.shape();
-  std::vector<Index> strides(order.size());
-  for (std::size_t i = 0; i < order.size(); ++i) {
-    shape = shape.with(static_cast<int>(i), x.dim(order[i]));
-    strides[i] = 1;
-    for (int axis = order[i] + 1; axis < x.rank(); ++axis) strides[i] *= x.dim(axis);
-  }
-  Tensor result(shape);
-  float* to = result.data<float>();
-  for (Index n = 0; n < result.size(); ++n) {
-    Index rest = n, from = 0;
-    for (std::size_t i = order.size(); i-- > 0; rest /= shape[static_cast<int>(i)])
-      from += rest % shape[static_cast<int>(i)] * strides[i];
-    to[n] = x.data<float>()[from];
-  }
-  return result;
-}
 
 /// The image that a layer reads flattened, if it does: nothing but layers that keep single elements in between.
 std::optional<Shape> flattened_image(const Model& model, std::size_t node) {
@@ -111,10 +92,14 @@ class FromPyTorch {
 
 }  // namespace
 
+std::string_view name_of(WeightLayout layout) { return layout == WeightLayout::pytorch ? "pytorch" : "bitgrad"; }
+
 WeightLayout parse_weight_layout(std::string_view name) {
-  if (name == "bitgrad") return WeightLayout::bitgrad;
-  if (name == "pytorch") return WeightLayout::pytorch;
-  const std::string known[] = {"bitgrad", "pytorch"};
+  std::vector<std::string> known;
+  for (const WeightLayout layout : {WeightLayout::bitgrad, WeightLayout::pytorch}) {
+    if (name == name_of(layout)) return layout;
+    known.emplace_back(name_of(layout));
+  }
   fail<ValueError>(unknown_name("layout", name, known));
 }
 

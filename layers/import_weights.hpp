@@ -13,12 +13,13 @@ enum class WeightLayout {
   /// As here: kernels [height, width, in, out] and [in, out]; "conv1/kernel", "bn1/moving_mean".
   bitgrad,
   /// As in PyTorch's state_dict(): kernels [out, in, height, width] and [out, in]; "conv1.weight", "bn1.running_var".
-  /// The inputs
-  /// of a dense layer behind a Flatten are in the order of [channels, height, width].
+  /// The inputs of a dense layer behind a Flatten are in the order of [channels, height, width].
   pytorch,
 };
 
-/// "bitgrad" or "pytorch"; ValueError with the nearest name for another.
+/// "bitgrad" or "pytorch".
+std::string_view name_of(WeightLayout layout);
+/// The layout of that name; ValueError with the nearest name for another.
 WeightLayout parse_weight_layout(std::string_view name);
 
 /// Loads tensors into a built model, by name, where a "." of the file's names counts as "/". Everything has to fit:

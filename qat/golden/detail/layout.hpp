@@ -7,9 +7,6 @@
 
 namespace bitgrad::golden::detail {
 
-/// Axis i of the result is axis axes[i] of the float32 or float64 tensor.
-Tensor permuted(const Tensor& tensor, const std::vector<int>& axes);
-
 /// The order of axes of one kind of tensor.
 class Layout {
  public:
