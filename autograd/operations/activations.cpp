@@ -1,14 +1,14 @@
 #include <bitgrad/autograd/operations/activations.hpp>
 
-#include <cmath>
-
 #include <bitgrad/autograd/operations/detail/broadcast.hpp>
+#include <bitgrad/autograd/operations/detail/rows.hpp>
 #include <bitgrad/core/kernels/elementwise.hpp>
 #include <bitgrad/core/random.hpp>
 
 namespace bitgrad {
 
 using detail::map;
+using detail::map_by_kernel;
 using detail::piecewise;
 
 namespace {
@@ -18,17 +18,6 @@ template <class T>
 T limited(int piece, T x, T lo, T hi) {
   if (piece == 1) return x;
   return piece == 0 ? lo : hi;
-}
-
-/// The result of a kernel loop(n, x, y).
-template <class Loop>
-Tensor unary(std::string_view name, const Variable& x, Loop loop) {
-  detail::require_floating(name, x.value());
-  Tensor y(x.shape(), x.dtype());
-  dispatch_floating(name, x.dtype(), [&](auto zero) {
-    loop(y.size(), x.value().data<decltype(zero)>(), y.data<decltype(zero)>());
-  });
-  return y;
 }
 
 /// What operand `mine` (0 or 1) of maximum has of a value, where `piece` is the larger operand, or 2 for a tie.
@@ -86,28 +75,28 @@ Variable abs(const Variable& x) {
 }
 
 Variable sigmoid(const Variable& x) {
-  Tensor y = unary("sigmoid", x, [](Index n, const auto* v, auto* to) { kernels::sigmoid(n, v, to); });
+  Tensor y = map_by_kernel("sigmoid", x.value(), [](Index n, const auto* v, auto* to) { kernels::sigmoid(n, v, to); });
   return record_operation("sigmoid", y, {x}, [=](const Tensor& g, GradSink& sink) {
     sink.add(0, map("sigmoid", y, g, [](auto s, auto u) { return u * s * (1 - s); }));
   });
 }
 
 Variable exp(const Variable& x) {
-  Tensor y = unary("exp", x, [](Index n, const auto* v, auto* to) { kernels::exponential(n, v, to); });
+  Tensor y = detail::exponential(x.value());
   return record_operation("exp", y, {x}, [=](const Tensor& g, GradSink& sink) {
     sink.add(0, map("exp", y, g, [](auto e, auto u) { return u * e; }));
   });
 }
 
 Variable log(const Variable& x) {
-  Tensor y = map("log", x.value(), [](auto v) { return std::log(v); });
+  Tensor y = map_by_kernel("log", x.value(), [](Index n, const auto* v, auto* to) { kernels::logarithm(n, v, to); });
   return record_operation("log", std::move(y), {x}, [x = x.value()](const Tensor& g, GradSink& sink) {
     sink.add(0, map("log", x, g, [](auto v, auto u) { return u / v; }));
   });
 }
 
 Variable sqrt(const Variable& x) {
-  Tensor y = map("sqrt", x.value(), [](auto v) { return std::sqrt(v); });
+  Tensor y = map_by_kernel("sqrt", x.value(), [](Index n, const auto* v, auto* to) { kernels::square_root(n, v, to); });
   return record_operation("sqrt", y, {x}, [=](const Tensor& g, GradSink& sink) {
     sink.add(0, map("sqrt", y, g, [](auto root, auto u) { return u / (2 * root); }));
   });

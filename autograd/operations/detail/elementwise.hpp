@@ -52,6 +52,18 @@ Tensor map(std::string_view name, const Tensor& x, const Tensor& y, F f) {
   return z;
 }
 
+/// The result of a kernel loop(n, x, y) that takes float32 and float64.
+template <class Loop>
+Tensor map_by_kernel(std::string_view name, const Tensor& x, Loop loop) {
+  require_floating(name, x);
+  Tensor y(x.shape(), x.dtype());
+  dispatch_floating(name, x.dtype(), [&](auto zero) {
+    using T = decltype(zero);
+    loop(y.size(), x.data<T>(), y.data<T>());
+  });
+  return y;
+}
+
 /// An elementwise operation made of pieces: `piece(x)` says which one (a small integer), `value(piece, x)` is the
 /// result. A gradient check replays the pieces, so that its differences never straddle a kink; everybody else gets the
 /// fast loops `forward(n, x, y)` and `backward(n, x, dy, store, dx)`. `name` is a literal.
@@ -61,11 +73,7 @@ Variable piecewise(std::string_view name, const Variable& x, Piece piece, Value 
   require_floating(name, x.value());
   Tensor y;
   if (replay::mode() == replay::Mode::off) {
-    y = Tensor(x.shape(), x.dtype());
-    dispatch_floating(name, x.dtype(), [&](auto zero) {
-      using T = decltype(zero);
-      forward(y.size(), x.value().data<T>(), y.data<T>());
-    });
+    y = map_by_kernel(name, x.value(), forward);
   } else {
     Tensor pieces = map(name, x.value(), [=](auto v) { return static_cast<decltype(v)>(piece(v)); }).to(DType::int32);
     replay::branch(pieces);

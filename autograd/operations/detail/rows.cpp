@@ -1,5 +1,6 @@
 #include <bitgrad/autograd/operations/detail/rows.hpp>
 
+#include <bitgrad/autograd/operations/detail/elementwise.hpp>
 #include <bitgrad/core/kernels/elementwise.hpp>
 #include <bitgrad/core/kernels/softmax.hpp>
 
@@ -16,12 +17,7 @@ Tensor log_softmax(const Tensor& x) {
 }
 
 Tensor exponential(const Tensor& x) {
-  Tensor y(x.shape(), x.dtype());
-  dispatch_floating("exp", x.dtype(), [&](auto zero) {
-    using T = decltype(zero);
-    kernels::exponential(x.size(), x.data<T>(), y.data<T>());
-  });
-  return y;
+  return map_by_kernel("exp", x, [](Index n, const auto* from, auto* to) { kernels::exponential(n, from, to); });
 }
 
 }  // namespace bitgrad::detail
