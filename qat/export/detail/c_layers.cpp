@@ -1,6 +1,7 @@
 // Convolutions and dense layers in C.
 #include <bitgrad/core/error.hpp>
 #include <bitgrad/qat/export/detail/c_runtime.hpp>
+#include <bitgrad/qat/export/detail/c_text.hpp>
 
 namespace bitgrad::c {
 
@@ -44,7 +45,7 @@ static inline int32_t @_weight#(const uint8_t *codes, int32_t i, int32_t zero) {
 )";
 
 constexpr std::string_view convolution_function = R"(
-static inline void @_convolve#(const @_layer *l, const uint8_t *x, uint8_t *y) {
+static inline void @_FUNCTION#(const @_layer *l, const uint8_t *x, RESULT_TYPE *y) {
   const int32_t n = l->k_h * l->k_w * l->in_c;
   int32_t o, i, h, w;
   for (o = 0; o < l->out_c; ++o) {
@@ -54,7 +55,7 @@ static inline void @_convolve#(const @_layer *l, const uint8_t *x, uint8_t *y) {
     for (h = 0; h < l->out_h; ++h)
       for (w = 0; w < l->out_w; ++w) {
         const int32_t sum = @_window_sum(l, x, h * l->stride_h - l->pad_top, w * l->stride_w - l->pad_left, l->bias[o]);
-        y[(h * l->out_w + w) * l->out_c + o] = @_requantize(sum, multiplier, l->zero_out, l->lo, l->hi);
+        y[(h * l->out_w + w) * l->out_c + o] = RESULT;
       }
   }
 }
@@ -70,35 +71,22 @@ static inline int32_t @_dense_sum#(const @_layer *l, const uint8_t *x, int32_t o
 )";
 
 constexpr std::string_view dense_function = R"(
-static inline void @_dense#(const @_layer *l, const uint8_t *x, uint8_t *y) {
+static inline void @_FUNCTION#(const @_layer *l, const uint8_t *x, RESULT_TYPE *y) {
   int32_t o;
-  for (o = 0; o < l->out_c; ++o)
-    y[o] = @_requantize(@_dense_sum#(l, x, o), l->multiplier[o * l->multiplier_step], l->zero_out, l->lo, l->hi);
-}
-)";
-
-constexpr std::string_view logits_function = R"(
-static inline void @_logits#(const @_layer *l, const uint8_t *x, uint32_t *y) {
-  int32_t o;
-  for (o = 0; o < l->out_c; ++o) y[o] = @_float_bits(@_dense_sum#(l, x, o), l->multiplier[o * l->multiplier_step]);
-}
-)";
-
-constexpr std::string_view float_convolution_function = R"(
-static inline void @_convolve_to_floats#(const @_layer *l, const uint8_t *x, uint32_t *y) {
-  const int32_t n = l->k_h * l->k_w * l->in_c;
-  int32_t o, i, h, w;
   for (o = 0; o < l->out_c; ++o) {
-    const int32_t zero = l->weight_zero[o * l->weight_zero_step];
-    for (i = 0; i < n; ++i) @_kernel[i] = (int16_t)@_weight#(l->codes, o * n + i, zero);
-    for (h = 0; h < l->out_h; ++h)
-      for (w = 0; w < l->out_w; ++w)
-        y[(h * l->out_w + w) * l->out_c + o] =
-            @_float_bits(@_window_sum(l, x, h * l->stride_h - l->pad_top, w * l->stride_w - l->pad_left, l->bias[o]),
-                         l->multiplier[o * l->multiplier_step]);
+    const int32_t sum = @_dense_sum#(l, x, o);
+    const uint32_t multiplier = l->multiplier[o * l->multiplier_step];
+    y[o] = RESULT;
   }
 }
 )";
+
+/// What a layer makes of a sum.
+struct Result {
+  std::string_view type, expression;
+};
+constexpr Result code{"uint8_t", "@_requantize(sum, multiplier, l->zero_out, l->lo, l->hi)"};
+constexpr Result float_bits{"uint32_t", "@_float_bits(sum, multiplier)"};
 
 /// C that reads code i of packed ones; those that do not divide a byte are read with the byte behind it.
 std::string unpacking(int bits) {
@@ -121,13 +109,20 @@ std::string specialised(std::string_view text, int bits) {
   return result;
 }
 
+std::string layer_function(std::string_view text, std::string_view name, const Result& result, int bits) {
+  const std::string named = replace_all(replace_all(text, "FUNCTION", name), "RESULT_TYPE", result.type);
+  return specialised(replace_all(named, "RESULT", result.expression), bits);
+}
+
 }  // namespace
 
 std::string weight_of(int bits) { return specialised(unpacking_function, bits); }
-std::string convolve(int bits) { return specialised(convolution_function, bits); }
-std::string convolve_to_floats(int bits) { return specialised(float_convolution_function, bits); }
+std::string convolve(int bits) { return layer_function(convolution_function, "convolve", code, bits); }
+std::string convolve_to_floats(int bits) {
+  return layer_function(convolution_function, "convolve_to_floats", float_bits, bits);
+}
 std::string dense_sum(int bits) { return specialised(dense_sum_function, bits); }
-std::string dense(int bits) { return specialised(dense_function, bits); }
-std::string logits(int bits) { return specialised(logits_function, bits); }
+std::string dense(int bits) { return layer_function(dense_function, "dense", code, bits); }
+std::string logits(int bits) { return layer_function(dense_function, "logits", float_bits, bits); }
 
 }  // namespace bitgrad::c
