@@ -4,6 +4,7 @@
 #include <limits>
 #include <map>
 
+#include <bitgrad/qat/export/detail/bits.hpp>
 #include <bitgrad/qat/inference/detail/names.hpp>
 
 namespace bitgrad::onnx {
@@ -62,18 +63,18 @@ StoredWeights stored_weights(const GraphNode& node, const IntegerWeights& weight
 
 std::optional<PackedCodes> pack_codes(const std::vector<std::int32_t>& codes, int pack) {
   if (pack == 8) return std::nullopt;
-  std::map<std::int32_t, std::uint32_t> index;
+  std::map<std::int32_t, std::int32_t> index;  // of each code in the table
   for (const std::int32_t code : codes)
     if (index.emplace(code, 0).second && index.size() > 16) return std::nullopt;
   PackedCodes result{pack == 2 && index.size() <= 4 ? Type::uint2 : Type::uint4, {}, {}};
   for (auto& [code, position] : index) {
-    position = static_cast<std::uint32_t>(result.table.size());
+    position = static_cast<std::int32_t>(result.table.size());
     result.table.push_back(code);
   }
-  const std::size_t bits = result.type == Type::uint2 ? 2 : 4, per_byte = 8 / bits;
-  result.indices.resize((codes.size() + per_byte - 1) / per_byte);
-  for (std::size_t i = 0; i < codes.size(); ++i)
-    result.indices[i / per_byte] |= static_cast<std::byte>(index.at(codes[i]) << (i % per_byte * bits));
+  std::vector<std::int32_t> positions;
+  positions.reserve(codes.size());
+  for (const std::int32_t code : codes) positions.push_back(index.at(code));
+  result.indices = raw<std::uint8_t>(pack_bits(positions, 0, result.type == Type::uint2 ? 2 : 4));
   return result;
 }
 
