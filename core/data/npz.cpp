@@ -3,9 +3,11 @@
 #include <algorithm>
 #include <limits>
 #include <string>
+#include <vector>
 
 #include <bitgrad/core/error.hpp>
 #include <bitgrad/core/io/npz.hpp>
+#include <bitgrad/core/io/zip.hpp>
 
 namespace bitgrad::data {
 namespace {
@@ -75,7 +77,8 @@ class NpzDataset {
 Dataset read_npz_dataset(const io::Path& path, Split split) { return NpzDataset(path).read(split); }
 
 bool npz_has_split(const io::Path& path, Split split) {
-  return io::read_npz(path).contains(message("x_", name_of(split)));
+  const std::vector<std::string> entries = io::list_zip(io::read_file(path), path.string());
+  return std::ranges::find(entries, message("x_", name_of(split), ".npy")) != entries.end();
 }
 
 }  // namespace bitgrad::data

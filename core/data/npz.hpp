@@ -11,7 +11,8 @@ namespace bitgrad::data {
 /// Throws IoError naming the file, the array, and what it is or holds and should.
 Dataset read_npz_dataset(const io::Path& path, Split split);
 
-/// True when the images of the split are there.
+/// True when the images of the split are there; only the names of the arrays are read. Throws IoError for a file that
+/// cannot be read or is no archive.
 bool npz_has_split(const io::Path& path, Split split);
 
 }  // namespace bitgrad::data
