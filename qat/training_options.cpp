@@ -34,17 +34,17 @@ TrainingOptions quantized_training(TrainingOptions base) {
 
 std::string TrainingOptions::to_json() const {
   nlohmann::ordered_json json = {{"epochs", epochs},
-                                       {"batch", batch},
-                                       {"optimizer", optimizer},
-                                       {"learning_rate", learning_rate},
-                                       {"qparams_rate", qparams_rate},
-                                       {"schedule", schedule},
-                                       {"warmup_epochs", warmup_epochs},
-                                       {"weight_decay", weight_decay},
-                                       {"momentum", momentum},
-                                       {"gradient_clip", gradient_clip},
-                                       {"label_smoothing", label_smoothing},
-                                       {"frozen_batch_norm", frozen_batch_norm},
+                                 {"batch", batch},
+                                 {"optimizer", optimizer},
+                                 {"learning_rate", learning_rate},
+                                 {"qparams_rate", qparams_rate},
+                                 {"schedule", schedule},
+                                 {"warmup_epochs", warmup_epochs},
+                                 {"weight_decay", weight_decay},
+                                 {"momentum", momentum},
+                                 {"gradient_clip", gradient_clip},
+                                 {"label_smoothing", label_smoothing},
+                                 {"frozen_batch_norm", frozen_batch_norm},
                                        {"seed", seed}};
   // Checkpoints from before this option existed stay what they are.
   if (augmentation != TrainingOptions{}.augmentation) json["augmentation"] = augmentation;
