@@ -61,6 +61,7 @@
 #include <bitgrad/layers/batch_norm.hpp>
 #include <bitgrad/layers/conv2d.hpp>
 #include <bitgrad/layers/dense.hpp>
+#include <bitgrad/layers/depthwise_conv2d.hpp>
 #include <bitgrad/layers/dropout.hpp>
 #include <bitgrad/layers/extent.hpp>
 #include <bitgrad/layers/graph_builder.hpp>

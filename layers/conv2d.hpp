@@ -11,13 +11,16 @@ struct Conv2DOptions {
   Extent2D kernel = 0;      ///< pixels, one number for both; must be given
   Extent2D stride = 1;      ///< pixels
   Padding padding = Padding::same();
+  Extent2D dilation = 1;    ///< pixels between neighbouring elements of the kernel
+  Index groups = 1;         ///< equal parts of the channels, each convolved by itself
   bool bias = true;
   Initializer initializer = initializers::he_normal();  ///< of the kernel; the bias starts at zero
   std::string name = {};
 };
 
-/// Two-dimensional cross-correlation: [batch, h, w, in] to [batch, h', w', filters], with weights "kernel" [kh, kw, in,
-/// filters] and "bias" [filters]. Throws ValueError for filters, kernel or stride below 1.
+/// Two-dimensional cross-correlation: [batch, h, w, in] to [batch, h', w', filters], with weights "kernel" [kh, kw, in / groups,
+/// filters] and "bias" [filters]. Throws ValueError for filters, kernel, stride, dilation or groups below 1, ShapeError for
+/// channels or filters that do not divide by the groups.
 class Conv2D : public LayerOf<Conv2D> {
  public:
   explicit Conv2D(Conv2DOptions options);
@@ -29,8 +32,7 @@ class Conv2D : public LayerOf<Conv2D> {
   GraphValue lower(GraphBuilder& builder, std::span<const GraphValue> inputs) const override;
 
   const Conv2DOptions& options() const { return options_; }
-  Stride stride() const { return options_.stride; }
-  const Padding& padding() const { return options_.padding; }
+  Conv2DArguments window() const;
 
  private:
   void create_weights(std::span<const Shape> inputs, Random& random) override;

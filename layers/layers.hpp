@@ -5,6 +5,7 @@
 #include <bitgrad/layers/batch_norm.hpp>
 #include <bitgrad/layers/conv2d.hpp>
 #include <bitgrad/layers/dense.hpp>
+#include <bitgrad/layers/depthwise_conv2d.hpp>
 #include <bitgrad/layers/dropout.hpp>
 #include <bitgrad/layers/merge.hpp>
 #include <bitgrad/layers/model.hpp>

@@ -30,8 +30,8 @@ class ProbeBuilder : public GraphBuilder {
   void set_layer_name(std::string_view) override {}
   Shape shape(GraphValue value) const override { return values_.at(static_cast<std::size_t>(value.index)).shape; }
 
-  GraphValue conv2d(GraphValue x, Stride stride, const Padding& padding, const GraphWeight& kernel, const GraphWeight&) override {
-    const auto geometry = conv2d_geometry(shape(x).prepended(1), kernel.value.shape(), stride, padding);
+  GraphValue conv2d(GraphValue x, const Conv2DArguments& window, const GraphWeight& kernel, const GraphWeight&) override {
+    const auto geometry = conv2d_geometry(shape(x).prepended(1), kernel.value.shape(), window);
     return result(LayerKind::arithmetic, output_shape(geometry).without_front(), false);
   }
   GraphValue dense(GraphValue, const GraphWeight& kernel, const GraphWeight&) override {

@@ -5,6 +5,7 @@
 #include <bitgrad/layers/batch_norm.hpp>
 #include <bitgrad/layers/conv2d.hpp>
 #include <bitgrad/layers/dense.hpp>
+#include <bitgrad/layers/depthwise_conv2d.hpp>
 #include <bitgrad/qat/batch_norm_fold.hpp>
 
 namespace bitgrad {
@@ -53,10 +54,16 @@ LayerPtr folded(const Layer& layer, const Layer& normalization, const Shape& inp
   scale_channels(kernel, fold.gain);
   const Tensor bias = Tensor::from({static_cast<Index>(fold.offset.size())}, fold.offset);
   if (const auto* conv = dynamic_cast<const Conv2D*>(&layer)) return with_weights<Conv2D>(conv->options(), input, kernel, bias);
+  if (const auto* conv = dynamic_cast<const DepthwiseConv2D*>(&layer))
+    return with_weights<DepthwiseConv2D>(conv->options(), input, kernel, bias);
   return with_weights<Dense>(dynamic_cast<const Dense&>(layer).options(), input, kernel, bias);
 }
 
 }  // namespace
+
+bool takes_batch_norm(const Layer& layer) {
+  return dynamic_cast<const Conv2D*>(&layer) || dynamic_cast<const DepthwiseConv2D*>(&layer) || dynamic_cast<const Dense*>(&layer);
+}
 
 std::vector<BatchNormPair> batch_norm_pairs(const Model& model) {
   std::vector<BatchNormPair> pairs;
@@ -65,8 +72,7 @@ std::vector<BatchNormPair> batch_norm_pairs(const Model& model) {
     if (!dynamic_cast<const BatchNorm*>(node.layer.get()) || node.inputs.front() < 0) continue;
     const int before = node.inputs.front();
     const Layer* layer = model.nodes()[static_cast<std::size_t>(before)].layer.get();
-    const bool foldable = dynamic_cast<const Conv2D*>(layer) || dynamic_cast<const Dense*>(layer);
-    if (foldable && reader_count(model, before) == 1) pairs.push_back({before, static_cast<int>(i)});
+    if (takes_batch_norm(*layer) && reader_count(model, before) == 1) pairs.push_back({before, static_cast<int>(i)});
   }
   return pairs;
 }

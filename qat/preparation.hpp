@@ -11,7 +11,10 @@
 
 namespace bitgrad {
 
-/// Node numbers of a Conv2D or Dense and of the BatchNorm that alone reads it.
+/// Whether a batch normalisation behind the layer can be folded into its weights "kernel" and "bias", channels last.
+bool takes_batch_norm(const Layer& layer);
+
+/// Node numbers of such a layer and of the BatchNorm that alone reads it.
 struct BatchNormPair {
   int layer = -1;
   int batch_norm = -1;

@@ -4,11 +4,10 @@
 
 #include <bitgrad/autograd/operations.hpp>
 #include <bitgrad/autograd/ste.hpp>
-#include <bitgrad/layers/conv2d.hpp>
-#include <bitgrad/layers/dense.hpp>
 #include <bitgrad/qat/activation_holder.hpp>
 #include <bitgrad/qat/batch_norm_fold.hpp>
 #include <bitgrad/qat/inference/builder.hpp>
+#include <bitgrad/qat/preparation.hpp>
 
 namespace bitgrad {
 namespace {
@@ -50,9 +49,9 @@ QuantizationWrapper::QuantizationWrapper(LayerPtr layer, NodeQuantizationDispatc
   if (dispatcher_.num_activation_quantizers() > 1)
     fail<ValueError>("QuantizationWrapper: ", dispatcher_.num_activation_quantizers(), " activation quantizers, but ", layer_->type(),
                      " has one output");
-  if (batch_norm_ && !dynamic_cast<const Conv2D*>(layer_.get()) && !dynamic_cast<const Dense*>(layer_.get()))
+  if (batch_norm_ && !takes_batch_norm(*layer_))
     fail<ValueError>("QuantizationWrapper: a batch normalisation cannot be folded into a ", layer_->type(),
-                     ", only into a Conv2D or Dense");
+                     ", only into a Conv2D, DepthwiseConv2D or Dense");
   if (batch_norm_ && dispatcher_.weight_quantizer("bias"))
     fail<ValueError>("QuantizationWrapper: the bias has a quantizer of its own, but the batch normalisation behind the ", layer_->type(),
                      " is folded into it; with a power-of-two kernel the fold comes first, otherwise leave the bias without");

@@ -12,7 +12,7 @@ namespace bitgrad {
 
 /// What a wrapper knows beyond its layer and quantizers.
 struct QuantizationWrapperOptions {
-  /// The batch normalisation behind the layer, which ships folded into it (Conv2D and Dense only).
+  /// The batch normalisation behind the layer, which ships folded into it (convolutions and Dense only).
   std::optional<BatchNorm> batch_norm = {};
   /// Name of the activation holder whose grid the layer's input is on; empty when the input is float32. With it the bias is
   /// quantized in training at the scale of the accumulator, s_x * s_w.

@@ -14,8 +14,7 @@ namespace {
 /// `bias` undefined: none.
 Variable convolve(const Variable& x, const Variable& kernel, const Variable& bias, const Conv2DArguments& options) {
   detail::require_same_dtype("conv2d", x.value(), kernel.value());
-  const Conv2DGeometry geometry =
-      conv2d_geometry(x.shape(), kernel.shape(), options.stride, options.padding, options.dilation, options.groups);
+  const Conv2DGeometry geometry = conv2d_geometry(x.shape(), kernel.shape(), options);
   return dispatch_floating("conv2d", x.dtype(), [&](auto zero) {
     using T = decltype(zero);
     Tensor y(output_shape(geometry), x.dtype());

@@ -15,6 +15,11 @@ struct Conv2DArguments {
   Index groups = 1;
 };
 
+/// conv2d_geometry() of core/kernels/geometry.hpp with these arguments.
+inline Conv2DGeometry conv2d_geometry(const Shape& input, const Shape& kernel, const Conv2DArguments& window) {
+  return conv2d_geometry(input, kernel, window.stride, window.padding, window.dilation, window.groups);
+}
+
 /// x [N, H, W, C] with kernel [kh, kw, C / groups, O] (HWIO) → [N, H', W', O]. Throws ShapeError for
 /// ranks, channels or extents that do not fit, ValueError for strides, dilations and groups below 1 or negative padding.
 Variable conv2d(const Variable& x, const Variable& kernel, const Conv2DArguments& options = {});

@@ -149,11 +149,11 @@ GraphValue InferenceGraphBuilder::quantize(GraphValue x, const BaseInferableQuan
   return impl_->record_same(RecordedQuantize{std::move(grid)}, x);
 }
 
-GraphValue InferenceGraphBuilder::conv2d(GraphValue x, Stride stride, const Padding& padding, const GraphWeight& kernel,
+GraphValue InferenceGraphBuilder::conv2d(GraphValue x, const Conv2DArguments& window, const GraphWeight& kernel,
                                          const GraphWeight& bias) {
-  const Conv2DGeometry g = conv2d_geometry(impl_->batch_of(x), kernel.value.shape(), stride, padding);
+  const Conv2DGeometry g = conv2d_geometry(impl_->batch_of(x), kernel.value.shape(), window);
   RecordedLinear linear = impl_->linear(kernel, bias, g.out_c);
-  linear.convolution = {stride, padding};
+  linear.convolution = window;
   return impl_->record(std::move(linear), {x}, output_shape(g).without_front());
 }
 

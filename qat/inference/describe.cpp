@@ -46,6 +46,8 @@ std::string InferenceGraph::describe() const {
     out << node.name << ": " << name_of(node.operation);
     if (const IntegerWeights* weights = inference::integer_weights(node.operation))
       out << " weights " << weights->codes.shape() << ' ' << weights->grid.bits << " bits";
+    if (const auto* conv = std::get_if<IntegerConv2D>(&node.operation); conv && conv->window.groups != 1)
+      out << ' ' << conv->window.groups << " groups";
     if (const auto* table = std::get_if<IntegerTable>(&node.operation)) out << ' ' << table->function;
     const char* separator = " (";
     for (const int i : node.inputs) {

@@ -103,7 +103,7 @@ class Freezer {
       const auto* bn = chain.batch_norm < 0 ? nullptr : value(chain.batch_norm).as<RecordedBatchNorm>();
       IntegerWeights weights = integer_weights(producer.layer, *linear, bn, *tensor_at(inputs[0]).grid, grid, range);
       if (linear->convolution)
-        operation = IntegerConv2D{linear->convolution->stride, linear->convolution->padding, std::move(weights)};
+        operation = IntegerConv2D{*linear->convolution, std::move(weights)};
       else
         operation = IntegerDense{std::move(weights)};
     } else if (producer.as<FloatAdd>()) {

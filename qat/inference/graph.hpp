@@ -27,12 +27,12 @@ struct GraphTensor {
 /// Integer weights of a convolution or dense layer and what follows the accumulation.
 ///
 /// The frozen layer's rule (architecture.md, "The frozen layer"), per output channel c:
-///   acc = sum (q_x - z_x) * (q_w - z_w[c]) + bias[c]        exact, in int32
+///   acc = sum (q_x - z_x) * (q_w - z_w[c]) + bias[c]        exact, in int32, over the inputs of c's group
 ///   output with a grid:     clamp(half_even(float(acc) * multiplier[c]) + z_y, clamp_lo, clamp_hi)
 ///   output without a grid:  float(acc) * multiplier[c]
 /// with multiplier = fl32(fl32(s_x * s_w[c]) / s_y), or fl32(s_x * s_w[c]) without a grid.
 struct IntegerWeights {
-  Tensor codes;                           ///< int32; conv2d: [kh, kw, in, out], dense: [in, out]
+  Tensor codes;                           ///< int32; conv2d: [kh, kw, in / groups, out], dense: [in, out]
   Grid grid;                              ///< of the codes; after the fold of batch normalisation, one scale per output channel
   Tensor bias;                            ///< int32 [out]
   std::vector<float> multiplier;          ///< [out]
@@ -42,8 +42,7 @@ struct IntegerWeights {
 
 // Operations on codes: every input has a grid.
 struct IntegerConv2D {
-  Stride stride;
-  Padding padding;  ///< with the code of real zero
+  Conv2DArguments window;  ///< padding has the code of real zero
   IntegerWeights weights;
 };
 struct IntegerDense {
@@ -98,9 +97,8 @@ struct Pad2DOp {
 
 // Operations on float32.
 struct FloatConv2D {
-  Stride stride;
-  Padding padding;
-  Tensor kernel;              ///< [kh, kw, in, out]
+  Conv2DArguments window;
+  Tensor kernel;              ///< [kh, kw, in / groups, out]
   Tensor bias;                ///< [out] or undefined
 };
 struct FloatDense {

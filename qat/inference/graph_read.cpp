@@ -151,6 +151,12 @@ struct NodeReader {
     first = values[0];
     second = values[1];
   }
+  void unless_one(const char* key, Index& value) {
+    if (object.has(key)) value = object.integer<Index>(key);
+  }
+  void unless_one(const char* key, Index& first, Index& second) {
+    if (object.has(key)) (*this)(key, first, second);
+  }
 };
 
 /// A default operation of the given name; std::variant is walked at compile time.

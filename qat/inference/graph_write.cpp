@@ -69,6 +69,12 @@ struct NodeWriter {
   void operator()(const char* key, T first, T second) {
     json[key] = {first, second};
   }
+  void unless_one(const char* key, Index value) {
+    if (value != 1) json[key] = value;
+  }
+  void unless_one(const char* key, Index first, Index second) {
+    if (first != 1 || second != 1) json[key] = {first, second};
+  }
 };
 
 Json tensor_to_json(const GraphTensor& tensor) {

@@ -46,7 +46,7 @@ class NaiveNode {
       : sample_(sample), node_(node), weights_(weights) {}
 
   void operator()(const IntegerConv2D& op) const {
-    const Conv2DGeometry g = conv2d_geometry(input_batch(), op.weights.codes.shape(), op.stride, op.padding);
+    const Conv2DGeometry g = conv2d_geometry(input_batch(), op.weights.codes.shape(), op.window);
     const std::int32_t* x = in_codes();
     const std::int64_t zero = in_grid().zero_point[0];
     std::vector<std::int64_t> sums(static_cast<std::size_t>(g.out_c));
@@ -55,10 +55,15 @@ class NaiveNode {
         std::ranges::copy(op.weights.bias.span<std::int32_t>(), sums.begin());
         for (Index kh = 0; kh < g.k_h; ++kh)
           for (Index kw = 0; kw < g.k_w; ++kw) {
-            const Index h = oh * g.stride_h + kh - g.pad_top, w = ow * g.stride_w + kw - g.pad_left;
+            const Index h = oh * g.stride_h + kh * g.dilation_h - g.pad_top, w = ow * g.stride_w + kw * g.dilation_w - g.pad_left;
             if (h < 0 || h >= g.in_h || w < 0 || w >= g.in_w) continue;  // padding is real zero: it adds nothing
-            for (Index i = 0; i < g.in_c; ++i)
-              add_row(x[(h * g.in_w + w) * g.in_c + i] - zero, (kh * g.k_w + kw) * g.in_c + i, sums);
+            for (Index o = 0; o < g.out_c; ++o) {
+              const Index in_group = g.in_c / g.groups, first = o / (g.out_c / g.groups) * in_group;  // of the inputs that o sees
+              for (Index i = 0; i < in_group; ++i)
+                sums[static_cast<std::size_t>(o)] +=
+                    (x[(h * g.in_w + w) * g.in_c + first + i] - zero) *
+                    weights_[static_cast<std::size_t>(((kh * g.k_w + kw) * in_group + i) * g.out_c + o)];
+            }
           }
         finish(op.weights, sums, (oh * g.out_w + ow) * g.out_c);
       }

@@ -94,9 +94,14 @@ class NodeCheck {
         complain<ValueError>("the accumulator of channel ", c, " can leave int32");
   }
 
+  void check_window(const Conv2DArguments& window, const Shape& kernel) const {
+    if (window.dilation.h > most_extent || window.dilation.w > most_extent)
+      complain<ValueError>("field dilation is [", window.dilation.h, ",", window.dilation.w, "], expected at most ", most_extent);
+    check_shape(output_shape(conv2d_geometry(batch_of_one(), kernel, window)).without_front());
+  }
   void check(const IntegerConv2D& op) const {
     check_weights(op.weights, 4);
-    check_shape(output_shape(conv2d_geometry(batch_of_one(), op.weights.codes.shape(), op.stride, op.padding)).without_front());
+    check_window(op.window, op.weights.codes.shape());
   }
   void check(const IntegerDense& op) const {
     check_weights(op.weights, 2);
@@ -179,7 +184,7 @@ class NodeCheck {
   void check(const FloatConv2D& op) const {
     const Shape shape = op.kernel.defined() ? op.kernel.shape() : Shape{};
     check_array(op.kernel, "kernel", shape, DType::float32);
-    check_shape(output_shape(conv2d_geometry(batch_of_one(), shape, op.stride, op.padding)).without_front());
+    check_window(op.window, shape);
     check_bias(op.bias, shape[3]);
   }
   void check(const FloatDense& op) const {

@@ -10,6 +10,7 @@
 
 #include <bitgrad/core/data/find.hpp>
 #include <bitgrad/core/io/npy.hpp>
+#include <bitgrad/layers/layers.hpp>
 #include <bitgrad/layers/models/models.hpp>
 #include <bitgrad/qat/evaluation.hpp>
 #include <bitgrad/qat/quantization_aware_training.hpp>
@@ -71,6 +72,14 @@ data::Dataset first(data::Dataset dataset, Index count) {
   return dataset;
 }
 
+/// Separable convolutions as in MobileNet (Howard et al. 2017), with groups, dilation and a depth multiplier besides.
+Model depthwise_model() {
+  return Sequential(Conv2D({.filters = 8, .kernel = 3, .stride = 2}), BatchNorm(), ReLU(), DepthwiseConv2D({.kernel = 3, .bias = false}),
+                    BatchNorm(), ReLU6(), Conv2D({.filters = 16, .kernel = 1}), BatchNorm(), ReLU(),
+                    DepthwiseConv2D({.kernel = 3, .depth_multiplier = 2, .stride = 2}), ReLU(),
+                    Conv2D({.filters = 16, .kernel = 3, .dilation = 2, .groups = 4}), BatchNorm(), ReLU(), GlobalAveragePool2D(), Dense({.units = 10}));
+}
+
 /// What the command line asks for.
 struct Wanted {
   Index images = 1000;
@@ -94,7 +103,7 @@ void make_trained(const std::string& name, const Wanted& wanted, const fs::path&
   const data::Dataset train = data::load_dataset("fashion-mnist", data::Split::train);
   const data::Dataset test = first(data::load_dataset("fashion-mnist", data::Split::test), wanted.images);
   const Shape input = test.images.shape().without_front();
-  Model model = models::make(name, input, test.classes);
+  Model model = name == "depthwise" ? depthwise_model() : models::make(name, input, test.classes);
   model.build(input, 1);
   fit(model, first(train, 2000), {.epochs = 1, .batch = 32});
   const Tensor representative = data::to_unit_range(train.images.rows(0, 128));

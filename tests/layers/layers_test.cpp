@@ -33,6 +33,12 @@ std::vector<Case> cases() {
   add("conv {2, 3}, stride {1, 2}, valid, no bias",
       Conv2D({.filters = 2, .kernel = {2, 3}, .stride = {1, 2}, .padding = Padding::valid(), .bias = false}), {{4, 7, 3}});
   add("conv explicit padding", Conv2D({.filters = 2, .kernel = 3, .padding = Padding::explicit_(0, 2, 1, 0)}), {{4, 4, 1}});
+  add("conv dilated {2, 3}", Conv2D({.filters = 3, .kernel = {2, 3}, .stride = {2, 1}, .dilation = {2, 3}}), {{5, 8, 2}});
+  add("conv in 3 groups", Conv2D({.filters = 6, .kernel = 3, .padding = Padding::valid(), .groups = 3}), {{4, 5, 6}});
+  add("depthwise 3x3", DepthwiseConv2D({.kernel = 3}), {{5, 4, 3}});
+  add("depthwise of 2 outputs each, stride 2, no bias", DepthwiseConv2D({.kernel = {3, 2}, .depth_multiplier = 2, .stride = 2, .bias = false}), {{6, 5, 3}});
+  add("depthwise dilated", DepthwiseConv2D({.kernel = 3, .padding = Padding::valid(), .dilation = {1, 2}}), {{4, 6, 2}});
+  add("depthwise of one channel", DepthwiseConv2D({.kernel = 2}), {{3, 3, 1}});
   add("conv 1x1 on one pixel", Conv2D({.filters = 5, .kernel = 1}), {{1, 1, 2}});
   add("dense", Dense({.units = 4}), {{7}});
   add("dense 1 to 1 without bias", Dense({.units = 1, .bias = false}), {{1}});
@@ -133,6 +139,13 @@ TEST_CASE("layers refuse options out of range") {
   CHECK_THROWS_WITH(Conv2D({.filters = 3}), "Conv2D: kernel is (0, 0), expected at least 1");
   CHECK_THROWS_WITH(Conv2D({.filters = 3, .kernel = 3, .stride = {1, 0}}), "Conv2D: stride is (1, 0), expected at least 1");
   CHECK_THROWS_WITH(Conv2D({.filters = 3, .kernel = 3, .initializer = nullptr}), "Conv2D: the initializer is empty");
+  CHECK_THROWS_WITH(Conv2D({.filters = 3, .kernel = 3, .dilation = 0}), "Conv2D: dilation is (0, 0), expected at least 1");
+  CHECK_THROWS_WITH(Conv2D({.filters = 3, .kernel = 3, .groups = 0}), "Conv2D: groups is 0, expected at least 1");
+  CHECK_THROWS_WITH(DepthwiseConv2D({}), "DepthwiseConv2D: kernel is (0, 0), expected at least 1");
+  CHECK_THROWS_WITH(DepthwiseConv2D({.kernel = 3, .depth_multiplier = 0}), "DepthwiseConv2D: depth_multiplier is 0, expected at least 1");
+  CHECK_THROWS_WITH(DepthwiseConv2D({.kernel = 3, .stride = {0, 1}}), "DepthwiseConv2D: stride is (0, 1), expected at least 1");
+  CHECK_THROWS_WITH(DepthwiseConv2D({.kernel = 3, .dilation = -1}), "DepthwiseConv2D: dilation is (-1, -1), expected at least 1");
+  CHECK_THROWS_WITH(DepthwiseConv2D({.kernel = 3, .initializer = nullptr}), "DepthwiseConv2D: the initializer is empty");
   CHECK_THROWS_WITH(Dense({.units = -1}), "Dense: units is -1, expected at least 1");
   CHECK_THROWS_WITH(Dropout({.rate = 1}), "Dropout: rate is 1, expected 0 <= rate < 1");
   CHECK_THROWS_WITH(Dropout({.rate = std::nanf("")}), Contains("rate is nan"));
@@ -151,6 +164,10 @@ TEST_CASE("layers refuse inputs that do not fit, naming shapes") {
   CHECK_THROWS_WITH(shape_of(Conv2D({.filters = 2, .kernel = 3}), {{784}}),
                     "Conv2D: input of shape (784) per sample, expected (height, width, channels)");
   CHECK_THROWS_WITH(shape_of(Conv2D({.filters = 2, .kernel = 5, .padding = Padding::valid()}), {{4, 9, 1}}),
+                    Contains("window of height 5 does not fit an input of height 4"));
+  CHECK_THROWS_WITH(shape_of(Conv2D({.filters = 4, .kernel = 3, .groups = 2}), {{4, 4, 3}}), Contains("3 input and 4 output channels, expected multiples of the 2 groups"));
+  CHECK_THROWS_WITH(shape_of(Conv2D({.filters = 3, .kernel = 3, .groups = 2}), {{4, 4, 4}}), Contains("4 input and 3 output channels, expected multiples of the 2 groups"));
+  CHECK_THROWS_WITH(shape_of(DepthwiseConv2D({.kernel = 3, .padding = Padding::valid(), .dilation = 2}), {{4, 9, 1}}),
                     Contains("window of height 5 does not fit an input of height 4"));
   CHECK_THROWS_WITH(shape_of(Dense({.units = 2}), {{4, 4}}), Contains("put a Flatten in front"));
   CHECK_THROWS_WITH(shape_of(MaxPool2D(), {{1, 1, 8}}), Contains("window of height 2 does not fit"));
@@ -191,7 +208,7 @@ TEST_CASE("every layer of images refuses what is no image") {
   const Shape flat{12};
   for (const Case& test : cases()) {
     const std::string_view type = test.layer->type();
-    if (type != "Conv2D" && type != "ZeroPadding2D" && type.find("Pool2D") == std::string_view::npos) continue;
+    if (type.find("Conv2D") == std::string_view::npos && type != "ZeroPadding2D" && type.find("Pool2D") == std::string_view::npos) continue;
     INFO(test.name);
     CHECK_THROWS_WITH(test.layer->output_shape({&flat, 1}),
                       message(type, ": input of shape (12) per sample, expected (height, width, channels)"));
@@ -210,9 +227,22 @@ TEST_CASE("a built layer refuses batches of other channels, a single one include
     CHECK_THROWS_WITH(run(Normalize({.mean = {1, 2, 3}}), {4, 3}, {2, 4, 1}, training), "Normalize: input of shape (2, 4, 1), expected 3 channels (the last axis)");
     CHECK_THROWS_WITH(run(Normalize({.deviation = {1, 2, 3}}), {4, 3}, {2, 4, 2}, training), Contains("(2, 4, 2), expected 3 channels"));
     CHECK_THROWS_WITH(run(Conv2D({.filters = 2, .kernel = 3}), {4, 4, 3}, {2, 4, 4, 1}, training), Contains("conv2d: input (2, 4, 4, 1) has 1 channels, kernel (3, 3, 3, 2) expects 3"));
+    CHECK_THROWS_WITH(run(DepthwiseConv2D({.kernel = 3}), {4, 4, 3}, {2, 4, 4, 1}, training), Contains("1 input and 3 output channels, expected multiples of the 3 groups"));
+    CHECK_THROWS_WITH(run(DepthwiseConv2D({.kernel = 3}), {4, 4, 3}, {2, 4, 4, 6}, training), Contains("expects 1 in each of 3 groups"));
     CHECK_THROWS_WITH(run(Dense({.units = 2}), {3}, {2, 4}, training), "matmul: shapes are (2, 4) and (3, 2), expected (m, k) and (k, n)");
     CHECK_NOTHROW(run(Normalize({.mean = {1}, .deviation = {2}}), {4, 3}, {2, 4, 1}, training));
   }
+}
+
+TEST_CASE("a depthwise kernel is Keras' [kh, kw, in, M] in memory, output channel c * M + m") {
+  Sequential model(DepthwiseConv2D({.kernel = 1, .depth_multiplier = 2, .bias = false}));
+  model.build({1, 1, 3});
+  ParameterPtr kernel = model.layer("depthwise1").weight("kernel");
+  REQUIRE(kernel->value().shape() == Shape{1, 1, 1, 6});
+  const Tensor keras = Tensor::from({1, 1, 3, 2}, {1, 10, 2, 20, 3, 30});  // channel c times (c + 1) and 10 (c + 1)
+  kernel->assign(keras.reshape({1, 1, 1, 6}));
+  const Tensor x = Tensor::from({1, 1, 1, 3}, {1, 2, 3});
+  CHECK(identical(model.forward(x).value(), Tensor::from({1, 1, 1, 6}, {1, 10, 4, 40, 9, 90})));
 }
 
 TEST_CASE("a layer is built once") {

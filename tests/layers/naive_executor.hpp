@@ -25,11 +25,12 @@ class NaiveExecutor : public GraphBuilder {
   void set_layer_name(std::string_view name) override { layer_names_.emplace_back(name); }
   Shape shape(GraphValue v) const override { return value(v).shape(); }
 
-  GraphValue conv2d(GraphValue x, Stride stride, const Padding& padding, const GraphWeight& kernel, const GraphWeight& bias) override {
+  GraphValue conv2d(GraphValue x, const Conv2DArguments& window, const GraphWeight& kernel, const GraphWeight& bias) override {
+    const auto& [stride, padding, dilation, groups] = window;
     const Tensor k = doubles(kernel.value);
     const Tensor& in = value(x);
-    const Window h(in.dim(0), k.dim(0), stride.h, padding, padding.top, padding.bottom);
-    const Window w(in.dim(1), k.dim(1), stride.w, padding, padding.left, padding.right);
+    const Window h(in.dim(0), (k.dim(0) - 1) * dilation.h + 1, stride.h, padding, padding.top, padding.bottom);
+    const Window w(in.dim(1), (k.dim(1) - 1) * dilation.w + 1, stride.w, padding, padding.left, padding.right);
     Tensor out = Tensor::zeros({h.out, w.out, k.dim(3)}, DType::float64);
     for (Index i = 0; i < h.out; ++i)
       for (Index j = 0; j < w.out; ++j)
@@ -39,8 +40,10 @@ class NaiveExecutor : public GraphBuilder {
           for (Index a = 0; a < k.dim(0); ++a)
             for (Index b = 0; b < k.dim(1); ++b)
               for (Index c = 0; c < k.dim(2); ++c) {
-                const Index y = i * stride.h + a - h.before, z = j * stride.w + b - w.before;
-                if (y >= 0 && y < in.dim(0) && z >= 0 && z < in.dim(1)) sum += in.at<double>({y, z, c}) * k.at<double>({a, b, c, o});
+                const Index y = i * stride.h + a * dilation.h - h.before, z = j * stride.w + b * dilation.w - w.before;
+                const Index group = o / (k.dim(3) / groups);
+                if (y >= 0 && y < in.dim(0) && z >= 0 && z < in.dim(1))
+                  sum += in.at<double>({y, z, group * k.dim(2) + c}) * k.at<double>({a, b, c, o});
               }
         }
     return push(out);

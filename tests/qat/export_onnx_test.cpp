@@ -92,7 +92,7 @@ InferenceGraph small_graph(int activation_bits, const Grid& weights, const std::
   builder.set_layer_name("conv");
   {
     const InferenceGraphBuilder::WeightScope scope(builder, quantizers);
-    x = builder.conv2d(x, {}, Padding::valid(), {"kernel", floats({1, 1, 1, 2}, kernel)},
+    x = builder.conv2d(x, {.padding = Padding::valid()}, {"kernel", floats({1, 1, 1, 2}, kernel)},
                        {"bias", floats({2}, {1, -1})});
   }
   builder.set_layer_name("conv/out");

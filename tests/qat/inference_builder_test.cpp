@@ -28,7 +28,7 @@ struct Net {
     const Shape shape{3, 3, builder.shape(value)[2], filters};
     const WeightQuantizers quantizers = grid ? kernel_on(*grid) : WeightQuantizers();
     const InferenceGraphBuilder::WeightScope scope(builder, quantizers);
-    value = builder.conv2d(value, {}, Padding::same(), {"kernel", Dice(1).tensor(shape, -1, 1)}, {"bias", bias});
+    value = builder.conv2d(value, {.padding = Padding::same()}, {"kernel", Dice(1).tensor(shape, -1, 1)}, {"bias", bias});
     return *this;
   }
   Net& norm(const std::string& name) {
@@ -264,9 +264,9 @@ TEST_CASE("the builder refuses what does not fit, naming the layer") {
   const GraphValue x = builder.input();
   CHECK_THROWS_AS(builder.shape({7}), ValueError);
   CHECK_THROWS_AS(builder.finish({-1}), ValueError);
-  CHECK_THROWS_AS(builder.conv2d(x, {}, Padding::same(), {"kernel", Tensor({3, 3, 5, 1})}, {"bias", {}}), ShapeError);
-  CHECK_THROWS_AS(builder.conv2d(x, {}, Padding::same(), {"kernel", {}}, {"bias", {}}), ShapeError);
-  CHECK_THROWS_WITH(builder.conv2d(x, {}, Padding::same(), {"kernel", Tensor({3, 3, 2, 4})}, {"bias", Tensor({3})}),
+  CHECK_THROWS_AS(builder.conv2d(x, {.padding = Padding::same()}, {"kernel", Tensor({3, 3, 5, 1})}, {"bias", {}}), ShapeError);
+  CHECK_THROWS_AS(builder.conv2d(x, {.padding = Padding::same()}, {"kernel", {}}, {"bias", {}}), ShapeError);
+  CHECK_THROWS_WITH(builder.conv2d(x, {.padding = Padding::same()}, {"kernel", Tensor({3, 3, 2, 4})}, {"bias", Tensor({3})}),
                     Catch::Contains("here") && Catch::Contains("bias") && Catch::Contains("(4)"));
   CHECK_THROWS_WITH(builder.dense(x, {"kernel", Tensor({2, 3})}, {"bias", {}}), Catch::Contains("here"));
   CHECK_THROWS_WITH(builder.batch_norm(x, Tensor({2}), Tensor({2}), Tensor({3}), Tensor({2}), 0), Catch::Contains("mean"));

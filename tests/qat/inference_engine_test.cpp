@@ -136,7 +136,7 @@ TEST_CASE("convolution pads with the code of real zero") {
   builder.set_layer_name("conv");
   const WeightQuantizers quantizers = kernel_on(signed_grid(3, 1.0F));
   const InferenceGraphBuilder::WeightScope scope(builder, quantizers);
-  const GraphValue y = builder.conv2d(x, {}, Padding::same(), {"kernel", floats({2, 2, 1, 1}, {1, 2, 3, -1})}, {"bias", {}});
+  const GraphValue y = builder.conv2d(x, {.padding = Padding::same()}, {"kernel", floats({2, 2, 1, 1}, {1, 2, 3, -1})}, {"bias", {}});
   builder.set_layer_name("out");
   const InferenceGraph graph = builder.finish(builder.quantize(y, activations(signed_grid(8, 1.0F))));
   // x = 1 2 / 3 4, zeros to the right and below
@@ -255,7 +255,7 @@ TEST_CASE("convolutions in blocks") {
   const WeightQuantizers quantizers = kernel_on(signed_grid(8, 1.0F));
   const InferenceGraphBuilder::WeightScope scope(builder, quantizers);
   const InferenceGraph graph =
-      builder.finish(builder.conv2d(x, {2, 1}, Padding::same(), {"kernel", dice.tensor({3, 3, 300, 3}, 60, 127)}, {"bias", {}}));
+      builder.finish(builder.conv2d(x, {.stride = {2, 1}, .padding = Padding::same()}, {"kernel", dice.tensor({3, 3, 300, 3}, 60, 127)}, {"bias", {}}));
   CHECK(!certify(graph, node_writing(graph, "conv")).float32_exact);
   const Tensor images = dice.tensor({30, 6, 5, 300}, -9, 240);
   const std::vector<Tensor> naive = run_naive(graph, images);
@@ -287,7 +287,7 @@ TEST_CASE("a sample's bytes do not depend on its batch, the threads or who else 
 TEST_CASE("float operations give a sample the same bytes in any batch") {
   Dice dice(8);
   InferenceGraphBuilder builder({6, 6, 3});
-  GraphValue x = builder.conv2d(builder.input(), {}, Padding::same(), {"kernel", dice.tensor({3, 3, 3, 5}, -1, 1)}, {"bias", dice.tensor({5}, -1, 1)});
+  GraphValue x = builder.conv2d(builder.input(), {.padding = Padding::same()}, {"kernel", dice.tensor({3, 3, 3, 5}, -1, 1)}, {"bias", dice.tensor({5}, -1, 1)});
   x = builder.batch_norm(x, dice.tensor({5}, -2, 2), dice.tensor({5}, -1, 1), dice.tensor({5}, -1, 1), dice.tensor({5}, 0.1F, 1), 1e-3F);
   x = builder.reshape(builder.average_pool2d(x, {2, 2}, {2, 2}, Padding::valid()), {45});
   x = builder.dense(x, {"kernel", dice.tensor({45, 7}, -1, 1)}, {"bias", dice.tensor({7}, -1, 1)});

@@ -38,7 +38,7 @@ InferenceGraph varied_graph() {
   {
     named("block/conv");
     const InferenceGraphBuilder::WeightScope scope(builder, quantizers);
-    y = builder.conv2d(x, {2, 1}, Padding::same(), {"kernel", dice.tensor({3, 3, 2, 3}, -1, 1)}, {"bias", {}});
+    y = builder.conv2d(x, {.stride = {2, 1}, .padding = Padding::same()}, {"kernel", dice.tensor({3, 3, 2, 3}, -1, 1)}, {"bias", {}});
   }
   x = hold("block/conv/out", builder.clamp(y, 0, 6));
   named("add");
@@ -59,7 +59,7 @@ InferenceGraph varied_graph() {
   named("flat");
   const GraphValue flat = builder.reshape(x, {builder.shape(x).size()});
   named("float_conv");
-  y = builder.conv2d(x, {}, Padding::valid(), {"kernel", dice.tensor({1, 1, 6, 4}, -1, 1)}, {"bias", dice.tensor({4}, -1, 1)});
+  y = builder.conv2d(x, {.dilation = {1, 3}, .groups = 2}, {"kernel", dice.tensor({1, 1, 3, 4}, -1, 1)}, {"bias", dice.tensor({4}, -1, 1)});
   y = builder.batch_norm(y, dice.tensor({4}, -1, 1), dice.tensor({4}, -1, 1), dice.tensor({4}, -1, 1), dice.tensor({4}, 1, 2), 0);
   y = builder.normalize(builder.clamp(y, -1e-40F, std::numeric_limits<float>::infinity()), floats({1}, {0.1F}), floats({1}, {0.3F}));
   y = builder.elementwise(builder.average_pool2d(y, {2, 2}, {2, 2}, Padding::valid()), ElementwiseFunction::exp);
@@ -229,7 +229,13 @@ TEST_CASE("graph.json is read strictly, with messages that say where") {
   refuses("\"stride\":[2,1]", "\"stride\":[2]", "1 numbers, expected 2", "block/conv");
   refuses("\"stride\":[2,1]", "\"stride\":[2,1.5]", "expected an integer", "block/conv");
   refuses("\"stride\":[2,1]", "\"stride\":[0,1]", "stride");
-  refuses("\"stride\":[2,1]", "\"stride\":[2,1],\"dilation\":[1,1]", "unknown key \"dilation\"", "block/conv");
+  refuses("\"stride\":[2,1]", "\"stride\":[2,1],\"colour\":[1,1]", "unknown key \"colour\"", "block/conv");
+  refuses("\"stride\":[2,1]", "\"stride\":[2,1],\"dilation\":[1,0]", "dilation (1, 0)");
+  refuses("\"stride\":[2,1]", "\"stride\":[2,1],\"dilation\":[1,4611686018427387904]", "dilation", "block/conv");
+  refuses("\"stride\":[2,1]", "\"stride\":[2,1],\"groups\":2", "3 output channels, expected multiples of the 2 groups");
+  refuses("\"dilation\":[1,3]", "\"dilation\":3", "dilation", "float_conv");
+  refuses("\"groups\":2", "\"groups\":0", "0 groups");
+  refuses("\"groups\":2", "\"groups\":[2]", "expected an integer", "float_conv");
   refuses("\"padding\":\"same\"", "\"padding\":\"some\"", "padding", "block/conv");
   refuses("\"function\":\"exp\"", "\"function\":\"expo\"", "expo");
   refuses("\"inputs\":[\"in\"]", "\"inputs\":[\"out\"]", "no tensor \"out\"", "block/conv");

@@ -80,7 +80,7 @@ TEST_CASE("rule of addition: two fused multiply-adds of offset codes") {
       const WeightQuantizers quantizers = kernel_on(signed_grid(2, 1.0F));
       const InferenceGraphBuilder::WeightScope scope(builder, quantizers);
       const Tensor bias = floats({1}, {static_cast<float>(grid.lo - grid.zero_point[0])});
-      const GraphValue picked = builder.conv2d(first, {}, Padding::valid(), {"kernel", floats({1, 1, 2, 1}, {high, low})}, {"bias", bias});
+      const GraphValue picked = builder.conv2d(first, {.padding = Padding::valid()}, {"kernel", floats({1, 1, 2, 1}, {high, low})}, {"bias", bias});
       Grid unit = grid;
       unit.scale = {1.0F};
       builder.set_layer_name(message(name, "/codes"));

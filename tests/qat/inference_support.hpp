@@ -145,13 +145,17 @@ inline GraphValue RandomNetwork::activate(GraphValue x) {
 
 inline GraphValue RandomNetwork::convolution(GraphValue x, Index filters, Index kernel, Stride stride, const Padding& padding) {
   name("conv");
-  const Shape shape{kernel, kernel, builder_->shape(x)[2], filters};
+  const Index channels = builder_->shape(x)[2];
+  Conv2DArguments window{.stride = stride, .padding = padding};
+  if (dice_.chance(20) && filters % channels == 0) window.groups = channels;  // depthwise
+  if (dice_.chance(20) && padding.kind == Padding::Kind::same) window.dilation = {2, dice_.integer(1, 3)};
+  const Shape shape{kernel, kernel, channels / window.groups, filters};
   const WeightQuantizers quantizers = kernel_on(weight_grid(shape));
   const Tensor bias = dice_.chance(50) ? dice_.tensor({filters}, -1, 1) : Tensor();
   GraphValue y;
   {
     const InferenceGraphBuilder::WeightScope scope(*builder_, quantizers);
-    y = builder_->conv2d(x, stride, padding, {"kernel", dice_.tensor(shape, -1, 1)}, {"bias", bias});
+    y = builder_->conv2d(x, window, {"kernel", dice_.tensor(shape, -1, 1)}, {"bias", bias});
   }
   if (dice_.chance(50))
     y = builder_->batch_norm(y, dice_.tensor({filters}, 0.1F, 2), dice_.tensor({filters}, -1, 1), dice_.tensor({filters}, -2, 2),

@@ -51,6 +51,17 @@ Model branching_model() {
   return model;
 }
 
+/// Depthwise convolutions with and without bias, normalisation and several outputs per channel, groups, dilation.
+Model depthwise_model() {
+  Model model = Sequential(Conv2D({.filters = 6, .kernel = 3, .stride = 2}), BatchNorm(), ReLU(), DepthwiseConv2D({.kernel = 3, .bias = false}),
+                           BatchNorm(), ReLU6(), Conv2D({.filters = 8, .kernel = 1}), BatchNorm(), DepthwiseConv2D({.kernel = 2, .depth_multiplier = 2, .stride = 2}),
+                           ReLU(), Conv2D({.filters = 6, .kernel = 3, .dilation = {2, 1}, .groups = 2}), BatchNorm(), ReLU(), GlobalAveragePool2D(),
+                           Dense({.units = 3}));
+  model.build({9, 8, 2}, 3);
+  stir(model, 6);
+  return model;
+}
+
 Model quantized(const Model& model, const std::string& weights, const std::string& activations) {
   const QuantizationConfig config{.weights = parse_quantizer_spec(weights), .activations = parse_quantizer_spec(activations)};
   return quantization_aware_training_init(model, pictures(model.input_shape(), 40, 5), config);
@@ -96,7 +107,7 @@ TEST_CASE("verify: no code differs, for every kind of quantizer and model") {
                                    {"mct-ste:4:uniform", "mct-ste:4:uniform"},
                                    {"mct-lsq:3:symmetric:per-tensor", "mct-lsq:5:uniform"},
                                    {"mct-ste:8:pot", "mct-ste:2"}};
-  for (const Model& source : {plain_model(), branching_model()})
+  for (const Model& source : {plain_model(), branching_model(), depthwise_model()})
     for (const Case& c : cases) {
       INFO(c.weights << " " << c.activations);
       Model model = quantized(source, c.weights, c.activations);

@@ -40,9 +40,13 @@ void Exporter::emit(const GraphNode& node) {
   if (std::holds_alternative<ReshapeOp>(node.operation)) return;  // the same bytes
   text_.comment(node.name);
   const Shape batch = tensor(node.inputs[0]).shape.prepended(1);
-  if (const auto* conv = std::get_if<IntegerConv2D>(&node.operation))
-    return emit_layer(node, conv->weights,
-                      conv2d_geometry(batch, conv->weights.codes.shape(), conv->stride, conv->padding));
+  if (const auto* conv = std::get_if<IntegerConv2D>(&node.operation)) {
+    const Conv2DGeometry g = conv2d_geometry(batch, conv->weights.codes.shape(), conv->window);
+    if (g.groups != 1 || g.dilation_h != 1 || g.dilation_w != 1)
+      fail<NotImplementedError>("c header: convolution \"", node.name, "\" has ", g.groups, " groups and dilation (", g.dilation_h, ", ",
+                                g.dilation_w, "); only those without can be written as C");
+    return emit_layer(node, conv->weights, g);
+  }
   if (const auto* dense = std::get_if<IntegerDense>(&node.operation)) {
     const Index in = dense->weights.codes.dim(0), out = dense->weights.codes.dim(1);
     return emit_layer(node, dense->weights, conv2d_geometry({1, 1, 1, in}, {1, 1, in, out}, {}, Padding::valid()));

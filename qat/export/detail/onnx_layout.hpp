@@ -36,10 +36,19 @@ inline Index end_padding(Index in, Index window, Index stride, Index before, Ind
   return needed > 0 ? needed : 0;
 }
 
-template <class Geometry>
-std::vector<Attribute> window_attributes(const Geometry& g) {
+inline std::vector<Attribute> window_attributes(const Pool2DGeometry& g) {
   return window_attributes(g, end_padding(g.in_h, g.k_h, g.stride_h, g.pad_top, g.out_h),
                            end_padding(g.in_w, g.k_w, g.stride_w, g.pad_left, g.out_w));
+}
+
+/// A dilated kernel covers its gaps as well.
+inline std::vector<Attribute> window_attributes(const Conv2DGeometry& g) {
+  const Index height = (g.k_h - 1) * g.dilation_h + 1, width = (g.k_w - 1) * g.dilation_w + 1;
+  std::vector<Attribute> result = window_attributes(g, end_padding(g.in_h, height, g.stride_h, g.pad_top, g.out_h),
+                                                    end_padding(g.in_w, width, g.stride_w, g.pad_left, g.out_w));
+  if (g.dilation_h != 1 || g.dilation_w != 1) result.push_back({"dilations", Dims{g.dilation_h, g.dilation_w}});
+  if (g.groups != 1) result.push_back({"group", g.groups});
+  return result;
 }
 
 }  // namespace bitgrad::onnx

@@ -20,7 +20,7 @@ void Exporter::emit(const GraphNode& node, const DequantizeOp&) {
 void Exporter::emit(const GraphNode& node, const IntegerConv2D& op) {
   if (!output_of(node).grid) return emit_float_output(node, op);
   const Conv2DGeometry g =
-      conv2d_geometry(tensor(node.inputs[0]).shape.prepended(1), op.weights.codes.shape(), op.stride, op.padding);
+      conv2d_geometry(tensor(node.inputs[0]).shape.prepended(1), op.weights.codes.shape(), op.window);
   const std::string x = real_of(node.inputs[0]), w = kernel(node, op.weights), b = bias(node, op.weights);
   quantize(real_result(node, "Conv", {x, w, b}, window_attributes(g)), node, op.weights.clamp_lo, op.weights.clamp_hi);
 }
@@ -29,7 +29,7 @@ void Exporter::emit(const GraphNode& node, const IntegerConv2D& op) {
 /// round elsewhere. ConvInteger gives the accumulator itself.
 void Exporter::emit_float_output(const GraphNode& node, const IntegerConv2D& op) {
   const Conv2DGeometry g =
-      conv2d_geometry(tensor(node.inputs[0]).shape.prepended(1), op.weights.codes.shape(), op.stride, op.padding);
+      conv2d_geometry(tensor(node.inputs[0]).shape.prepended(1), op.weights.codes.shape(), op.window);
   StoredWeights stored = this->stored(node, op.weights);
   if (stored.type == Type::int8) {  // the kernel of ONNX Runtime takes uint8 alone
     for (std::int32_t& code : stored.codes) code += 128;

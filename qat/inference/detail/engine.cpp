@@ -15,6 +15,12 @@
 namespace bitgrad::inference {
 namespace {
 
+/// Whether the layer is a product of its windows and one matrix.
+bool is_matrix_product(const GraphOperation& operation) {
+  const auto* conv = std::get_if<IntegerConv2D>(&operation);
+  return !conv || (conv->window.groups == 1 && conv->window.dilation.h == 1 && conv->window.dilation.w == 1);
+}
+
 constexpr Index matrix_elements = Index{1} << 16;  // of an im2col matrix: it stays in the cache
 
 /// Largest code of every window; padding never wins.
@@ -73,7 +79,8 @@ Engine<T>::Engine(const InferenceGraph& graph) : graph_(graph) {
   for (const GraphNode& node : graph.nodes) {
     const IntegerWeights* weights = integer_weights(node.operation);
     const auto input = [&]() -> const Grid& { return *graph.tensors[static_cast<std::size_t>(node.inputs[0])].grid; };
-    layers_.push_back(weights ? std::make_unique<PreparedLayer>(*weights, input(), std::is_same_v<T, float>) : nullptr);
+    const bool float_products = std::is_same_v<T, float> && is_matrix_product(node.operation);
+    layers_.push_back(weights ? std::make_unique<PreparedLayer>(*weights, input(), float_products) : nullptr);
   }
 }
 
@@ -110,7 +117,7 @@ Tensor Engine<T>::run_node(std::size_t number, std::span<const Tensor> inputs, I
 template <class T>
 Tensor Engine<T>::convolve(const GraphNode& node, const IntegerConv2D& op, const PreparedLayer& layer, const Tensor& x) const {
   const GraphTensor& output = graph_.tensors[static_cast<std::size_t>(node.output)];
-  const Conv2DGeometry g = conv2d_geometry(x.shape(), op.weights.codes.shape(), op.stride, op.padding);
+  const Conv2DGeometry g = conv2d_geometry(x.shape(), op.weights.codes.shape(), op.window);
   Tensor y(output_shape(g), output.grid ? dtype_of<T> : DType::float32);
   if (!layer.blocks.empty()) {
     convolve_in_blocks(g, op, layer, x, output, y);

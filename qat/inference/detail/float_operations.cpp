@@ -43,7 +43,7 @@ struct FloatRunner {
   const Tensor& x() const { return inputs.front(); }
 
   Tensor operator()(const FloatConv2D& op) const {
-    const Conv2DGeometry g = conv2d_geometry(x().shape(), op.kernel.shape(), op.stride, op.padding);
+    const Conv2DGeometry g = conv2d_geometry(x().shape(), op.kernel.shape(), op.window);
     Tensor y(shape);
     kernels::conv2d_forward(g, x().data<float>(), op.kernel.data<float>(),
                             op.bias.defined() ? op.bias.data<float>() : nullptr, y.data<float>());

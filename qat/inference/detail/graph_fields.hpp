@@ -15,10 +15,17 @@ void fields(IO& io, IntegerWeights& weights) {
   io("multiplier", weights.multiplier);
   io("clamp", weights.clamp_lo, weights.clamp_hi);
 }
+/// Dilation and groups stand there only where they are not 1.
+template <class IO>
+void fields(IO& io, Conv2DArguments& window) {
+  io("stride", window.stride.h, window.stride.w);
+  io("padding", window.padding);
+  io.unless_one("dilation", window.dilation.h, window.dilation.w);
+  io.unless_one("groups", window.groups);
+}
 template <class IO>
 void fields(IO& io, IntegerConv2D& op) {
-  io("stride", op.stride.h, op.stride.w);
-  io("padding", op.padding);
+  fields(io, op.window);
   fields(io, op.weights);
 }
 template <class IO>
@@ -64,8 +71,7 @@ void fields(IO& io, Pad2DOp& op) {
 }
 template <class IO>
 void fields(IO& io, FloatConv2D& op) {
-  io("stride", op.stride.h, op.stride.w);
-  io("padding", op.padding);
+  fields(io, op.window);
   io("kernel", op.kernel);
   io.optional("bias", op.bias);
 }

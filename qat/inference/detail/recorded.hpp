@@ -14,11 +14,7 @@ struct RecordedInput {};
 
 /// A convolution (with window steps) or a dense layer.
 struct RecordedLinear {
-  struct Convolution {
-    Stride stride;
-    Padding padding;
-  };
-  std::optional<Convolution> convolution;
+  std::optional<Conv2DArguments> convolution;
   Tensor kernel;               ///< float32
   Tensor bias;                 ///< or undefined
   std::optional<Grid> grid;    ///< of the kernel, when it is quantized

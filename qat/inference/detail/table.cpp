@@ -53,7 +53,7 @@ GraphOperation float_operation(const RecordedValue& value) {
       [&]<class Op>(const Op& op) -> GraphOperation {
         if constexpr (std::is_same_v<Op, RecordedLinear>) {
           const Tensor kernel = op.grid ? values_of(op.codes, *op.grid) : op.kernel.clone();
-          if (op.convolution) return FloatConv2D{op.convolution->stride, op.convolution->padding, kernel, copy_of(op.bias)};
+          if (op.convolution) return FloatConv2D{*op.convolution, kernel, copy_of(op.bias)};
           return FloatDense{kernel, copy_of(op.bias)};
         } else if constexpr (std::is_same_v<Op, RecordedBatchNorm>) {
           return float_batch_norm(op);
