@@ -33,7 +33,7 @@ struct LayerCertificate {
   Index channel = 0;                   ///< where it is
   bool int32_safe = false;             ///< no sum leaves int32, in any order of addition, with or without bias
   bool float32_exact = false;          ///< every partial sum below 2^24, in any order
-  std::vector<std::int32_t> attaining_input;  ///< codes of one window (conv: [kh, kw, in], dense: [in]) that attain it
+  std::vector<std::int32_t> attaining_input;  ///< codes of one window (conv: [kh, kw, in / groups], dense: [in]) that attain it
 };
 
 /// One layer fed the engine's codes through the model's own training arithmetic.

@@ -3,6 +3,7 @@
 
 #include <cmath>
 #include <memory>
+#include <numeric>
 #include <random>
 #include <string>
 #include <vector>
@@ -147,7 +148,7 @@ inline GraphValue RandomNetwork::convolution(GraphValue x, Index filters, Index 
   name("conv");
   const Index channels = builder_->shape(x)[2];
   Conv2DArguments window{.stride = stride, .padding = padding};
-  if (dice_.chance(20) && filters % channels == 0) window.groups = channels;  // depthwise
+  if (dice_.chance(40)) window.groups = std::gcd(filters, channels);  // depthwise where that is all channels
   if (dice_.chance(20) && padding.kind == Padding::Kind::same) window.dilation = {2, dice_.integer(1, 3)};
   const Shape shape{kernel, kernel, channels / window.groups, filters};
   const WeightQuantizers quantizers = kernel_on(weight_grid(shape));

@@ -8,7 +8,8 @@ namespace bitgrad::c {
 const std::string_view layer = R"(
 typedef struct {
   int32_t in_h, in_w, in_c, out_h, out_w, out_c, k_h, k_w, stride_h, stride_w, pad_top, pad_left;
-  const uint8_t *codes;       /* [out_c][k_h][k_w][in_c], packed, counted from the lowest code */
+  int32_t dilation_h, dilation_w, group_in, group_out; /* channels of one group */
+  const uint8_t *codes;       /* [out_c][k_h][k_w][group_in], packed, counted from the lowest code */
   const uint8_t *weight_zero; /* the code of 0.0, one for all or per channel */
   int32_t weight_zero_step;
   const int32_t *bias;
@@ -18,21 +19,39 @@ typedef struct {
 } @_layer;
 )";
 
-const std::string_view convolution = R"(
+const std::string_view kernel_weights = R"(
 /* The weights of one output channel, unpacked, minus the code of 0.0 */
 static int16_t @_kernel[@_KERNEL_SIZE];
+)";
 
+const std::string_view window_sum = R"(
 /* One sum of products; padding is real zero and adds nothing. A row of the kernel and what it meets in the image lie in one
    piece each, of which from..to is inside of the image. */
-static inline int32_t @_window_sum(const @_layer *l, const uint8_t *x, int32_t top, int32_t left, int32_t sum) {
+static inline int32_t @_window_sum(const @_layer *l, const uint8_t *x, int32_t o, int32_t top, int32_t left) {
   const int32_t zero_in = l->zero_in, from = left < 0 ? -left * l->in_c : 0;
   const int32_t to = (left + l->k_w > l->in_w ? l->in_w - left : l->k_w) * l->in_c;
-  int32_t h, i;
+  int32_t sum = l->bias[o], h, i;
   for (h = 0; h < l->k_h; ++h) {
     const int32_t row = h * l->k_w * l->in_c, pixels = ((top + h) * l->in_w + left) * l->in_c;
     if (top + h < 0 || top + h >= l->in_h) continue;
     for (i = from; i < to; ++i) sum += (x[pixels + i] - zero_in) * @_kernel[row + i];
   }
+  return sum;
+}
+)";
+
+const std::string_view group_sum = R"(
+/* One sum of products where the kernel has gaps or sees one group of the channels alone: pixel by pixel */
+static inline int32_t @_group_sum(const @_layer *l, const uint8_t *x, int32_t o, int32_t top, int32_t left) {
+  const int32_t zero_in = l->zero_in, first = o / l->group_out * l->group_in;
+  int32_t sum = l->bias[o], h, w, i;
+  for (h = 0; h < l->k_h; ++h)
+    for (w = 0; w < l->k_w; ++w) {
+      const int32_t row = top + h * l->dilation_h, column = left + w * l->dilation_w;
+      const int32_t pixel = (row * l->in_w + column) * l->in_c + first, weight = (h * l->k_w + w) * l->group_in;
+      if (row < 0 || row >= l->in_h || column < 0 || column >= l->in_w) continue;
+      for (i = 0; i < l->group_in; ++i) sum += (x[pixel + i] - zero_in) * @_kernel[weight + i];
+    }
   return sum;
 }
 )";
@@ -46,7 +65,7 @@ static inline int32_t @_weight#(const uint8_t *codes, int32_t i, int32_t zero) {
 
 constexpr std::string_view convolution_function = R"(
 static inline void @_FUNCTION#(const @_layer *l, const uint8_t *x, RESULT_TYPE *y) {
-  const int32_t n = l->k_h * l->k_w * l->in_c;
+  const int32_t n = l->k_h * l->k_w * l->group_in;
   int32_t o, i, h, w;
   for (o = 0; o < l->out_c; ++o) {
     const int32_t zero = l->weight_zero[o * l->weight_zero_step];
@@ -54,7 +73,7 @@ static inline void @_FUNCTION#(const @_layer *l, const uint8_t *x, RESULT_TYPE *
     for (i = 0; i < n; ++i) @_kernel[i] = (int16_t)@_weight#(l->codes, o * n + i, zero);
     for (h = 0; h < l->out_h; ++h)
       for (w = 0; w < l->out_w; ++w) {
-        const int32_t sum = @_window_sum(l, x, h * l->stride_h - l->pad_top, w * l->stride_w - l->pad_left, l->bias[o]);
+        const int32_t sum = @_KIND_sum(l, x, o, h * l->stride_h - l->pad_top, w * l->stride_w - l->pad_left);
         y[(h * l->out_w + w) * l->out_c + o] = RESULT;
       }
   }
@@ -97,6 +116,7 @@ std::string unpacking(int bits) {
                  mask);
 }
 
+/// # becomes the number of bits, $ their unpacking.
 std::string specialised(std::string_view text, int bits) {
   std::string result;
   for (const char c : text)
@@ -117,9 +137,12 @@ std::string layer_function(std::string_view text, std::string_view name, const R
 }  // namespace
 
 std::string weight_of(int bits) { return specialised(unpacking_function, bits); }
-std::string convolve(int bits) { return layer_function(convolution_function, "convolve", code, bits); }
-std::string convolve_to_floats(int bits) {
-  return layer_function(convolution_function, "convolve_to_floats", float_bits, bits);
+std::string convolve(int bits, std::string_view sum) {
+  return layer_function(replace_all(convolution_function, "KIND", sum), message("convolve_", sum), code, bits);
+}
+std::string convolve_to_floats(int bits, std::string_view sum) {
+  return layer_function(replace_all(convolution_function, "KIND", sum), message("convolve_", sum, "_to_floats"), float_bits,
+                        bits);
 }
 std::string dense_sum(int bits) { return specialised(dense_sum_function, bits); }
 std::string dense(int bits) { return layer_function(dense_function, "dense", code, bits); }

@@ -17,6 +17,12 @@ std::string window_fields(const Pool2DGeometry& g) {
                  g.stride_h, ", ", g.stride_w, ", ", g.pad_top, ", ", g.pad_left);
 }
 
+/// Whether a row of the kernel meets neighbouring bytes of the image.
+bool sums_in_rows(const Conv2DGeometry& g) { return g.groups == 1 && g.dilation_h == 1 && g.dilation_w == 1; }
+
+/// As convolve() of c_runtime.hpp calls it.
+std::string_view kind_of_sum(const Conv2DGeometry& g) { return sums_in_rows(g) ? "window" : "group"; }
+
 }  // namespace
 
 /// The bits of a scale or multiplier whose products with integers of 32 bits are normal numbers.
@@ -40,13 +46,8 @@ void Exporter::emit(const GraphNode& node) {
   if (std::holds_alternative<ReshapeOp>(node.operation)) return;  // the same bytes
   text_.comment(node.name);
   const Shape batch = tensor(node.inputs[0]).shape.prepended(1);
-  if (const auto* conv = std::get_if<IntegerConv2D>(&node.operation)) {
-    const Conv2DGeometry g = conv2d_geometry(batch, conv->weights.codes.shape(), conv->window);
-    if (g.groups != 1 || g.dilation_h != 1 || g.dilation_w != 1)
-      fail<NotImplementedError>("c header: convolution \"", node.name, "\" has ", g.groups, " groups and dilation (", g.dilation_h, ", ",
-                                g.dilation_w, "); only those without can be written as C");
-    return emit_layer(node, conv->weights, g);
-  }
+  if (const auto* conv = std::get_if<IntegerConv2D>(&node.operation))
+    return emit_layer(node, conv->weights, conv2d_geometry(batch, conv->weights.codes.shape(), conv->window));
   if (const auto* dense = std::get_if<IntegerDense>(&node.operation)) {
     const Index in = dense->weights.codes.dim(0), out = dense->weights.codes.dim(1);
     return emit_layer(node, dense->weights, conv2d_geometry({1, 1, 1, in}, {1, 1, in, out}, {}, Padding::valid()));
@@ -64,7 +65,7 @@ void Exporter::emit(const GraphNode& node) {
 
 // ---- convolutions and dense layers ----
 
-/// [kh, kw, in, out] to [out, kh, kw, in], `bits` each, one behind the other.
+/// [kh, kw, in / groups, out] to [out, kh, kw, in / groups], `bits` each, one behind the other.
 std::vector<std::uint8_t> Exporter::packed(const IntegerWeights& weights) {
   const Index out = weights.codes.dim(-1), k = weights.codes.size() / out;
   std::vector<std::int32_t> codes;
@@ -103,9 +104,10 @@ void Exporter::need_layer(const GraphNode& node, const IntegerWeights& weights, 
     text_.need(dense_sum(bits));
     text_.need(to_codes ? dense(bits) : logits(bits));
   } else {
-    kernel_size_ = std::max(kernel_size_, g.k_h * g.k_w * g.in_c);
-    text_.need(convolution);
-    text_.need(to_codes ? convolve(bits) : convolve_to_floats(bits));
+    kernel_size_ = std::max(kernel_size_, g.k_h * g.k_w * (g.in_c / g.groups));
+    text_.need(kernel_weights);
+    text_.need(sums_in_rows(g) ? window_sum : group_sum);
+    text_.need(to_codes ? convolve(bits, kind_of_sum(g)) : convolve_to_floats(bits, kind_of_sum(g)));
   }
 }
 
@@ -139,13 +141,13 @@ void Exporter::emit_layer(const GraphNode& node, const IntegerWeights& weights, 
   const std::string symbol = text_.constant(
       "@_layer", node.name,
       message(g.in_h, ", ", g.in_w, ", ", g.in_c, ", ", g.out_h, ", ", g.out_w, ", ", g.out_c, ", ", g.k_h, ", ", g.k_w,
-              ", ", g.stride_h, ", ", g.stride_w, ", ", g.pad_top, ", ", g.pad_left, ",\n  ", codes, ", ", zero_codes,
+              ", ", g.stride_h, ", ", g.stride_w, ", ", g.pad_top, ", ", g.pad_left, ", ", g.dilation_h, ", ", g.dilation_w, ", ",
+              g.in_c / g.groups, ", ", g.out_c / g.groups, ",\n  ", codes, ", ", zero_codes,
               ", ", zeros.size() > 1, ", ", biases, ", ", scales, ", ", multipliers.size() > 1, ",\n  ",
               zero(node.inputs[0]), ", ", to_codes ? limits(node, weights.clamp_lo, weights.clamp_hi) : "0, 0, 0"));
   const bool is_dense = std::holds_alternative<IntegerDense>(node.operation);
-  const char* const function = is_dense   ? (to_codes ? "@_dense" : "@_logits")
-                               : to_codes ? "@_convolve"
-                                          : "@_convolve_to_floats";
+  const std::string function = is_dense ? (to_codes ? "@_dense" : "@_logits")
+                                        : message("@_convolve_", kind_of_sum(g), to_codes ? "" : "_to_floats");
   text_.call(message(function, grid.bits, "(&", symbol, ", ", at(node.inputs[0]), ", ",
                      to_codes ? at(node.output) : "results", ")"));
 }

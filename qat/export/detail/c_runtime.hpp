@@ -7,18 +7,20 @@
 namespace bitgrad::c {
 
 // Pieces of C text in which @ stands for the header's prefix.
-extern const std::string_view rounding;      ///< float32 roundings of products, on integers; the others need it
-extern const std::string_view real_numbers;  ///< float32 additions and divisions, on integers
-extern const std::string_view layer;         ///< what a convolution or dense layer computes with
-extern const std::string_view convolution;   ///< sums over windows; needs layer and the macro @_KERNEL_SIZE
+extern const std::string_view rounding;        ///< float32 roundings of products, on integers; the others need it
+extern const std::string_view real_numbers;    ///< float32 additions and divisions, on integers
+extern const std::string_view layer;           ///< what a convolution or dense layer computes with
+extern const std::string_view kernel_weights;  ///< of one output channel; needs the macro @_KERNEL_SIZE
+extern const std::string_view window_sum;      ///< sum over a window, row by row; needs layer and kernel_weights
+extern const std::string_view group_sum;       ///< likewise with groups or dilation
 
 // For weights of 1 to 8 bits; all need layer.
 std::string weight_of(int bits);
-std::string convolve(int bits);            ///< needs weight_of and convolution
-std::string convolve_to_floats(int bits);  ///< likewise
-std::string dense_sum(int bits);           ///< needs weight_of
-std::string dense(int bits);               ///< needs dense_sum
-std::string logits(int bits);              ///< likewise: a dense layer whose results are float32
+std::string convolve(int bits, std::string_view sum);            ///< sum "window" or "group"; needs weight_of and that sum
+std::string convolve_to_floats(int bits, std::string_view sum);  ///< likewise
+std::string dense_sum(int bits);  ///< needs weight_of
+std::string dense(int bits);      ///< needs dense_sum
+std::string logits(int bits);     ///< likewise: a dense layer whose results are float32
 
 extern const std::string_view addition;      ///< needs real_numbers
 extern const std::string_view average_pool;  ///< needs real_numbers
