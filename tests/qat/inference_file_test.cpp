@@ -330,7 +330,7 @@ TEST_CASE("validate names node and field of a graph that was changed in memory")
 
 TEST_CASE("weight bytes: packed codes, biases, scales, and float where a layer was left in it") {
   const InferenceGraph graph = varied_graph();
-  const std::size_t conv = (54 * 3 + 7) / 8 + 3 * 4 + 3 * 4, float_conv = (24 + 4) * 4, batch_norm = 8 * 4;
+  const std::size_t conv = (54 * 3 + 7) / 8 + 3 * 4 + 3 * 4, float_conv = (12 + 4) * 4, batch_norm = 8 * 4;
   const std::size_t dense = std::get<FloatDense>(node_writing(graph, "float_dense").operation).kernel.byte_size();
   CHECK(graph.weight_bytes() == conv + float_conv + batch_norm + dense);
 }
