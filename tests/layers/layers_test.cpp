@@ -234,7 +234,7 @@ TEST_CASE("a built layer refuses batches of other channels, a single one include
   }
 }
 
-TEST_CASE("a depthwise kernel is Keras' [kh, kw, in, M] in memory, output channel c * M + m") {
+TEST_CASE("a depthwise kernel is Keras' (kh, kw, in, M) in memory, output channel c * M + m") {
   Sequential model(DepthwiseConv2D({.kernel = 1, .depth_multiplier = 2, .bias = false}));
   model.build({1, 1, 3});
   ParameterPtr kernel = model.layer("depthwise1").weight("kernel");
