@@ -20,10 +20,10 @@ using CustomForward = std::function<Tensor(const std::vector<Tensor>& inputs)>;
 /// Returns one gradient per input, of that input's shape and dtype; an undefined Tensor stands for zeros.
 using CustomBackward = std::function<std::vector<Tensor>(const CustomOpContext& context)>;
 
-/// An operation of your own, e.g. a hand-written quantizer. It must not modify its inputs. Where it rounds or branches, write
-/// forward with operations on Variables (`ste_round(Variable(inputs[0]))`): they are not recorded, and gradient checks see
-/// through them; or call replay::residual() and replay::branch() yourself (autograd/replay.hpp). Throws ShapeError naming the
-/// operation when backward returns a wrong number of gradients or one of a wrong shape.
+/// An operation of your own, e.g. a hand-written quantizer. It must not modify its inputs. Where it rounds or branches,
+/// write forward with operations on Variables (`ste_round(Variable(inputs[0]))`): they are not recorded, and gradient
+/// checks see through them; or call replay::residual() and replay::branch() yourself (autograd/replay.hpp). Throws
+/// ShapeError naming the operation when backward returns a wrong number of gradients or one of a wrong shape.
 Variable custom_op(std::string_view name, const std::vector<Variable>& inputs, const CustomForward& forward,
                    CustomBackward backward);
 

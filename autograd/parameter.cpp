@@ -27,8 +27,8 @@ ParameterPtr Parameter::clone() const {
 
 void Parameter::assign(const Tensor& value) {
   if (value.shape() != value_.shape() || value.dtype() != value_.dtype())
-    fail<ShapeError>("parameter ", name_, ": assigned ", value.dtype(), " ", value.shape(), ", expected ", value_.dtype(), " ",
-                     value_.shape());
+    fail<ShapeError>("parameter ", name_, ": assigned ", value.dtype(), " ", value.shape(), ", expected ",
+                     value_.dtype(), " ", value_.shape());
   value_.copy_from(value);
 }
 
@@ -44,8 +44,8 @@ Tensor& Parameter::gradient() {
 
 void Parameter::accumulate(const Tensor& gradient) {
   if (gradient.shape() != value_.shape() || gradient.dtype() != value_.dtype())
-    fail<ShapeError>("parameter ", name_, ": gradient is ", gradient.dtype(), " ", gradient.shape(), ", expected ", value_.dtype(),
-                     " ", value_.shape());
+    fail<ShapeError>("parameter ", name_, ": gradient is ", gradient.dtype(), " ", gradient.shape(), ", expected ",
+                     value_.dtype(), " ", value_.shape());
   add_into(this->gradient(), gradient);
 }
 

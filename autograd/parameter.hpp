@@ -25,8 +25,9 @@ class Parameter {
   void set_trainable(bool trainable) { trainable_ = trainable; }
 
   /// How far is far: a change of this size matters as much as one of the size of a weight matters to that weight. For
-  /// optimizers whose steps do not follow the size of the gradient (see Trainer). Empty, the usual case: the parameter's own
-  /// magnitude. It has to be said where that says nothing: 1 for an exponent, the width of a range for an end that may be 0.
+  /// optimizers whose steps do not follow the size of the gradient (see Trainer). Empty, the usual case: the
+  /// parameter's own magnitude. It has to be said where that says nothing: 1 for an exponent, the width of a range for
+  /// an end that may be 0.
   std::optional<double> unit() const { return unit_; }
   /// Throws ValueError unless finite and positive.
   void set_unit(double unit);

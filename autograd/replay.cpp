@@ -26,7 +26,8 @@ struct Pass {
 
 const Tensor& next_recorded(const Tensor& like, const char* what) {
   if (state.next >= state.recording->size())
-    fail<StateError>("replay: the perturbed pass makes more calls than the ", state.recording->size(), " recorded ones, at a ", what);
+    fail<StateError>("replay: the perturbed pass makes more calls than the ", state.recording->size(),
+                     " recorded ones, at a ", what);
   const Tensor& recorded = (*state.recording)[state.next++];
   if (recorded.shape() != like.shape() || recorded.dtype() != like.dtype())
     fail<StateError>("replay: ", what, " of shape ", like.shape(), " was recorded with shape ", recorded.shape());
@@ -69,7 +70,8 @@ std::function<void(const std::function<void()>&)> record(const std::function<voi
     const Pass pass(Mode::replay, recording.get());
     perturbed();
     if (state.next != recording->size())
-      fail<StateError>("replay: the perturbed pass makes ", state.next, " calls, ", recording->size(), " were recorded");
+      fail<StateError>("replay: the perturbed pass makes ", state.next, " calls, ", recording->size(),
+                       " were recorded");
   };
 }
 

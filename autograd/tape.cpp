@@ -41,8 +41,8 @@ void GradSink::add(std::size_t i, Tensor gradient) {
   const Tape::Node& node = tape_.nodes_[static_cast<std::size_t>(node_)];
   Tape::Node& input = tape_.nodes_[static_cast<std::size_t>(node.inputs[i])];
   if (gradient.shape() != input.shape || gradient.dtype() != input.dtype)
-    fail<ShapeError>(node.name, ": gradient of input ", i, " is ", gradient.dtype(), " ", gradient.shape(), ", expected ", input.dtype,
-                     " ", input.shape);
+    fail<ShapeError>(node.name, ": gradient of input ", i, " is ", gradient.dtype(), " ", gradient.shape(),
+                     ", expected ", input.dtype, " ", input.shape);
   if (!input.gradient.defined()) {
     input.gradient = std::move(gradient);
     return;
@@ -111,7 +111,8 @@ Variable Tape::watch(Tensor value, std::string_view name) {
 }
 
 Variable Tape::leaf(const ParameterPtr& parameter) {
-  if (const auto found = leaves_.find(parameter.get()); found != leaves_.end()) return {parameter->value(), serial_, found->second};
+  if (const auto found = leaves_.find(parameter.get()); found != leaves_.end())
+    return {parameter->value(), serial_, found->second};
   Variable leaf = push(parameter->name(), parameter->value(), {}, nullptr);
   nodes_.back().parameter = parameter;
   leaves_.emplace(parameter.get(), leaf.node_);
@@ -127,13 +128,15 @@ void Tape::backward(const Variable& loss) {
 
 void Tape::backward(const Variable& output, const Tensor& seed) {
   if (!output.recorded())
-    fail<StateError>("Tape::backward: the output is not recorded on a tape: create a Tape before the forward pass and use "
-                     "parameters or watched leaves in it");
-  if (used_) fail<StateError>("Tape::backward: this tape was already used; record the forward pass again on a new tape");
+    fail<StateError>(
+        "Tape::backward: the output is not recorded on a tape: create a Tape before the forward pass and use "
+        "parameters or watched leaves in it");
+  if (used_)
+    fail<StateError>("Tape::backward: this tape was already used; record the forward pass again on a new tape");
   const std::int32_t last = node_of(output, "Tape::backward");
   if (seed.shape() != output.shape() || seed.dtype() != output.dtype())
-    fail<ShapeError>("Tape::backward: the seed is ", seed.dtype(), " ", seed.shape(), ", expected ", output.dtype(), " ",
-                     output.shape());
+    fail<ShapeError>("Tape::backward: the seed is ", seed.dtype(), " ", seed.shape(), ", expected ", output.dtype(),
+                     " ", output.shape());
   used_ = true;
   nodes_[static_cast<std::size_t>(last)].gradient = seed.clone();
   run(last);

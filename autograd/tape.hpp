@@ -26,8 +26,9 @@ class GradSink {
  public:
   /// False when nobody needs the gradient of input `i`: skip its computation.
   bool wants(std::size_t i) const;
-  /// Adds `gradient` to the gradient of input `i`; shape and dtype must be the input's (ShapeError otherwise). The first one
-  /// is kept as it is, without a copy: the tensor, which may be the output's gradient itself, must not change afterwards.
+  /// Adds `gradient` to the gradient of input `i`; shape and dtype must be the input's (ShapeError otherwise). The
+  /// first one is kept as it is, without a copy: the tensor, which may be the output's gradient itself, must not change
+  /// afterwards.
   void add(std::size_t i, Tensor gradient);
   /// The gradient buffer of input `i`, zeroed if it is new, for kernels that add in place. Only when wants(i).
   Tensor& buffer(std::size_t i);
@@ -76,7 +77,8 @@ class Tape {
   std::string dump() const;
   std::size_t size() const { return nodes_.size(); }
 
-  /// From now on an operation whose output is not finite throws ValueError naming it, its path and the first such element.
+  /// From now on an operation whose output is not finite throws ValueError naming it, its path and the first such
+  /// element.
   void check_finite(bool on) { check_finite_ = on; }
 
   /// Names the part of a model that records, for dump() and error messages: "block1/conv2".
@@ -94,7 +96,8 @@ class Tape {
     std::size_t length_before_;
   };
 
-  /// Goes to the scopes of another place instead of one deeper: for operations that are done later than they were asked for.
+  /// Goes to the scopes of another place instead of one deeper: for operations that are done later than they were asked
+  /// for.
   class ScopeAt {
    public:
     explicit ScopeAt(std::string path);
@@ -134,11 +137,13 @@ class Tape {
   bool check_finite_ = false;
 };
 
-/// What every differentiable operation ends with: its output as a Variable, recorded on the current tape when one of the
-/// inputs is recorded, a constant otherwise. Throws StateError when an input belongs to another tape.
+/// What every differentiable operation ends with: its output as a Variable, recorded on the current tape when one of
+/// the inputs is recorded, a constant otherwise. Throws StateError when an input belongs to another tape.
 Variable record_operation(std::string_view name, Tensor value, std::span<const Variable> inputs, Backward backward);
-inline Variable record_operation(std::string_view name, Tensor value, std::initializer_list<Variable> inputs, Backward backward) {
-  return record_operation(name, std::move(value), std::span<const Variable>(inputs.begin(), inputs.size()), std::move(backward));
+inline Variable record_operation(std::string_view name, Tensor value, std::initializer_list<Variable> inputs,
+                                 Backward backward) {
+  return record_operation(name, std::move(value), std::span<const Variable>(inputs.begin(), inputs.size()),
+                          std::move(backward));
 }
 
 /// A parameter as an operand: the tape's leaf when a tape is in scope and the parameter is trainable, else a constant.

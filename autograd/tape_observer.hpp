@@ -8,8 +8,9 @@
 
 namespace bitgrad {
 
-/// Gets the events of all tapes of its thread while it is the innermost living observer. It sees values and changes none; without
-/// one a tape pays a comparison with null per operation. Observers end in the reverse order of their creation.
+/// Gets the events of all tapes of its thread while it is the innermost living observer. It sees values and changes
+/// none; without one a tape pays a comparison with null per operation. Observers end in the reverse order of their
+/// creation.
 class TapeObserver {
  public:
   TapeObserver();

@@ -10,7 +10,8 @@
 namespace bitgrad::cli {
 namespace {
 
-constexpr const char* help = R"(DIR holds manifest.json and .npy files with what the reference system's quantizers gave: outputs, gradients, converted
+constexpr const char* help =
+    R"(DIR holds manifest.json and .npy files with what the reference system's quantizers gave: outputs, gradients, converted
 quantizers, small trained networks, refused constructions, look-ups. Outputs are compared bit for bit, gradients within the
 tolerances of the manifest. Every failed case is one line with the first element that differs. Only what the list of
 departures in quantizers/README.md names is skipped, and it is counted.
@@ -39,7 +40,8 @@ void run_golden(const std::string& directory) {
 }  // namespace
 
 void add_golden_command(CLI::App& program) {
-  CLI::App* command = program.add_subcommand("golden", "Compare the quantizers with recorded results of the reference system");
+  CLI::App* command =
+      program.add_subcommand("golden", "Compare the quantizers with recorded results of the reference system");
   command->footer(help);
   const auto directory = std::make_shared<std::string>();
   command->add_option("DIR", *directory, "A directory with manifest.json")->required();

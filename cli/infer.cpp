@@ -17,7 +17,8 @@
 namespace bitgrad::cli {
 namespace {
 
-constexpr const char* help = R"(The input is an array [images, height, width, channels], float32 in [0, 1] or uint8 in 0 to 255; a last axis of one
+constexpr const char* help =
+    R"(The input is an array [images, height, width, channels], float32 in [0, 1] or uint8 in 0 to 255; a last axis of one
 channel may be left out. The output is float32 [images, classes]: the same numbers from either engine. --codes writes
 the integer codes of every quantized tensor, under its name and with images first, as the graph has them.
 
@@ -66,7 +67,8 @@ void InferCommand::write_codes(const InferenceGraph& graph, const Tensor& images
     const Index end = std::min(begin + images_per_batch, images.dim(0));
     const std::vector<Tensor> values = graph.run_all(images.rows(begin, end));
     auto entry = result.begin();
-    for (const std::size_t t : numbers) (entry++)->second.rows(begin, end).copy_from(values[t].to(code_dtype(*graph.tensors[t].grid)));
+    for (const std::size_t t : numbers)
+      (entry++)->second.rows(begin, end).copy_from(values[t].to(code_dtype(*graph.tensors[t].grid)));
   }
   io::write_npz(codes, result);
 }
@@ -79,13 +81,15 @@ void InferCommand::run() const {
   const auto shape = [&](int tensor) { return graph.tensors[static_cast<std::size_t>(tensor)].shape; };
   const Tensor images = read_images(input, shape(graph.input));
   const auto result = [&] {
-    if (engine == "float") return in_batches(images, shape(graph.output), [&](const Tensor& x) { return graph.run(x); });
+    if (engine == "float")
+      return in_batches(images, shape(graph.output), [&](const Tensor& x) { return graph.run(x); });
     const IntegerEngine integers(graph);
     return in_batches(images, shape(graph.output), [&](const Tensor& x) { return integers.run(x); });
   };
   if (!output.empty()) io::write_npy(output, result());
   if (!codes.empty()) write_codes(graph, images);
-  std::cout << images.dim(0) << " images, " << output << (output.empty() || codes.empty() ? "" : ", ") << codes << std::endl;
+  std::cout << images.dim(0) << " images, " << output << (output.empty() || codes.empty() ? "" : ", ") << codes
+            << std::endl;
 }
 
 }  // namespace
@@ -99,9 +103,12 @@ void add_infer_command(CLI::App& program) {
   command->add_option("--output", options->output, "Where the logits go")->type_name("Y.npy");
   command->add_option("--codes", options->codes, "Where the codes of all quantized tensors go")->type_name("Y.npz");
   command->add_option("--engine", options->engine, "float (codes carried in exact float32 products) or integer")
-      ->type_name("NAME")->capture_default_str();
+      ->type_name("NAME")
+      ->capture_default_str();
   command->add_option("--threads", options->threads, "Threads; 0: one per processor")
-      ->type_name("T")->check(CLI::Range(0, 256))->capture_default_str();
+      ->type_name("T")
+      ->check(CLI::Range(0, 256))
+      ->capture_default_str();
   command->callback([options] { options->run(); });
 }
 

@@ -37,7 +37,8 @@ std::string duration(double seconds) {
   return format("%lld h %02lld min", whole / 3600, whole / 60 % 60);
 }
 
-ProgressDisplay::ProgressDisplay(std::string stage) : stage_(std::move(stage)), terminal_(::isatty(STDERR_FILENO) == 1) {}
+ProgressDisplay::ProgressDisplay(std::string stage)
+    : stage_(std::move(stage)), terminal_(::isatty(STDERR_FILENO) == 1) {}
 
 ProgressDisplay::~ProgressDisplay() { erase_line(); }
 
@@ -62,9 +63,10 @@ void ProgressDisplay::step(const Progress& progress) {
 
 void ProgressDisplay::epoch(const EpochResult& result, std::int64_t epochs, double test_accuracy) {
   erase_line();
-  std::cout << format("%s epoch %lld/%lld  loss %.4f  training accuracy %.2f %%  test accuracy %.2f %%  %.0f images/s  %s",
-                      stage_.c_str(), static_cast<long long>(result.epoch), static_cast<long long>(epochs), result.loss,
-                      100 * result.accuracy, test_accuracy, result.images_per_second, duration(result.seconds).c_str())
+  std::cout << format(
+                   "%s epoch %lld/%lld  loss %.4f  training accuracy %.2f %%  test accuracy %.2f %%  %.0f images/s  %s",
+                   stage_.c_str(), static_cast<long long>(result.epoch), static_cast<long long>(epochs), result.loss,
+                   100 * result.accuracy, test_accuracy, result.images_per_second, duration(result.seconds).c_str())
             << std::endl;
 }
 

@@ -8,7 +8,8 @@
 
 namespace bitgrad::cli {
 
-/// On a terminal one line on std::cerr that is rewritten as training goes on; a line on std::cout after every epoch either way.
+/// On a terminal one line on std::cerr that is rewritten as training goes on; a line on std::cout after every epoch
+/// either way.
 class ProgressDisplay {
  public:
   explicit ProgressDisplay(std::string stage);

@@ -8,7 +8,8 @@
 namespace bitgrad::cli {
 namespace {
 
-constexpr const char* help = R"(A grid is what follows the bits in a SPEC; where it is left out it is symmetric, or else the first one listed.
+constexpr const char* help =
+    R"(A grid is what follows the bits in a SPEC; where it is left out it is symmetric, or else the first one listed.
 
 Examples:
     bitgrad quantizers

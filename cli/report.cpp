@@ -54,7 +54,8 @@ void write_report(const io::Path& path, const Report& report) {
   json["mixed"] = report.mixed;
   json["layers"] = Json::array();
   for (const LayerBits& layer : report.layers)
-    json["layers"].push_back({{"tensor", layer.tensor}, {"bits", layer.bits}, {"quantizer", layer.quantizer}, {"method", layer.method}});
+    json["layers"].push_back(
+        {{"tensor", layer.tensor}, {"bits", layer.bits}, {"quantizer", layer.quantizer}, {"method", layer.method}});
   json["versions"] = {{"bitgrad", BITGRAD_VERSION},
                       {"compiler", __VERSION__},
                       {"instruction_set", kernels::name_of(kernels::active_isa())},

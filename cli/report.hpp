@@ -13,9 +13,9 @@ namespace bitgrad::cli {
 
 /// One quantizer of a model.
 struct LayerBits {
-  std::string tensor;      ///< "conv1/kernel", "relu1/out"
-  std::string quantizer;   ///< "lsq"
-  std::string method;      ///< "SYMMETRIC"
+  std::string tensor;     ///< "conv1/kernel", "relu1/out"
+  std::string quantizer;  ///< "lsq"
+  std::string method;     ///< "SYMMETRIC"
   int bits = 0;
 };
 
@@ -25,21 +25,21 @@ std::vector<LayerBits> layer_bits(const QuantizationPlan& plan);
 /// report.json. Accuracies in percent.
 struct Report {
   std::string model, data;
-  std::string weights, activations;   ///< as given to --weights and --activations
+  std::string weights, activations;  ///< as given to --weights and --activations
   int weight_bits = 32, activation_bits = 32;
   std::int64_t epochs = 0, qat_epochs = 0;
-  double float_accuracy = 0;          ///< of the float model
-  double quantized_accuracy = 0;      ///< of evaluate(model) after quantization-aware training
-  double converted_accuracy = 0;      ///< of the graph, saved and loaded again
+  double float_accuracy = 0;      ///< of the float model
+  double quantized_accuracy = 0;  ///< of evaluate(model) after quantization-aware training
+  double converted_accuracy = 0;  ///< of the graph, saved and loaded again
   std::int64_t codes_compared = 0, differing_codes = 0;
   std::int64_t parameters = 0, float_bytes = 0, quantized_bytes = 0;
-  double images_per_second = 0;       ///< while training, of the last stage
-  double seconds = 0;                 ///< of training, all stages of this run
+  double images_per_second = 0;  ///< while training, of the last stage
+  double seconds = 0;            ///< of training, all stages of this run
   std::uint64_t seed = 0;
 
-  std::optional<double> hold_out;     ///< share of the training images that accuracies are of; none: of the test images
-  bool mixed = false;                 ///< single layers have bits of their own, from --bits
-  std::vector<LayerBits> layers;      ///< every quantizer of the model
+  std::optional<double> hold_out;  ///< share of the training images that accuracies are of; none: of the test images
+  bool mixed = false;              ///< single layers have bits of their own, from --bits
+  std::vector<LayerBits> layers;   ///< every quantizer of the model
 
   bool quantized() const { return weight_bits < 32 || activation_bits < 32; }
 };

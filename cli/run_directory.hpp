@@ -17,8 +17,8 @@ struct RunDirectory {
 
   /// Creates the directory where it is missing. IoError with the system's reason.
   void create() const;
-  /// Removes what an earlier run left, and no other files; true when there was anything. The float checkpoint stays: the new
-  /// run may start from it, and replaces it first of all.
+  /// Removes what an earlier run left, and no other files; true when there was anything. The float checkpoint stays:
+  /// the new run may start from it, and replaces it first of all.
   bool clear() const;
 };
 

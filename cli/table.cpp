@@ -14,7 +14,8 @@
 namespace bitgrad::cli {
 namespace {
 
-constexpr const char* help = R"(Accuracy is that of the converted graph on the test images. The change is in percentage points against the baseline:
+constexpr const char* help =
+    R"(Accuracy is that of the converted graph on the test images. The change is in percentage points against the baseline:
 the run given by --baseline, or else the last float run of the table.
 
 Examples:
@@ -39,7 +40,9 @@ Row row_of(const Run& run, const std::optional<Run>& baseline) {
   const Report& report = run.report;
   const double change = baseline ? report.converted_accuracy - baseline->report.converted_accuracy : 0;
   return {run.name,
-          report.quantized() ? bits(report.weight_bits) + " / " + bits(report.activation_bits) + (report.mixed ? " mixed" : "") : "float",
+          report.quantized()
+              ? bits(report.weight_bits) + " / " + bits(report.activation_bits) + (report.mixed ? " mixed" : "")
+              : "float",
           format("%.2f %%", report.converted_accuracy),
           baseline ? format("%+.2f", change) : "",
           format("%.1f KiB", static_cast<double>(report.quantized_bytes) / 1024),
@@ -63,7 +66,8 @@ struct TableCommand {
     std::vector<Row> rows{{"run", "bits W / A", "accuracy", "change", "size", "differing codes", "seconds"}};
     for (const Run& each : runs) rows.push_back(row_of(each, reference));
     std::cout << (markdown ? markdown_table(rows) : text_table(rows));
-    if (reference) std::cout << (markdown ? "\n" : "") << "change: percentage points against " << reference->name << '\n';
+    if (reference)
+      std::cout << (markdown ? "\n" : "") << "change: percentage points against " << reference->name << '\n';
     std::cout << std::flush;
   }
 };

@@ -11,7 +11,8 @@
 namespace bitgrad::cli {
 namespace {
 
-constexpr const char* outputs = R"(DIR receives float.safetensors and quantized.safetensors (checkpoints, every epoch), graph/ (the
+constexpr const char* outputs =
+    R"(DIR receives float.safetensors and quantized.safetensors (checkpoints, every epoch), graph/ (the
 frozen integers: graph.json and graph.npz), metrics.csv (a row per epoch) and report.json.
 The FILE of --bits holds exceptions for single layers, by name or type; numbers are bits:
   {"format": "bitgrad.bits", "version": 1,
@@ -47,8 +48,8 @@ Examples:
 
 void add_train_command(CLI::App& program) {
   CLI::App* command = program.add_subcommand("train", "Train a model, quantize it, convert it and verify it");
-  command->footer(outputs + TrainOptions::describe_spec() + augmentations + data::describe_augmentations() + quantizers +
-                  quantizer_list() + examples);
+  command->footer(outputs + TrainOptions::describe_spec() + augmentations + data::describe_augmentations() +
+                  quantizers + quantizer_list() + examples);
   const auto options = std::make_shared<TrainOptions>();
   options->declare(*command);
   command->callback([options] { TrainingRun(options->resolve()).run(); });

@@ -54,82 +54,131 @@ void TrainOptions::declare(CLI::App& command) {
   const auto number = [&](const char* name, auto& value, const std::string& text) {
     return command.add_option(name, value, text)->capture_default_str();
   };
-  const std::string rates = message(" (", default_learning_rate("adam"), " with adam, ", default_learning_rate("sgd"), " with sgd)");
+  const std::string rates =
+      message(" (", default_learning_rate("adam"), " with adam, ", default_learning_rate("sgd"), " with sgd)");
 
   command.option_defaults()->take_last();
   given.data = "fashion-mnist";
-  command.add_option("--data", given.data, data_help)
-      ->type_name("NAME|PATH")->capture_default_str()->group("The job");
+  command.add_option("--data", given.data, data_help)->type_name("NAME|PATH")->capture_default_str()->group("The job");
   command.add_option("--model", given.model, "Model: " + joined(models::names()) + " (with --from: the checkpoint's)")
-      ->type_name("NAME")->group("The job");
+      ->type_name("NAME")
+      ->group("The job");
   command.add_option("--out", given.out, "Directory for checkpoints, graph, metrics and report")
-      ->type_name("DIR")->required()->group("The job");
+      ->type_name("DIR")
+      ->required()
+      ->group("The job");
   command.add_option("--from", given.from, "Start from a float checkpoint instead of random weights")
-      ->type_name("FILE")->group("The job");
-  command.add_option("--init", given.init, "Start from float weights in an .npz or .safetensors file (docs/formats.md)")
-      ->type_name("FILE")->group("The job");
-  command.add_option("--init-layout", init_layout, "How they are laid out and called: bitgrad (the default) or pytorch")
-      ->type_name("NAME")->group("The job");
-  command.add_flag("--resume", given.resume, "Continue the run in --out; all other options as before")->group("The job");
-  command.add_option("--epochs", epochs, "Epochs of float training (8, with --from or --init 0)")->type_name("N")->group("The job");
+      ->type_name("FILE")
+      ->group("The job");
+  command
+      .add_option("--init", given.init, "Start from float weights in an .npz or .safetensors file (docs/formats.md)")
+      ->type_name("FILE")
+      ->group("The job");
+  command
+      .add_option("--init-layout", init_layout, "How they are laid out and called: bitgrad (the default) or pytorch")
+      ->type_name("NAME")
+      ->group("The job");
+  command.add_flag("--resume", given.resume, "Continue the run in --out; all other options as before")
+      ->group("The job");
+  command.add_option("--epochs", epochs, "Epochs of float training (8, with --from or --init 0)")
+      ->type_name("N")
+      ->group("The job");
   number("--seed", training.seed, "Seed of weights, order and randomness")
-      ->type_name("S")->check(whole_number)->group("The job");
+      ->type_name("S")
+      ->check(whole_number)
+      ->group("The job");
   number("--threads", given.threads, "Threads; 0: one per processor. Results do not depend on it")
-      ->type_name("T")->group("The job");
-  number("--limit", given.limit, "Use only the first N training and N test images; 0: all")->type_name("N")->group("The job");
-  command.add_option("--hold-out", given.hold_out, "Test on this share of every class's training images, not on the test images")
-      ->type_name("SHARE")->group("The job");
+      ->type_name("T")
+      ->group("The job");
+  number("--limit", given.limit, "Use only the first N training and N test images; 0: all")
+      ->type_name("N")
+      ->group("The job");
+  command
+      .add_option("--hold-out", given.hold_out,
+                  "Test on this share of every class's training images, not on the test images")
+      ->type_name("SHARE")
+      ->group("The job");
   command.add_option("--hold-out-seed", hold_out_seed, "Seed of that draw (1): --seed leaves it alone")
-      ->type_name("S")->check(whole_number)->group("The job");
+      ->type_name("S")
+      ->check(whole_number)
+      ->group("The job");
 
   const char* group = "Quantization";
   number("--qat-epochs", qat_epochs, "Epochs with quantizers, after float training")->type_name("N")->group(group);
   command.add_option("--weights", weights, "Quantizer of the weights, see below")->type_name("SPEC")->group(group);
-  command.add_option("--activations", activations, "Quantizer of the activations, see below")->type_name("SPEC")->group(group);
+  command.add_option("--activations", activations, "Quantizer of the activations, see below")
+      ->type_name("SPEC")
+      ->group(group);
   number("--first-last-bits", given.quantization.first_last_bits, "Bits of the first and last layer; 0: as the others")
-      ->type_name("N")->group(group);
-  command.add_option("--bits", bits, "Mixed precision: bits or quantizers of single layers, from a JSON file (docs/quantization.md)")
-      ->type_name("FILE")->group(group);
-  number("--calibration", given.calibration, "Training images that quantizers are calibrated on")->type_name("N")->group(group);
-  command.add_option("--calibration-method", calibration_method, "Of starting values: mse (the default), minmax, percentile[=P] or kl")
-      ->type_name("NAME")->group(group);
+      ->type_name("N")
+      ->group(group);
+  command
+      .add_option("--bits", bits,
+                  "Mixed precision: bits or quantizers of single layers, from a JSON file (docs/quantization.md)")
+      ->type_name("FILE")
+      ->group(group);
+  number("--calibration", given.calibration, "Training images that quantizers are calibrated on")
+      ->type_name("N")
+      ->group(group);
+  command
+      .add_option("--calibration-method", calibration_method,
+                  "Of starting values: mse (the default), minmax, percentile[=P] or kl")
+      ->type_name("NAME")
+      ->group(group);
 
   group = "Training";
   number("--batch", training.batch, "Images per step")->type_name("N")->group(group);
   number("--optimizer", training.optimizer, "Optimizer: " + joined(optimizer_names()))->type_name("NAME")->group(group);
-  command.add_option("--lr", learning_rate, "Highest learning rate of float training" + rates)->type_name("X")->group(group);
+  command.add_option("--lr", learning_rate, "Highest learning rate of float training" + rates)
+      ->type_name("X")
+      ->group(group);
   command.add_option("--qat-lr", qat_learning_rate, "The same with quantizers" + rates)->type_name("X")->group(group);
-  command.add_option("--qparams-rate", qparams_rate, "Learning rate of quantizer parameters, as a factor of --qat-lr (1)")
-      ->type_name("X")->group(group);
+  command
+      .add_option("--qparams-rate", qparams_rate, "Learning rate of quantizer parameters, as a factor of --qat-lr (1)")
+      ->type_name("X")
+      ->group(group);
   number("--augment", training.augmentation, "Random changes to training images, see below: flip,shift:4")
-      ->type_name("STEPS")->group(group);
-  number("--schedule", training.schedule, "How the learning rate goes: " + joined(schedule_names()))->type_name("NAME")->group(group);
-  number("--warmup-epochs", training.warmup_epochs, "Epochs over which the learning rate rises")->type_name("X")->group(group);
+      ->type_name("STEPS")
+      ->group(group);
+  number("--schedule", training.schedule, "How the learning rate goes: " + joined(schedule_names()))
+      ->type_name("NAME")
+      ->group(group);
+  number("--warmup-epochs", training.warmup_epochs, "Epochs over which the learning rate rises")
+      ->type_name("X")
+      ->group(group);
   number("--momentum", training.momentum, "Momentum of sgd")->type_name("X")->group(group);
   number("--weight-decay", training.weight_decay, "Weight decay")->type_name("X")->group(group);
-  number("--gradient-clip", training.gradient_clip, "Largest norm of all gradients; 0: any")->type_name("X")->group(group);
+  number("--gradient-clip", training.gradient_clip, "Largest norm of all gradients; 0: any")
+      ->type_name("X")
+      ->group(group);
   number("--label-smoothing", training.label_smoothing, "Share of the target spread over all classes")
-      ->type_name("X")->group(group);
+      ->type_name("X")
+      ->group(group);
 }
 
 void TrainOptions::choose_quantizers(TrainArguments& arguments) const {
   const bool wanted = qat_epochs > 0 || weights || activations || bits;
   const std::string unsaid = wanted ? default_quantizer : "none";
   arguments.quantization.weights = parse("--weights", weights.value_or(unsaid), spec_for(QuantizationTarget::Weights));
-  arguments.quantization.activations = parse("--activations", activations.value_or(unsaid), spec_for(QuantizationTarget::Activation));
+  arguments.quantization.activations =
+      parse("--activations", activations.value_or(unsaid), spec_for(QuantizationTarget::Activation));
   if (bits) arguments.quantization.overrides = read_bits_file(*bits);
   if (calibration_method)
     arguments.quantization.calibration = parse("--calibration-method", *calibration_method, parse_calibration);
   if (calibration_method && !arguments.quantizes())
-    fail<UsageError>("--calibration-method ", *calibration_method, " without quantizers: give --weights, --activations or --bits");
+    fail<UsageError>("--calibration-method ", *calibration_method,
+                     " without quantizers: give --weights, --activations or --bits");
   if (qat_epochs > 0 && !arguments.quantizes())
-    fail<UsageError>("--qat-epochs ", qat_epochs, " with --weights none --activations none: there is nothing to quantize");
+    fail<UsageError>("--qat-epochs ", qat_epochs,
+                     " with --weights none --activations none: there is nothing to quantize");
 }
 
 std::string TrainOptions::describe_spec() {
-  return message("A SPEC is none or NAME:BITS[:pot|symmetric|uniform][:per-tensor]: lsq:4, lsq-pot:8, mct-lsq:8:symmetric:per-tensor. A\n"
-                 "calibration may follow, in place of --calibration-method: lsq:4:kl.\n",
-                 "Unless given it is ", default_quantizer, " where anything is to be quantized, and none otherwise.\n");
+  return message(
+      "A SPEC is none or NAME:BITS[:pot|symmetric|uniform][:per-tensor]: lsq:4, lsq-pot:8, "
+      "mct-lsq:8:symmetric:per-tensor. A\n"
+      "calibration may follow, in place of --calibration-method: lsq:4:kl.\n",
+      "Unless given it is ", default_quantizer, " where anything is to be quantized, and none otherwise.\n");
 }
 
 TrainArguments TrainOptions::resolve() const {
@@ -138,7 +187,8 @@ TrainArguments TrainOptions::resolve() const {
   if (!given.from.empty() && !given.init.empty()) throw UsageError("--from and --init: weights come from one file");
   if (given.init.empty() && init_layout) throw UsageError("--init-layout belongs to --init, which is not given");
   if (init_layout) arguments.init_layout = parse("--init-layout", *init_layout, parse_weight_layout);
-  if (given.model.empty() && given.from.empty()) throw UsageError("--model is required, one of " + joined(models::names()));
+  if (given.model.empty() && given.from.empty())
+    throw UsageError("--model is required, one of " + joined(models::names()));
   if (!given.model.empty()) require_known("model", given.model, models::names());
   require_known("optimizer", training.optimizer, optimizer_names());
   require_known("schedule", training.schedule, schedule_names());

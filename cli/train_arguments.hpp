@@ -18,17 +18,17 @@ namespace bitgrad::cli {
 /// The job, complete and checked.
 struct TrainArguments {
   std::string data;
-  std::string model;                 ///< empty: that of --from
-  std::string from;                  ///< a float checkpoint to start with; empty: from scratch
-  std::string init;                  ///< a file of float weights to start with; empty: none
+  std::string model;  ///< empty: that of --from
+  std::string from;   ///< a float checkpoint to start with; empty: from scratch
+  std::string init;   ///< a file of float weights to start with; empty: none
   WeightLayout init_layout = WeightLayout::bitgrad;
   std::string out;
   bool resume = false;
-  int threads = 0;                   ///< 0: as many as there are processors
-  Index limit = 0;                   ///< use only the first images of both splits; 0: all
-  std::optional<double> hold_out;    ///< share of the training images to test on; none: the test images are tested on
+  int threads = 0;                 ///< 0: as many as there are processors
+  Index limit = 0;                 ///< use only the first images of both splits; 0: all
+  std::optional<double> hold_out;  ///< share of the training images to test on; none: the test images are tested on
   std::uint64_t hold_out_seed = 1;
-  Index calibration = 512;           ///< training images that quantizers are calibrated on
+  Index calibration = 512;  ///< training images that quantizers are calibrated on
   TrainingOptions float_training;
   TrainingOptions quantized_training;
   QuantizationConfig quantization;

@@ -32,8 +32,7 @@ double percent(double share) { return 100 * share; }
 
 }  // namespace
 
-TrainingRun::TrainingRun(TrainArguments arguments)
-    : arguments_(std::move(arguments)), directory_{arguments_.out} {
+TrainingRun::TrainingRun(TrainArguments arguments) : arguments_(std::move(arguments)), directory_{arguments_.out} {
   if (arguments_.threads > 0) set_num_threads(arguments_.threads);
   train_ = load_limited(arguments_.data, data::Split::train, arguments_.limit);
   if (arguments_.hold_out) {
@@ -49,7 +48,8 @@ TrainingRun::TrainingRun(TrainArguments arguments)
     if (arguments_.model.empty()) arguments_.model = from_->model;
     require_same_model(arguments_.from, *from_);
     if (from_->stage != "float")
-      fail<ValueError>(arguments_.from, ": checkpoint of a ", from_->stage, " model, --from needs one of a float model");
+      fail<ValueError>(arguments_.from, ": checkpoint of a ", from_->stage,
+                       " model, --from needs one of a float model");
   }
   if (!arguments_.init.empty()) {
     init_ = io::read_tensor_file(arguments_.init);
@@ -58,7 +58,8 @@ TrainingRun::TrainingRun(TrainArguments arguments)
   require_trainable();  // before anything in the directory is touched
   directory_.create();
   if (!arguments_.resume && directory_.clear())
-    std::cerr << "bitgrad: " << directory_.path.string() << " held an earlier run, which is replaced (--resume continues one)\n";
+    std::cerr << "bitgrad: " << directory_.path.string()
+              << " held an earlier run, which is replaced (--resume continues one)\n";
   if (arguments_.resume && !arguments_.quantizes() && std::filesystem::exists(directory_.quantized_checkpoint()))
     throw UsageError("--resume: " + directory_.quantized_checkpoint().string() +
                      " belongs to a run with quantizers: give --weights, --activations and --qat-epochs as before");
@@ -159,7 +160,8 @@ Model TrainingRun::train_quantized(const Model& float_model) {
 
 void TrainingRun::require_same_model(const io::Path& path, const Checkpoint& checkpoint) const {
   if (checkpoint.model != arguments_.model)
-    fail<ValueError>(path.string(), ": checkpoint of model \"", checkpoint.model, "\", expected \"", arguments_.model, '"');
+    fail<ValueError>(path.string(), ": checkpoint of model \"", checkpoint.model, "\", expected \"", arguments_.model,
+                     '"');
   if (checkpoint.input_shape != image_shape(train_) || checkpoint.classes != train_.classes)
     fail<ValueError>(path.string(), ": checkpoint for images of ", checkpoint.input_shape, " in ", checkpoint.classes,
                      " classes, the data set has ", image_shape(train_), " in ", train_.classes);
@@ -170,12 +172,14 @@ std::optional<Checkpoint> TrainingRun::saved(const Stage& stage) const {
   Checkpoint checkpoint = read_checkpoint(stage.path);
   require_same_model(stage.path, checkpoint);
   if (checkpoint.stage != stage.name)
-    fail<ValueError>(stage.path.string(), ": checkpoint of stage \"", checkpoint.stage, "\", expected \"", stage.name, '"');
+    fail<ValueError>(stage.path.string(), ": checkpoint of stage \"", checkpoint.stage, "\", expected \"", stage.name,
+                     '"');
   require_same_options(stage.path.string(), checkpoint.options, stage.options);
   return checkpoint;
 }
 
-void TrainingRun::train(Model& model, const Stage& stage, const std::string& plan, const std::optional<Checkpoint>& saved) {
+void TrainingRun::train(Model& model, const Stage& stage, const std::string& plan,
+                        const std::optional<Checkpoint>& saved) {
   Trainer trainer(model, train_, stage.training);
   if (saved) trainer.restore(*saved);
   Checkpoint checkpoint{.model = arguments_.model,
@@ -210,7 +214,8 @@ void TrainingRun::train(Model& model, const Stage& stage, const std::string& pla
   try {
     trainer.fit({.step = [&](const Progress& progress) { display.step(progress); }, .epoch = epoch_done});
   } catch (const DivergenceError& error) {
-    fail<DivergenceError>(error.what(), "; the last good checkpoint is ", stage.path.string(), ", of epoch ", checkpoint.epoch);
+    fail<DivergenceError>(error.what(), "; the last good checkpoint is ", stage.path.string(), ", of epoch ",
+                          checkpoint.epoch);
   }
 }
 
@@ -246,8 +251,8 @@ void TrainingRun::convert_and_verify(Model& model) {
 
   std::cout << std::fixed << std::setprecision(2) << "float accuracy " << report_.float_accuracy << " %";
   if (arguments_.quantizes())
-    std::cout << ", quantized " << report_.quantized_accuracy << " %, converted " << report_.converted_accuracy << " %, "
-              << report_.differing_codes << " of " << report_.codes_compared << " codes differ";
+    std::cout << ", quantized " << report_.quantized_accuracy << " %, converted " << report_.converted_accuracy
+              << " %, " << report_.differing_codes << " of " << report_.codes_compared << " codes differ";
   std::cout << "; " << directory_.path.string() << std::endl;
   if (verified.passed()) return;
   std::cout << verified.describe();

@@ -15,12 +15,12 @@ namespace bitgrad::cli {
 
 class TrainingRun {
  public:
-  /// Reads data and the file of --from or --init, then prepares the directory. ValueError for weights of another model, IoError
-  /// for files that cannot be read or written.
+  /// Reads data and the file of --from or --init, then prepares the directory. ValueError for weights of another model,
+  /// IoError for files that cannot be read or written.
   explicit TrainingRun(TrainArguments arguments);
 
-  /// Does everything that is not done yet. ValueError for checkpoints of other options, DivergenceError, and Error when codes
-  /// differ, after the report was written.
+  /// Does everything that is not done yet. ValueError for checkpoints of other options, DivergenceError, and Error when
+  /// codes differ, after the report was written.
   void run();
 
  private:

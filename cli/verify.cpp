@@ -15,7 +15,8 @@
 namespace bitgrad::cli {
 namespace {
 
-constexpr const char* help = R"(Runs the trained model, the graph saved in DIR by both engines, and a naive executor over the test images, and
+constexpr const char* help =
+    R"(Runs the trained model, the graph saved in DIR by both engines, and a naive executor over the test images, and
 compares the integer codes of every quantized tensor. The exit code is 0 when all are equal.
 
 Examples:
@@ -44,7 +45,8 @@ void VerifyCommand::run() const {
   Model model = trained_model(run);
   const data::Dataset test = load_limited(data, data::Split::test, limit);
   if (test.images.shape().without_front() != model.input_shape())
-    fail<ShapeError>(data, ": images of ", test.images.shape().without_front(), ", the model takes ", model.input_shape());
+    fail<ShapeError>(data, ": images of ", test.images.shape().without_front(), ", the model takes ",
+                     model.input_shape());
   const VerifyReport report = verify(model, graph, data::to_unit_range(test.images));
   std::cout << report.describe() << "accuracy " << 100 * accuracy(graph, test) << " % of " << test.size() << " images"
             << std::endl;
@@ -58,12 +60,15 @@ void add_verify_command(CLI::App& program) {
   command->footer(help);
   const auto options = std::make_shared<VerifyCommand>();
   command->add_option("DIR", options->directory, "A directory that bitgrad train wrote")->required();
-  command->add_option("--data", options->data, data_help)
-      ->type_name("NAME|PATH")->capture_default_str();
+  command->add_option("--data", options->data, data_help)->type_name("NAME|PATH")->capture_default_str();
   command->add_option("--limit", options->limit, "Use only the first N test images; 0: all")
-      ->type_name("N")->check(CLI::NonNegativeNumber)->capture_default_str();
+      ->type_name("N")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str();
   command->add_option("--threads", options->threads, "Threads; 0: one per processor")
-      ->type_name("T")->check(CLI::Range(0, 256))->capture_default_str();
+      ->type_name("T")
+      ->check(CLI::Range(0, 256))
+      ->capture_default_str();
   command->callback([options] { options->run(); });
 }
 

@@ -66,9 +66,9 @@ template <class E, class... Parts>
 }  // namespace bitgrad
 
 /// Checks an invariant of bitgrad itself (not of its user's input).
-#define BITGRAD_ASSERT(condition)                                                             \
-  do {                                                                                        \
-    if (!(condition))                                                                         \
-      ::bitgrad::fail<::bitgrad::InternalError>(__FILE__, ":", __LINE__, ": ", #condition,    \
-                                                " does not hold; this is a bug in bitgrad");  \
+#define BITGRAD_ASSERT(condition)                                                            \
+  do {                                                                                       \
+    if (!(condition))                                                                        \
+      ::bitgrad::fail<::bitgrad::InternalError>(__FILE__, ":", __LINE__, ": ", #condition,   \
+                                                " does not hold; this is a bug in bitgrad"); \
   } while (false)

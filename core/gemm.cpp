@@ -34,8 +34,8 @@ void check(const Product& p) {
   const Index a_width = p.a_op == Transpose::no ? p.k : p.m;
   const Index b_width = p.b_op == Transpose::no ? p.n : p.k;
   if (p.lda < a_width || p.ldb < b_width || p.ldc < p.n)
-    fail<ShapeError>("gemm: row distances ", p.lda, ", ", p.ldb, ", ", p.ldc, " are smaller than the rows of ", a_width, ", ",
-                     b_width, ", ", p.n, " elements");
+    fail<ShapeError>("gemm: row distances ", p.lda, ", ", p.ldb, ", ", p.ldc, " are smaller than the rows of ", a_width,
+                     ", ", b_width, ", ", p.n, " elements");
 }
 
 CBLAS_TRANSPOSE to_cblas(Transpose op) { return op == Transpose::no ? CblasNoTrans : CblasTrans; }
@@ -78,8 +78,8 @@ void run_parallel(const Product& p, T alpha, const T* a, const T* b, T beta, T* 
 
 }  // namespace
 
-void gemm(Transpose a_op, Transpose b_op, Index m, Index n, Index k, float alpha, const float* a, Index lda, const float* b,
-          Index ldb, float beta, float* c, Index ldc) {
+void gemm(Transpose a_op, Transpose b_op, Index m, Index n, Index k, float alpha, const float* a, Index lda,
+          const float* b, Index ldb, float beta, float* c, Index ldc) {
   run({a_op, b_op, m, n, k, lda, ldb, ldc}, alpha, a, b, beta, c);
 }
 

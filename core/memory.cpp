@@ -43,7 +43,7 @@ class BufferPool {
       }
     }
     // Counted only when there is one: this throws when memory is exhausted.
-    auto* buffer = static_cast<std::byte*>(::operator new(bytes, std::align_val_t{buffer_alignment}));
+    auto* buffer = static_cast<std::byte*>(::operator new (bytes, std::align_val_t{buffer_alignment}));
     const std::lock_guard lock(mutex_);
     ++statistics_.fresh;
     count(bytes);
@@ -62,13 +62,13 @@ class BufferPool {
         // No room to remember the buffer: let it go instead.
       }
     }
-    ::operator delete(buffer, std::align_val_t{buffer_alignment});
+    ::operator delete (buffer, std::align_val_t{buffer_alignment});
   }
 
   void release_cached() {
     const std::lock_guard lock(mutex_);
     for (auto& [bytes, buffers] : free_)
-      for (std::byte* buffer : buffers) ::operator delete(buffer, std::align_val_t{buffer_alignment});
+      for (std::byte* buffer : buffers) ::operator delete (buffer, std::align_val_t{buffer_alignment});
     free_.clear();
     statistics_.cached = 0;
   }

@@ -13,7 +13,8 @@ NamedTensors::NamedTensors(std::initializer_list<Entry> entries) {
 void NamedTensors::add(std::string name, Tensor tensor) {
   if (name.empty()) fail<ValueError>("NamedTensors::add: the name is empty");
   if (!tensor.defined()) fail<ValueError>("NamedTensors::add: \"", name, "\" is undefined");
-  if (!index_.emplace(name, entries_.size()).second) fail<ValueError>("NamedTensors::add: \"", name, "\" is already there");
+  if (!index_.emplace(name, entries_.size()).second)
+    fail<ValueError>("NamedTensors::add: \"", name, "\" is already there");
   entries_.emplace_back(std::move(name), std::move(tensor));
 }
 
@@ -28,7 +29,8 @@ Tensor& NamedTensors::at(std::string_view name) {
   if (Tensor* tensor = find(name)) return *tensor;
   constexpr std::size_t shown = 20;
   std::string listed;
-  for (std::size_t i = 0; i < std::min(shown, size()); ++i) listed += (i > 0 ? ", \"" : "\"") + entries_[i].first + "\"";
+  for (std::size_t i = 0; i < std::min(shown, size()); ++i)
+    listed += (i > 0 ? ", \"" : "\"") + entries_[i].first + "\"";
   if (size() > shown) listed += " and " + std::to_string(size() - shown) + " more";
   fail<ValueError>("no tensor named \"", name, "\"; there are ", empty() ? "none" : listed);
 }

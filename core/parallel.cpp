@@ -175,7 +175,8 @@ ThreadPool& pool() {
 int num_threads() { return pool().threads(); }
 
 void set_num_threads(int threads) {
-  if (threads < 1 || threads > max_threads) fail<ValueError>("set_num_threads: ", threads, " threads, expected 1 to ", max_threads);
+  if (threads < 1 || threads > max_threads)
+    fail<ValueError>("set_num_threads: ", threads, " threads, expected 1 to ", max_threads);
   if (inside_region) fail<StateError>("set_num_threads: called from inside a parallel region");
   pool().set_threads(threads);
 }

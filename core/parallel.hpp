@@ -12,7 +12,8 @@ namespace bitgrad {
 /// Threads used by parallel regions, the caller included. The default is the number of processors this process may use.
 int num_threads();
 
-/// Sets the number of threads, 1 to 256. Throws ValueError otherwise, StateError when called from inside a parallel region.
+/// Sets the number of threads, 1 to 256. Throws ValueError otherwise, StateError when called from inside a parallel
+/// region.
 void set_num_threads(int threads);
 
 namespace detail {
@@ -22,9 +23,8 @@ class ChunkFunction {
  public:
   template <class F, class = std::enable_if_t<!std::is_same_v<std::decay_t<F>, ChunkFunction>>>
   ChunkFunction(F& function)  // NOLINT(google-explicit-constructor)
-      : object_(const_cast<void*>(static_cast<const void*>(std::addressof(function)))), call_([](void* object, Index chunk) {
-          (*static_cast<F*>(object))(chunk);
-        }) {}
+      : object_(const_cast<void*>(static_cast<const void*>(std::addressof(function)))),
+        call_([](void* object, Index chunk) { (*static_cast<F*>(object))(chunk); }) {}
   void operator()(Index chunk) const { call_(object_, chunk); }
 
  private:

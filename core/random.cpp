@@ -63,25 +63,41 @@ double polynomial(const double (&c)[8], double x) {
   return sum;
 }
 
-/// AS 241's PPND16: x with Phi(x) = p, relative error about 1e-16, 0 < p < 1. `p_upper` is 1 - p, given apart so that no digits are lost.
+/// AS 241's PPND16: x with Phi(x) = p, relative error about 1e-16, 0 < p < 1. `p_upper` is 1 - p, given apart so that
+/// no digits are lost.
 double normal_quantile(double p, double p_upper) {
-  static constexpr double a[8] = {3.3871328727963666080e0, 1.3314166789178437745e+2, 1.9715909503065514427e+3,
+  static constexpr double a[8] = {3.3871328727963666080e0,  1.3314166789178437745e+2, 1.9715909503065514427e+3,
                                   1.3731693765509461125e+4, 4.5921953931549871457e+4, 6.7265770927008700853e+4,
                                   3.3430575583588128105e+4, 2.5090809287301226727e+3};
-  static constexpr double b[8] = {1.0, 4.2313330701600911252e+1, 6.8718700749205790830e+2, 5.3941960214247511077e+3,
-                                  2.1213794301586595867e+4, 3.9307895800092710610e+4, 2.8729085735721942674e+4,
+  static constexpr double b[8] = {1.0,
+                                  4.2313330701600911252e+1,
+                                  6.8718700749205790830e+2,
+                                  5.3941960214247511077e+3,
+                                  2.1213794301586595867e+4,
+                                  3.9307895800092710610e+4,
+                                  2.8729085735721942674e+4,
                                   5.2264952788528545610e+3};
-  static constexpr double c[8] = {1.42343711074968357734e0, 4.63033784615654529590e0, 5.76949722146069140550e0,
-                                  3.64784832476320460504e0, 1.27045825245236838258e0, 2.41780725177450611770e-1,
+  static constexpr double c[8] = {1.42343711074968357734e0,  4.63033784615654529590e0, 5.76949722146069140550e0,
+                                  3.64784832476320460504e0,  1.27045825245236838258e0, 2.41780725177450611770e-1,
                                   2.27238449892691845833e-2, 7.74545014278341407640e-4};
-  static constexpr double d[8] = {1.0, 2.05319162663775882187e0, 1.67638483018380384940e0, 6.89767334985100004550e-1,
-                                  1.48103976427480074590e-1, 1.51986665636164571966e-2, 5.47593808499534494600e-4,
+  static constexpr double d[8] = {1.0,
+                                  2.05319162663775882187e0,
+                                  1.67638483018380384940e0,
+                                  6.89767334985100004550e-1,
+                                  1.48103976427480074590e-1,
+                                  1.51986665636164571966e-2,
+                                  5.47593808499534494600e-4,
                                   1.05075007164441684324e-9};
-  static constexpr double e[8] = {6.65790464350110377720e0, 5.46378491116411436990e0, 1.78482653991729133580e0,
+  static constexpr double e[8] = {6.65790464350110377720e0,  5.46378491116411436990e0,  1.78482653991729133580e0,
                                   2.96560571828504891230e-1, 2.65321895265761230930e-2, 1.24266094738807843860e-3,
                                   2.71155556874348757815e-5, 2.01033439929228813265e-7};
-  static constexpr double f[8] = {1.0, 5.99832206555887937690e-1, 1.36929880922735805310e-1, 1.48753612908506148525e-2,
-                                  7.86869131145613259100e-4, 1.84631831751005468180e-5, 1.42151175831644588870e-7,
+  static constexpr double f[8] = {1.0,
+                                  5.99832206555887937690e-1,
+                                  1.36929880922735805310e-1,
+                                  1.48753612908506148525e-2,
+                                  7.86869131145613259100e-4,
+                                  1.84631831751005468180e-5,
+                                  1.42151175831644588870e-7,
                                   2.04426310338993978564e-15};
   const double q = p - 0.5;
   if (std::abs(q) <= 0.425) {
@@ -89,18 +105,18 @@ double normal_quantile(double p, double p_upper) {
     return q * polynomial(a, r) / polynomial(b, r);
   }
   const double r = std::sqrt(-portable_log(q < 0 ? p : p_upper));
-  const double x = r <= 5 ? polynomial(c, r - 1.6) / polynomial(d, r - 1.6) : polynomial(e, r - 5) / polynomial(f, r - 5);
+  const double x =
+      r <= 5 ? polynomial(c, r - 1.6) / polynomial(d, r - 1.6) : polynomial(e, r - 5) / polynomial(f, r - 5);
   return q < 0 ? -x : x;
 }
 
 /// The middle of one of 2^32 or 2^53 equal cells of (0, 1), and its distance from 1: both exact, never 0.
-double standard_normal(std::uint32_t bits) {
-  return normal_quantile((bits + 0.5) * 0x1p-32, (~bits + 0.5) * 0x1p-32);
-}
+double standard_normal(std::uint32_t bits) { return normal_quantile((bits + 0.5) * 0x1p-32, (~bits + 0.5) * 0x1p-32); }
 double standard_normal(std::uint64_t bits) {
   constexpr std::uint64_t last = (std::uint64_t{1} << 52) - 1;
   const std::uint64_t cell = bits >> 12;  // 52 bits: cell + 1/2 is a double, with 53 it would round
-  return normal_quantile((static_cast<double>(cell) + 0.5) * 0x1p-52, (static_cast<double>(last - cell) + 0.5) * 0x1p-52);
+  return normal_quantile((static_cast<double>(cell) + 0.5) * 0x1p-52,
+                         (static_cast<double>(last - cell) + 0.5) * 0x1p-52);
 }
 
 template <class T>
@@ -112,7 +128,8 @@ void check_uniform(T lo, T hi) {
 template <class T>
 void check_normal(T mean, T stddev) {
   if (!std::isfinite(mean) || !std::isfinite(stddev) || stddev < 0)
-    fail<ValueError>("Random::normal: mean ", mean, " and stddev ", stddev, ", expected finite numbers and stddev >= 0");
+    fail<ValueError>("Random::normal: mean ", mean, " and stddev ", stddev,
+                     ", expected finite numbers and stddev >= 0");
 }
 
 template <class T, class U>
@@ -126,7 +143,8 @@ std::array<std::uint32_t, 4> philox4x32(std::array<std::uint32_t, 4> counter, st
   for (int round = 0; round < 10; ++round) {
     const std::uint64_t product0 = std::uint64_t{0xD2511F53} * counter[0];
     const std::uint64_t product1 = std::uint64_t{0xCD9E8D57} * counter[2];
-    counter = {high(product1) ^ counter[1] ^ key[0], low(product1), high(product0) ^ counter[3] ^ key[1], low(product0)};
+    counter = {high(product1) ^ counter[1] ^ key[0], low(product1), high(product0) ^ counter[3] ^ key[1],
+               low(product0)};
     key[0] += 0x9E3779B9;  // Weyl sequence: golden ratio, sqrt(3) - 1
     key[1] += 0xBB67AE85;
   }
@@ -180,8 +198,10 @@ template double Random::uniform<double>(double, double);
 template <std::floating_point T>
 T Random::normal(T mean, T stddev) {
   check_normal(mean, stddev);
-  if constexpr (sizeof(T) == 4) return shifted_normal(mean, stddev, next_u32());
-  else return shifted_normal(mean, stddev, next_u64());
+  if constexpr (sizeof(T) == 4)
+    return shifted_normal(mean, stddev, next_u32());
+  else
+    return shifted_normal(mean, stddev, next_u64());
 }
 template float Random::normal<float>(float, float);
 template double Random::normal<double>(double, double);
@@ -218,8 +238,10 @@ void Random::fill(Tensor& tensor, F&& from_bits) {
                std::span(words.data(), static_cast<std::size_t>(count * words_each)));
       for (Index k = 0; k < count; ++k) {
         const std::uint32_t* word = words.data() + k * words_each;
-        if constexpr (words_each == 1) out[static_cast<std::size_t>(i + k)] = from_bits(word[0]);
-        else out[static_cast<std::size_t>(i + k)] = from_bits(join(word[0], word[1]));
+        if constexpr (words_each == 1)
+          out[static_cast<std::size_t>(i + k)] = from_bits(word[0]);
+        else
+          out[static_cast<std::size_t>(i + k)] = from_bits(join(word[0], word[1]));
       }
     }
   });
@@ -265,7 +287,7 @@ float Random::uniform_at(std::uint64_t seed, std::uint64_t stream, std::uint64_t
   return unit(block_of(seed, stream, index / 4)[index % 4]);
 }
 
-std::string Random::state() const { 
+std::string Random::state() const {
   std::string text(engine_name);
   for (const std::uint64_t number : {seed_, stream_, position_}) text.append(":").append(std::to_string(number));
   return text;

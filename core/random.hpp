@@ -18,9 +18,10 @@ namespace bitgrad {
 /// (SC 2011), table 2 and section 3.3: four random words as a pure function of a counter and a key.
 std::array<std::uint32_t, 4> philox4x32(std::array<std::uint32_t, 4> counter, std::array<std::uint32_t, 2> key);
 
-/// A sequence of random words, chosen by (seed, stream); different streams of a seed are independent. The key is the seed,
-/// the counter is (block, stream), so that any word is found without computing those before it. Besides + - * / and
-/// sqrt nothing is used that a platform might round differently. Not thread-safe: one object per thread, or the *_at functions.
+/// A sequence of random words, chosen by (seed, stream); different streams of a seed are independent. The key is the
+/// seed, the counter is (block, stream), so that any word is found without computing those before it. Besides + - * /
+/// and sqrt nothing is used that a platform might round differently. Not thread-safe: one object per thread, or the
+/// *_at functions.
 class Random {
  public:
   explicit Random(std::uint64_t seed, std::uint64_t stream = 0) : seed_(seed), stream_(stream) {}
@@ -75,7 +76,8 @@ class Random {
   std::uint64_t position() const { return position_; }
   void set_position(std::uint64_t position) { position_ = position; }
 
-  /// The state as text, "philox4x32-10:SEED:STREAM:POSITION", and back. from_state throws ValueError for any other text.
+  /// The state as text, "philox4x32-10:SEED:STREAM:POSITION", and back. from_state throws ValueError for any other
+  /// text.
   std::string state() const;
   static Random from_state(std::string_view state);
   bool operator==(const Random& other) const {

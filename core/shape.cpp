@@ -10,7 +10,8 @@ namespace bitgrad {
 Shape::Shape(std::initializer_list<Index> extents) : Shape(std::span<const Index>(extents.begin(), extents.size())) {}
 
 Shape::Shape(std::span<const Index> extents) : rank_(static_cast<int>(extents.size())) {
-  if (extents.size() > max_rank) fail<ShapeError>("shape of rank ", extents.size(), ", at most ", max_rank, " is supported");
+  if (extents.size() > max_rank)
+    fail<ShapeError>("shape of rank ", extents.size(), ", at most ", max_rank, " is supported");
   Index product = 1;
   for (const Index extent : extents) {
     if (extent < 0) fail<ShapeError>("shape with a negative extent: ", extent);
@@ -68,7 +69,8 @@ Shape broadcast_shapes(const Shape& a, const Shape& b, std::string_view what) {
     const Index left = axis >= -a.rank() ? a[axis] : 1;
     const Index right = axis >= -b.rank() ? b[axis] : 1;
     if (left != right && left != 1 && right != 1)
-      fail<ShapeError>(what, ": shapes ", a, " and ", b, " do not broadcast: axis ", axis, " has ", left, " and ", right);
+      fail<ShapeError>(what, ": shapes ", a, " and ", b, " do not broadcast: axis ", axis, " has ", left, " and ",
+                       right);
     extents[static_cast<std::size_t>(rank + axis)] = left == 1 ? right : left;
   }
   return Shape(extents);

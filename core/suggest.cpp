@@ -28,7 +28,8 @@ std::size_t edit_distance(std::string_view a, std::string_view b) {
 }  // namespace
 
 std::string nearest_name(std::string_view name, std::span<const std::string> candidates) {
-  const auto nearest = std::ranges::min_element(candidates, {}, [&](const std::string& c) { return edit_distance(name, c); });
+  const auto nearest =
+      std::ranges::min_element(candidates, {}, [&](const std::string& c) { return edit_distance(name, c); });
   return nearest == candidates.end() ? std::string() : *nearest;
 }
 
@@ -36,7 +37,8 @@ std::string unknown_name(std::string_view what, std::string_view name, std::span
   std::string known;
   for (const std::string& candidate : candidates) known += (known.empty() ? "" : ", ") + candidate;
   const std::string nearest = nearest_name(name, candidates);
-  return message("unknown ", what, " \"", name, "\"", nearest.empty() ? "" : " (did you mean \"" + nearest + "\"? known: " + known + ")");
+  return message("unknown ", what, " \"", name, "\"",
+                 nearest.empty() ? "" : " (did you mean \"" + nearest + "\"? known: " + known + ")");
 }
 
 }  // namespace bitgrad

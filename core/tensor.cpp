@@ -77,7 +77,8 @@ Tensor Tensor::to(DType dtype) const {
 
 Tensor Tensor::reshape(const Shape& shape) const {
   if (!defined()) fail<ShapeError>("reshape: the tensor is undefined");
-  if (shape.size() != size()) fail<ShapeError>("reshape: ", shape_, " has ", size(), " elements, ", shape, " has ", shape.size());
+  if (shape.size() != size())
+    fail<ShapeError>("reshape: ", shape_, " has ", size(), " elements, ", shape, " has ", shape.size());
   Tensor result = *this;
   result.shape_ = shape;
   return result;
@@ -98,7 +99,8 @@ Tensor Tensor::slice(int axis, Index begin, Index end) const {
   axis = normalize_axis(axis, rank(), "Tensor::slice");
   const Index extent = dim(axis);
   if (begin < 0 || begin > end || end > extent)
-    fail<ShapeError>("Tensor::slice: [", begin, ", ", end, ") is not inside [0, ", extent, ") of axis ", axis, " of shape ", shape_);
+    fail<ShapeError>("Tensor::slice: [", begin, ", ", end, ") is not inside [0, ", extent, ") of axis ", axis,
+                     " of shape ", shape_);
   Tensor result(shape_.with(axis, end - begin), dtype_);
   std::size_t inner = size_of(dtype_);
   for (int i = axis + 1; i < rank(); ++i) inner *= static_cast<std::size_t>(dim(i));
@@ -123,7 +125,8 @@ void Tensor::copy_from(const Tensor& source) {
   if (!defined() || !source.defined())
     fail<ShapeError>("Tensor::copy_from: the ", defined() ? "source" : "target", " is undefined");
   if (source.shape_ != shape_ || source.dtype_ != dtype_)
-    fail<ShapeError>("Tensor::copy_from: source is ", source.dtype_, " ", source.shape_, ", expected ", dtype_, " ", shape_);
+    fail<ShapeError>("Tensor::copy_from: source is ", source.dtype_, " ", source.shape_, ", expected ", dtype_, " ",
+                     shape_);
   std::memmove(bytes(), source.bytes(), byte_size());
 }
 

@@ -14,12 +14,13 @@
 
 namespace bitgrad {
 
-/// A shared handle on a contiguous, row-major buffer (NumPy's C order). Copying a Tensor copies the handle: both see the
-/// same elements; `clone()` copies the elements. A default-constructed Tensor is undefined and holds nothing.
+/// A shared handle on a contiguous, row-major buffer (NumPy's C order). Copying a Tensor copies the handle: both see
+/// the same elements; `clone()` copies the elements. A default-constructed Tensor is undefined and holds nothing.
 class Tensor {
  public:
   Tensor() = default;
-  /// Uninitialised elements in a 64-byte aligned buffer of the pool. Throws ShapeError when their bytes do not fit 63 bits.
+  /// Uninitialised elements in a 64-byte aligned buffer of the pool. Throws ShapeError when their bytes do not fit 63
+  /// bits.
   explicit Tensor(const Shape& shape, DType dtype = DType::float32);
 
   static Tensor zeros(const Shape& shape, DType dtype = DType::float32);
@@ -83,8 +84,8 @@ class Tensor {
 
   /// A copy with elements of its own.
   Tensor clone() const;
-  /// A copy converted element by element (C++ conversion: fractions are cut off); the tensor itself when dtype is already
-  /// right. Throws ValueError for a value that an integer dtype cannot hold, NaN included.
+  /// A copy converted element by element (C++ conversion: fractions are cut off); the tensor itself when dtype is
+  /// already right. Throws ValueError for a value that an integer dtype cannot hold, NaN included.
   Tensor to(DType dtype) const;
   /// The same elements under another shape of the same size; ShapeError for another size.
   Tensor reshape(const Shape& shape) const;

@@ -23,7 +23,9 @@ Tensor map(const Tensor& x, F f) {
 Variable softplus(const Variable& x) {
   return custom_op(
       "softplus", {x},
-      [](const std::vector<Tensor>& inputs) { return map(inputs[0], [](double v) { return std::log1p(std::exp(v)); }); },
+      [](const std::vector<Tensor>& inputs) {
+        return map(inputs[0], [](double v) { return std::log1p(std::exp(v)); });
+      },
       [](const CustomOpContext& context) -> std::vector<Tensor> {
         const Tensor slope = map(context.inputs[0], [](double v) { return 1 / (1 + std::exp(-v)); });
         return {(Variable(context.output_gradient) * Variable(slope)).value()};
@@ -48,7 +50,8 @@ int main() {
   for (int step = 0; step < 500; ++step) {
     optimizer.zero_gradient();
     Tape tape;
-    const Variable prediction = softplus(variable_of(parameters[0].parameter) * x + variable_of(parameters[1].parameter));
+    const Variable prediction =
+        softplus(variable_of(parameters[0].parameter) * x + variable_of(parameters[1].parameter));
     const Variable error = mse(prediction, y);
     loss = error.value().item();
     tape.backward(error);

@@ -29,8 +29,9 @@ Model network() {
 /// After every epoch: what was learned, by evaluation on images that the model has not seen.
 TrainingCallbacks watch(const Model& model, const data::Dataset& test) {
   const auto after_epoch = [&](const EpochResult& result) {
-    std::cout << "  epoch " << result.epoch << ": loss " << result.loss << ", test accuracy " << 100 * accuracy(model, test)
-              << " %, " << static_cast<int>(result.images_per_second) << " images/s" << std::endl;
+    std::cout << "  epoch " << result.epoch << ": loss " << result.loss << ", test accuracy "
+              << 100 * accuracy(model, test) << " %, " << static_cast<int>(result.images_per_second) << " images/s"
+              << std::endl;
   };
   return {.step = {}, .epoch = after_epoch};
 }

@@ -1,5 +1,6 @@
 // A frozen graph in a program of its own: no tape, no layers, no training.
-// Usage: inference_only [DIRECTORY]: a graph written by InferenceGraph::save (fashion_mnist writes fashion_mnist_graph).
+// Usage: inference_only [DIRECTORY]: a graph written by InferenceGraph::save (fashion_mnist writes
+// fashion_mnist_graph).
 #include <iostream>
 #include <string>
 
@@ -18,7 +19,9 @@ int main(int argc, char** argv) {
     const Tensor images = data::to_unit_range(test.images.rows(0, 10));  // float32 [10, 28, 28, 1] in [0, 1]
     const Tensor classes = predictions(graph.run(images));               // int32 [10]
     for (Index i = 0; i < classes.size(); ++i) {
-      const auto name = [&](const Tensor& labels) { return test.class_names[static_cast<std::size_t>(labels.at<std::int32_t>({i}))]; };
+      const auto name = [&](const Tensor& labels) {
+        return test.class_names[static_cast<std::size_t>(labels.at<std::int32_t>({i}))];
+      };
       std::cout << "image " << i << " is " << name(test.labels) << ", predicted " << name(classes) << '\n';
     }
     return 0;

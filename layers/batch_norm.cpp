@@ -11,7 +11,8 @@ void move(Tensor moving, const Tensor& batch, double momentum, double factor) {
     const auto from = batch.span<decltype(zero)>();
     const auto to = moving.span<float>();
     for (std::size_t c = 0; c < to.size(); ++c)
-      to[c] = static_cast<float>(momentum * static_cast<double>(to[c]) + (1 - momentum) * factor * static_cast<double>(from[c]));
+      to[c] = static_cast<float>(momentum * static_cast<double>(to[c]) +
+                                 (1 - momentum) * factor * static_cast<double>(from[c]));
   });
 }
 
@@ -19,7 +20,8 @@ void move(Tensor moving, const Tensor& batch, double momentum, double factor) {
 
 BatchNorm::BatchNorm(BatchNormOptions options) : LayerOf(options.name), options_(std::move(options)) {
   const auto& [momentum, epsilon, name] = options_;
-  if (!(momentum >= 0 && momentum <= 1)) fail<ValueError>("BatchNorm: momentum is ", momentum, ", expected 0 <= momentum <= 1");
+  if (!(momentum >= 0 && momentum <= 1))
+    fail<ValueError>("BatchNorm: momentum is ", momentum, ", expected 0 <= momentum <= 1");
   if (!(epsilon > 0)) fail<ValueError>("BatchNorm: epsilon is ", epsilon, ", expected a positive number");
 }
 

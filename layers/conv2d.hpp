@@ -7,20 +7,20 @@
 namespace bitgrad {
 
 struct Conv2DOptions {
-  Index filters = 0;        ///< output channels; must be given
-  Extent2D kernel = 0;      ///< pixels, one number for both; must be given
-  Extent2D stride = 1;      ///< pixels
+  Index filters = 0;    ///< output channels; must be given
+  Extent2D kernel = 0;  ///< pixels, one number for both; must be given
+  Extent2D stride = 1;  ///< pixels
   Padding padding = Padding::same();
-  Extent2D dilation = 1;    ///< pixels between neighbouring elements of the kernel
-  Index groups = 1;         ///< equal parts of the channels, each convolved by itself
+  Extent2D dilation = 1;  ///< pixels between neighbouring elements of the kernel
+  Index groups = 1;       ///< equal parts of the channels, each convolved by itself
   bool bias = true;
   Initializer initializer = initializers::he_normal();  ///< of the kernel; the bias starts at zero
   std::string name = {};
 };
 
-/// Two-dimensional cross-correlation: [batch, h, w, in] to [batch, h', w', filters], with weights "kernel" [kh, kw, in / groups,
-/// filters] and "bias" [filters]. Throws ValueError for filters, kernel, stride, dilation or groups below 1, ShapeError for
-/// channels or filters that do not divide by the groups.
+/// Two-dimensional cross-correlation: [batch, h, w, in] to [batch, h', w', filters], with weights "kernel" [kh, kw, in
+/// / groups, filters] and "bias" [filters]. Throws ValueError for filters, kernel, stride, dilation or groups below 1,
+/// ShapeError for channels or filters that do not divide by the groups.
 class Conv2D : public LayerOf<Conv2D> {
  public:
   explicit Conv2D(Conv2DOptions options);

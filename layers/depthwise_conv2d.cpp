@@ -23,7 +23,8 @@ Shape DepthwiseConv2D::kernel_shape(Index channels) const {
 
 Shape DepthwiseConv2D::output_shape(std::span<const Shape> inputs) const {
   const Shape& input = image_input(inputs, type());
-  return bitgrad::output_shape(conv2d_geometry(input.prepended(1), kernel_shape(input[-1]), window(input[-1]))).without_front();
+  return bitgrad::output_shape(conv2d_geometry(input.prepended(1), kernel_shape(input[-1]), window(input[-1])))
+      .without_front();
 }
 
 void DepthwiseConv2D::create_weights(std::span<const Shape> inputs, Random& random) {
@@ -41,7 +42,8 @@ Variable DepthwiseConv2D::apply(std::span<const Variable> inputs, const Weights&
 
 GraphValue DepthwiseConv2D::lower(GraphBuilder& builder, std::span<const GraphValue> inputs) const {
   const Tensor bias = options_.bias ? weight("bias")->value() : Tensor();
-  return builder.conv2d(inputs.front(), window(builder.shape(inputs.front())[-1]), {"kernel", weight("kernel")->value()}, {"bias", bias});
+  return builder.conv2d(inputs.front(), window(builder.shape(inputs.front())[-1]),
+                        {"kernel", weight("kernel")->value()}, {"bias", bias});
 }
 
 }  // namespace bitgrad

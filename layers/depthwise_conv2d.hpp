@@ -7,21 +7,21 @@
 namespace bitgrad {
 
 struct DepthwiseConv2DOptions {
-  Extent2D kernel = 0;        ///< pixels, one number for both; must be given
-  Index depth_multiplier = 1; ///< output channels per input channel
-  Extent2D stride = 1;        ///< pixels
+  Extent2D kernel = 0;         ///< pixels, one number for both; must be given
+  Index depth_multiplier = 1;  ///< output channels per input channel
+  Extent2D stride = 1;         ///< pixels
   Padding padding = Padding::same();
-  Extent2D dilation = 1;      ///< pixels between neighbouring elements of the kernel
+  Extent2D dilation = 1;  ///< pixels between neighbouring elements of the kernel
   bool bias = true;
   Initializer initializer = initializers::he_normal();  ///< of the kernel; the bias starts at zero
   std::string name = {};
 };
 
-/// Every channel convolved by itself: [batch, h, w, in] to [batch, h', w', in * M] with M = depth_multiplier; output channel c * M + m
-/// is channel c under its m-th kernel. Weights "kernel" [kh, kw, 1, in * M] and "bias" [in * M]: a Conv2D with one group per
-/// input channel, whose last axis are the output channels as everywhere, so that whatever is per channel knows one axis. In
-/// memory it is Keras' depthwise kernel [kh, kw, in, M]: reshape() turns one into the other. Throws ValueError for kernel,
-/// multiplier, stride or dilation below 1.
+/// Every channel convolved by itself: [batch, h, w, in] to [batch, h', w', in * M] with M = depth_multiplier; output
+/// channel c * M + m is channel c under its m-th kernel. Weights "kernel" [kh, kw, 1, in * M] and "bias" [in * M]: a
+/// Conv2D with one group per input channel, whose last axis are the output channels as everywhere, so that whatever is
+/// per channel knows one axis. In memory it is Keras' depthwise kernel [kh, kw, in, M]: reshape() turns one into the
+/// other. Throws ValueError for kernel, multiplier, stride or dilation below 1.
 class DepthwiseConv2D : public LayerOf<DepthwiseConv2D> {
  public:
   explicit DepthwiseConv2D(DepthwiseConv2DOptions options);

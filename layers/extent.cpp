@@ -10,7 +10,8 @@ void require_positive(std::string_view what, const Extent2D& extent) {
 
 const Shape& image_input(std::span<const Shape> inputs, std::string_view layer_type) {
   const Shape& input = single_input(inputs, layer_type);
-  if (input.rank() != 3) fail<ShapeError>(layer_type, ": input of shape ", input, " per sample, expected (height, width, channels)");
+  if (input.rank() != 3)
+    fail<ShapeError>(layer_type, ": input of shape ", input, " per sample, expected (height, width, channels)");
   return input;
 }
 

@@ -11,10 +11,10 @@ namespace bitgrad {
 
 /// `3` is {3, 3}; `{1, 5}` is height 1, width 5. Conversions are implicit so that options read `.kernel = 3`.
 struct Extent2D {
-  Extent2D(Index both) : h(both), w(both) {}                 // NOLINT(google-explicit-constructor)
+  Extent2D(Index both) : h(both), w(both) {}  // NOLINT(google-explicit-constructor)
   Extent2D(Index height, Index width) : h(height), w(width) {}
-  operator Stride() const { return {h, w}; }                 // NOLINT(google-explicit-constructor)
-  operator PoolWindow() const { return {h, w}; }             // NOLINT(google-explicit-constructor)
+  operator Stride() const { return {h, w}; }      // NOLINT(google-explicit-constructor)
+  operator PoolWindow() const { return {h, w}; }  // NOLINT(google-explicit-constructor)
   bool operator==(const Extent2D&) const = default;
 
   Index h;

@@ -37,8 +37,10 @@ class GraphBuilder {
 
   virtual Shape shape(GraphValue value) const = 0;
 
-  /// kernel [kh, kw, in / groups, out], bias [out] or undefined. A depthwise convolution has as many groups as input channels.
-  virtual GraphValue conv2d(GraphValue x, const Conv2DArguments& window, const GraphWeight& kernel, const GraphWeight& bias) = 0;
+  /// kernel [kh, kw, in / groups, out], bias [out] or undefined. A depthwise convolution has as many groups as input
+  /// channels.
+  virtual GraphValue conv2d(GraphValue x, const Conv2DArguments& window, const GraphWeight& kernel,
+                            const GraphWeight& bias) = 0;
   /// kernel [in, out], bias [out] or undefined; x of rank 1.
   virtual GraphValue dense(GraphValue x, const GraphWeight& kernel, const GraphWeight& bias) = 0;
   /// (x - mean) / sqrt(variance + epsilon) * gamma + beta over the last axis; each [channels].

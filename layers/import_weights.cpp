@@ -75,7 +75,8 @@ class FromPyTorch {
 
   Tensor kernel(const std::string& path, Position node, const Tensor& tensor) const {
     const std::string type = node == model_.nodes().end() ? "layer unknown" : std::string(node->layer->type());
-    if (type == "Conv2D" || type == "DepthwiseConv2D") return tensor.rank() == 4 ? permuted(tensor, std::array{2, 3, 1, 0}) : tensor;
+    if (type == "Conv2D" || type == "DepthwiseConv2D")
+      return tensor.rank() == 4 ? permuted(tensor, std::array{2, 3, 1, 0}) : tensor;
     if (type != "Dense")
       fail<NotImplementedError>("import_weights: \"", path, "\" (", type,
                                 "): only kernels of Conv2D, DepthwiseConv2D and Dense can be read in PyTorch's layout");

@@ -25,8 +25,7 @@ const T& only_one(std::span<const T> inputs, std::string_view layer_type) {
 }  // namespace
 
 Layer::Layer(const Layer& other) : name_(other.name_), built_(other.built_), built_for_(other.built_for_) {
-  for (const auto& [name, from] : other.weights_)
-    weights_.push_back({name, from->clone()});
+  for (const auto& [name, from] : other.weights_) weights_.push_back({name, from->clone()});
   for (const auto& [name, value] : other.buffers_) buffers_.push_back({name, value.clone()});
 }
 
@@ -37,8 +36,8 @@ Shape Layer::build(std::span<const Shape> inputs, Random& random) {
     built_for_.assign(inputs.begin(), inputs.end());
     built_ = true;
   } else if (!std::ranges::equal(built_for_, inputs)) {
-    fail<StateError>(label(*this), ": already built for inputs of shape ", list(built_for_), ", now asked to build for ", list(inputs),
-                     "; make a new layer");
+    fail<StateError>(label(*this), ": already built for inputs of shape ", list(built_for_),
+                     ", now asked to build for ", list(inputs), "; make a new layer");
   }
   return result;
 }
@@ -65,7 +64,8 @@ void Layer::require_built() const {
 std::vector<NamedParameter> Layer::parameters() const {
   std::vector<NamedParameter> result = weights_;
   for (const NamedLayer& inner : sublayers())
-    for (auto& [name, parameter] : inner.layer->parameters()) result.push_back({message(inner.name, "/", name), parameter});
+    for (auto& [name, parameter] : inner.layer->parameters())
+      result.push_back({message(inner.name, "/", name), parameter});
   return result;
 }
 
@@ -86,7 +86,9 @@ const ParameterPtr& Layer::weight(std::string_view name) const {
   std::string known;
   for (const auto& existing : weights_) known += (known.empty() ? "" : ", ") + existing.name;
   fail<ValueError>(label(*this), ": no weight \"", name, "\"; it has ",
-                   !known.empty() ? known : built_ ? "none" : "none before it is built");
+                   !known.empty() ? known
+                   : built_       ? "none"
+                                  : "none before it is built");
 }
 
 const Tensor& Layer::buffer(std::string_view name) const {
@@ -95,7 +97,9 @@ const Tensor& Layer::buffer(std::string_view name) const {
   std::string known;
   for (const auto& existing : buffers_) known += (known.empty() ? "" : ", ") + existing.name;
   fail<ValueError>(label(*this), ": no buffer \"", name, "\"; it has ",
-                   !known.empty() ? known : built_ ? "none" : "none before it is built");
+                   !known.empty() ? known
+                   : built_       ? "none"
+                                  : "none before it is built");
 }
 
 Weights Layer::weight_values() const {
@@ -116,13 +120,17 @@ void Layer::add_buffer(std::string_view name, Tensor value) {
   buffers_.push_back({std::string(name), std::move(value)});
 }
 
-const Shape& single_input(std::span<const Shape> inputs, std::string_view layer_type) { return only_one(inputs, layer_type); }
-const Variable& single_input(std::span<const Variable> inputs, std::string_view layer_type) { return only_one(inputs, layer_type); }
+const Shape& single_input(std::span<const Shape> inputs, std::string_view layer_type) {
+  return only_one(inputs, layer_type);
+}
+const Variable& single_input(std::span<const Variable> inputs, std::string_view layer_type) {
+  return only_one(inputs, layer_type);
+}
 
 void require_channels(const Variable& x, Index channels, std::string_view layer_type) {
   if (x.shape().rank() == 0 || x.shape()[-1] != channels)
-    fail<ShapeError>(layer_type, ": input of shape ", x.shape(), ", expected ", channels, channels == 1 ? " channel" : " channels",
-                     " (the last axis)");
+    fail<ShapeError>(layer_type, ": input of shape ", x.shape(), ", expected ", channels,
+                     channels == 1 ? " channel" : " channels", " (the last axis)");
 }
 
 }  // namespace bitgrad

@@ -19,9 +19,9 @@ class Model;
 
 /// What a forward pass depends on besides its inputs.
 struct Context {
-  bool training = false;       ///< batch statistics, dropout
-  std::uint64_t seed = 0;      ///< randomness of this step; the trainer changes it every step
-  std::uint64_t stream = 0;    ///< which layer draws; Model sets it
+  bool training = false;         ///< batch statistics, dropout
+  std::uint64_t seed = 0;        ///< randomness of this step; the trainer changes it every step
+  std::uint64_t stream = 0;      ///< which layer draws; Model sets it
   const Model* model = nullptr;  ///< the model that runs the layer; Model sets it
 };
 
@@ -67,9 +67,10 @@ class Layer {
   Variable forward(std::span<const Variable> inputs, const Context& context = {});
   Variable forward(const Variable& input, const Context& context = {}) { return forward({&input, 1}, context); }
 
-  /// The same for one input, as a link of a chain: x may have steps that are still to be taken, and so may the result, so that
-  /// normalisation, clamp and whatever follows them cost one pass over memory instead of one each. By default it is
-  /// apply(x.value()). A layer that is such a step, or ends in one, overrides it along with apply() and gives the same numbers.
+  /// The same for one input, as a link of a chain: x may have steps that are still to be taken, and so may the result,
+  /// so that normalisation, clamp and whatever follows them cost one pass over memory instead of one each. By default
+  /// it is apply(x.value()). A layer that is such a step, or ends in one, overrides it along with apply() and gives the
+  /// same numbers.
   virtual Pending apply_pending(const Pending& x, const Weights& weights, const Context& context);
   /// apply_pending() with the layer's own weights.
   Pending forward_pending(const Pending& x, const Context& context);
@@ -80,8 +81,8 @@ class Layer {
   /// A deep copy: weights and buffers are the copy's own.
   virtual std::unique_ptr<Layer> clone() const = 0;
 
-  /// The layers that this one is made of and runs inside apply(), under names that differ; none for most. Whoever changes
-  /// all layers of a model finds them here.
+  /// The layers that this one is made of and runs inside apply(), under names that differ; none for most. Whoever
+  /// changes all layers of a model finds them here.
   virtual std::vector<NamedLayer> sublayers() const { return {}; }
   /// Everything trainable in a stable order: the layer's own weights, then those of sublayers, "NAME/" in front.
   virtual std::vector<NamedParameter> parameters() const;

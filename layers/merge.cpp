@@ -14,7 +14,8 @@ void require_two(std::span<const T> inputs) {
 
 Shape Add::output_shape(std::span<const Shape> inputs) const {
   require_two(inputs);
-  if (inputs[0] != inputs[1]) fail<ShapeError>("Add: inputs of shapes ", inputs[0], " and ", inputs[1], ", expected one shape");
+  if (inputs[0] != inputs[1])
+    fail<ShapeError>("Add: inputs of shapes ", inputs[0], " and ", inputs[1], ", expected one shape");
   return inputs[0];
 }
 
@@ -25,7 +26,9 @@ Variable Add::apply(std::span<const Variable> inputs, const Weights&, const Cont
   return add(inputs[0], inputs[1]);
 }
 
-GraphValue Add::lower(GraphBuilder& builder, std::span<const GraphValue> inputs) const { return builder.add(inputs[0], inputs[1]); }
+GraphValue Add::lower(GraphBuilder& builder, std::span<const GraphValue> inputs) const {
+  return builder.add(inputs[0], inputs[1]);
+}
 
 Concat::Concat(ConcatOptions options) : LayerOf(std::move(options.name)), axis_(options.axis) {}
 

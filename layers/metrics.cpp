@@ -7,7 +7,8 @@ namespace bitgrad {
 
 Tensor predictions(const Tensor& logits) {
   if (logits.rank() != 2 || logits.dtype() != DType::float32 || logits.dim(1) < 1)
-    fail<ShapeError>("predictions: logits are ", logits.dtype(), " ", logits.shape(), ", expected float32 (samples, classes)");
+    fail<ShapeError>("predictions: logits are ", logits.dtype(), " ", logits.shape(),
+                     ", expected float32 (samples, classes)");
   const Index samples = logits.dim(0), classes = logits.dim(1);
   Tensor result({samples}, DType::int32);
   for (Index i = 0; i < samples; ++i) {
@@ -23,12 +24,13 @@ Tensor confusion_matrix(const Tensor& logits, const Tensor& labels) {
   const Tensor predicted = predictions(logits);
   const Index classes = logits.dim(1);
   if (labels.dtype() != DType::int32 || labels.shape() != predicted.shape())
-    fail<ShapeError>("labels are ", labels.dtype(), " ", labels.shape(), " for logits ", logits.shape(), ", expected int32 ",
-                     predicted.shape());
+    fail<ShapeError>("labels are ", labels.dtype(), " ", labels.shape(), " for logits ", logits.shape(),
+                     ", expected int32 ", predicted.shape());
   Tensor result = Tensor::zeros({classes, classes}, DType::int32);
   for (Index i = 0; i < labels.size(); ++i) {
     const Index label = labels.data<std::int32_t>()[i];
-    if (label < 0 || label >= classes) fail<ValueError>("label ", label, " of sample ", i, ", expected 0 to ", classes - 1);
+    if (label < 0 || label >= classes)
+      fail<ValueError>("label ", label, " of sample ", i, ", expected 0 to ", classes - 1);
     ++result.data<std::int32_t>()[label * classes + predicted.data<std::int32_t>()[i]];
   }
   return result;

@@ -35,8 +35,8 @@ std::string list(const std::vector<Shape>& shapes) {
 template <class F>
 Shape explaining(const Model::Node& node, const std::vector<Shape>& inputs, const Shape& model_input, F&& f) {
   const auto text = [&](const Error& error) {
-    return message("layer \"", node.name, "\" (", node.layer->type(), "): ", error.what(), " [its input: ", list(inputs),
-                   ", the model's: ", model_input, "]");
+    return message("layer \"", node.name, "\" (", node.layer->type(), "): ", error.what(),
+                   " [its input: ", list(inputs), ", the model's: ", model_input, "]");
   };
   try {
     return f(inputs);
@@ -83,7 +83,8 @@ void Model::set_output(Value value) {
 
 bool Model::has_name(std::string_view name) const {
   const std::string inside = std::string(name) + "/";
-  return std::ranges::any_of(nodes_, [&](const Node& node) { return node.name == name || node.name.starts_with(inside); });
+  return std::ranges::any_of(nodes_,
+                             [&](const Node& node) { return node.name == name || node.name.starts_with(inside); });
 }
 
 std::string Model::unique_name(const std::string& stem) const {
@@ -166,8 +167,8 @@ void Model::require_built(std::string_view what) const {
 Variable Model::forward(const Variable& x, const Context& context) {
   require_built("Model::forward");
   if (!x.defined() || x.shape().rank() == 0 || x.shape().without_front() != input_shape_)
-    fail<ShapeError>("Model::forward: the input has shape ", x.defined() ? to_string(x.shape()) : "(undefined)", ", expected (batch, ",
-                     to_string(input_shape_).substr(1));
+    fail<ShapeError>("Model::forward: the input has shape ", x.defined() ? to_string(x.shape()) : "(undefined)",
+                     ", expected (batch, ", to_string(input_shape_).substr(1));
   std::deque<Pending> values(nodes_.size(), Pending(Variable()));  // in pieces: together they are kilobytes
   std::vector<std::size_t> readers = reader_counts();
   for (std::size_t i = 0; i < nodes_.size(); ++i) {

@@ -58,8 +58,8 @@ class Model {
   Value output() const { return {output_}; }
   void set_output(Value value);
 
-  /// Appends a layer that reads `inputs`. An empty name: the layer's own, or an automatic one. Throws ValueError for a name
-  /// that is taken or a value that does not exist.
+  /// Appends a layer that reads `inputs`. An empty name: the layer's own, or an automatic one. Throws ValueError for a
+  /// name that is taken or a value that does not exist.
   Value add(LayerPtr layer, const std::vector<Value>& inputs, std::string name = "");
   template <std::derived_from<Layer> L>
   Value add(L layer, const std::vector<Value>& inputs, std::string name = "") {
@@ -86,7 +86,8 @@ class Model {
   /// Per-sample shapes; StateError before build().
   const Shape& input_shape() const;
   Shape output_shape() const { return output_shape(input_shape()); }
-  /// The output for samples of any shape, before build() as well. ShapeError names the layer that cannot take its input.
+  /// The output for samples of any shape, before build() as well. ShapeError names the layer that cannot take its
+  /// input.
   Shape output_shape(const Shape& input_shape) const;
   /// Per-sample output shape of every node, for samples of that shape.
   std::vector<Shape> node_shapes(const Shape& input_shape) const;

@@ -41,8 +41,8 @@ LoadReport Model::load_state_dict(const NamedTensors& state, LoadMode mode) {
     if (!source)
       report.missing.push_back(name);
     else if (source->shape() != target.shape() || source->dtype() != target.dtype())
-      misshapen.push_back(
-          message(name, " is ", source->dtype(), " ", source->shape(), ", expected ", target.dtype(), " ", target.shape()));
+      misshapen.push_back(message(name, " is ", source->dtype(), " ", source->shape(), ", expected ", target.dtype(),
+                                  " ", target.shape()));
     else
       copies.emplace_back(target, source);
   }

@@ -7,12 +7,15 @@
 namespace bitgrad {
 namespace {
 
-Tensor vector_of(const std::vector<float>& numbers) { return Tensor::from({static_cast<Index>(numbers.size())}, numbers); }
+Tensor vector_of(const std::vector<float>& numbers) {
+  return Tensor::from({static_cast<Index>(numbers.size())}, numbers);
+}
 
 }  // namespace
 
 Normalize::Normalize(NormalizeOptions options) : LayerOf(std::move(options.name)) {
-  if (options.mean.empty() || options.deviation.empty()) fail<ValueError>("Normalize: mean and deviation need at least one number");
+  if (options.mean.empty() || options.deviation.empty())
+    fail<ValueError>("Normalize: mean and deviation need at least one number");
   for (const float mean : options.mean)
     if (!std::isfinite(mean)) fail<ValueError>("Normalize: mean is ", mean, ", expected a finite number");
   for (const float deviation : options.deviation)

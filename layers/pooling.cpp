@@ -5,7 +5,8 @@
 namespace bitgrad {
 
 template <class Derived>
-Pool2D<Derived>::Pool2D(std::string_view type, Pool2DOptions options) : LayerOf<Derived>(options.name), options_(std::move(options)) {
+Pool2D<Derived>::Pool2D(std::string_view type, Pool2DOptions options)
+    : LayerOf<Derived>(options.name), options_(std::move(options)) {
   if (options_.stride == Extent2D(0)) options_.stride = options_.window;
   require_positive(message(type, ": window"), options_.window);
   require_positive(message(type, ": stride"), options_.stride);
@@ -34,7 +35,9 @@ GraphValue AveragePool2D::lower(GraphBuilder& builder, std::span<const GraphValu
   return builder.average_pool2d(inputs.front(), window(), stride(), padding());
 }
 
-Shape GlobalAveragePool2D::output_shape(std::span<const Shape> inputs) const { return {image_input(inputs, type())[-1]}; }
+Shape GlobalAveragePool2D::output_shape(std::span<const Shape> inputs) const {
+  return {image_input(inputs, type())[-1]};
+}
 Variable GlobalAveragePool2D::apply(std::span<const Variable> inputs, const Weights&, const Context&) {
   return global_average_pool2d(single_input(inputs, type()));
 }

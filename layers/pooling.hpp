@@ -7,8 +7,8 @@
 namespace bitgrad {
 
 struct Pool2DOptions {
-  Extent2D window = 2;   ///< pixels, one number for both
-  Extent2D stride = 0;   ///< pixels; 0 stands for the window's extents
+  Extent2D window = 2;  ///< pixels, one number for both
+  Extent2D stride = 0;  ///< pixels; 0 stands for the window's extents
   Padding padding = Padding::valid();
   std::string name = {};
 };

@@ -22,7 +22,8 @@ Reshape::Reshape(ReshapeOptions options) : LayerOf(std::move(options.name)), sha
 Shape Reshape::output_shape(std::span<const Shape> inputs) const {
   const Shape& input = single_input(inputs, type());
   if (input.size() != shape_.size())
-    fail<ShapeError>("Reshape: input of shape ", input, " per sample has ", input.size(), " elements, ", shape_, " has ", shape_.size());
+    fail<ShapeError>("Reshape: input of shape ", input, " per sample has ", input.size(), " elements, ", shape_,
+                     " has ", shape_.size());
   return shape_;
 }
 
@@ -35,8 +36,10 @@ GraphValue Reshape::lower(GraphBuilder& builder, std::span<const GraphValue> inp
   return builder.reshape(inputs.front(), shape_);
 }
 
-ZeroPadding2D::ZeroPadding2D(ZeroPadding2DOptions options) : LayerOf(std::move(options.name)), padding_(options.padding) {
-  if (padding_.kind != Padding::Kind::explicit_) fail<ValueError>("ZeroPadding2D: the padding must be Padding::explicit_");
+ZeroPadding2D::ZeroPadding2D(ZeroPadding2DOptions options)
+    : LayerOf(std::move(options.name)), padding_(options.padding) {
+  if (padding_.kind != Padding::Kind::explicit_)
+    fail<ValueError>("ZeroPadding2D: the padding must be Padding::explicit_");
 }
 
 Shape ZeroPadding2D::output_shape(std::span<const Shape> inputs) const {

@@ -11,9 +11,12 @@ ActivationQuantizationHolder::ActivationQuantizationHolder(QuantizerSlot quantiz
   quantizer_.initialize(std::nullopt, "activation");
 }
 
-Shape ActivationQuantizationHolder::output_shape(std::span<const Shape> inputs) const { return single_input(inputs, type()); }
+Shape ActivationQuantizationHolder::output_shape(std::span<const Shape> inputs) const {
+  return single_input(inputs, type());
+}
 
-Variable ActivationQuantizationHolder::apply(std::span<const Variable> inputs, const Weights& weights, const Context& context) {
+Variable ActivationQuantizationHolder::apply(std::span<const Variable> inputs, const Weights& weights,
+                                             const Context& context) {
   return apply_pending(single_input(inputs, type()), weights, context).value();
 }
 
@@ -25,11 +28,13 @@ GraphValue ActivationQuantizationHolder::lower(GraphBuilder& builder, std::span<
   return InferenceGraphBuilder::of(builder).quantize(inputs.front(), *quantizer_.inferable());
 }
 
-Pending PreservingActivationQuantizationHolder::apply_pending(const Pending& x, const Weights& weights, const Context& context) {
+Pending PreservingActivationQuantizationHolder::apply_pending(const Pending& x, const Weights& weights,
+                                                              const Context& context) {
   return quantization_bypass_ ? x : ActivationQuantizationHolder::apply_pending(x, weights, context);
 }
 
-GraphValue PreservingActivationQuantizationHolder::lower(GraphBuilder& builder, std::span<const GraphValue> inputs) const {
+GraphValue PreservingActivationQuantizationHolder::lower(GraphBuilder& builder,
+                                                         std::span<const GraphValue> inputs) const {
   return quantization_bypass_ ? inputs.front() : ActivationQuantizationHolder::lower(builder, inputs);
 }
 

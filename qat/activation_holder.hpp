@@ -30,8 +30,8 @@ class ActivationQuantizationHolder : public LayerOf<ActivationQuantizationHolder
   QuantizerSlot quantizer_;
 };
 
-/// A holder behind an operation that only moves data: with `quantization_bypass` its output is its input, which the quantizer
-/// of the producing operation has put on the grid. The reference's PreservingActivationQuantizationHolder.
+/// A holder behind an operation that only moves data: with `quantization_bypass` its output is its input, which the
+/// quantizer of the producing operation has put on the grid. The reference's PreservingActivationQuantizationHolder.
 class PreservingActivationQuantizationHolder : public ActivationQuantizationHolder {
  public:
   explicit PreservingActivationQuantizationHolder(QuantizerSlot quantizer, bool quantization_bypass = false)

@@ -30,7 +30,8 @@ class ProbeBuilder : public GraphBuilder {
   void set_layer_name(std::string_view) override {}
   Shape shape(GraphValue value) const override { return values_.at(static_cast<std::size_t>(value.index)).shape; }
 
-  GraphValue conv2d(GraphValue x, const Conv2DArguments& window, const GraphWeight& kernel, const GraphWeight&) override {
+  GraphValue conv2d(GraphValue x, const Conv2DArguments& window, const GraphWeight& kernel,
+                    const GraphWeight&) override {
     const auto geometry = conv2d_geometry(shape(x).prepended(1), kernel.value.shape(), window);
     return result(LayerKind::arithmetic, output_shape(geometry).without_front(), false);
   }
@@ -78,7 +79,8 @@ class ProbeBuilder : public GraphBuilder {
   }
   GraphValue pad2d(GraphValue x, const Padding& padding) override {
     const Shape from = shape(x);
-    return result(LayerKind::moves_data, {from[0] + padding.top + padding.bottom, from[1] + padding.left + padding.right, from[2]},
+    return result(LayerKind::moves_data,
+                  {from[0] + padding.top + padding.bottom, from[1] + padding.left + padding.right, from[2]},
                   nonnegative(x));
   }
 
@@ -109,13 +111,15 @@ std::vector<LayerAnalysis> analyse(const Model& model) {
   std::vector<LayerAnalysis> result;
   for (const Model::Node& node : model.nodes()) {
     std::vector<GraphValue> inputs;
-    for (const int number : node.inputs) inputs.push_back(number < 0 ? input : outputs[static_cast<std::size_t>(number)]);
+    for (const int number : node.inputs)
+      inputs.push_back(number < 0 ? input : outputs[static_cast<std::size_t>(number)]);
     probe.start_layer();
     const bool holder = dynamic_cast<const ActivationQuantizationHolder*>(node.layer.get()) != nullptr;
     const auto* wrapper = dynamic_cast<const QuantizationWrapper*>(node.layer.get());
     const Layer& layer = wrapper ? wrapper->layer() : *node.layer;
     outputs.push_back(holder ? inputs.front() : layer.lower(probe, inputs));
-    result.push_back({holder ? LayerKind::quantizer : probe.kind(), probe.shape(outputs.back()), probe.nonnegative(outputs.back())});
+    result.push_back(
+        {holder ? LayerKind::quantizer : probe.kind(), probe.shape(outputs.back()), probe.nonnegative(outputs.back())});
   }
   return result;
 }

@@ -21,8 +21,9 @@ void require_no_quantizers(const Model& model) {
   for (const Model::Node& node : model.nodes())
     for_each_layer(*node.layer, [&](const Layer& layer) {
       if (dynamic_cast<const ActivationQuantizationHolder*>(&layer) || dynamic_cast<const QuantizationWrapper*>(&layer))
-        fail<StateError>("attach_quantizers: layer \"", node.name, "\" ", &layer == node.layer.get() ? "is already" : "holds", " a ",
-                         layer.type(), "; start from the float model");
+        fail<StateError>("attach_quantizers: layer \"", node.name, "\" ",
+                         &layer == node.layer.get() ? "is already" : "holds", " a ", layer.type(),
+                         "; start from the float model");
     });
 }
 
@@ -45,7 +46,8 @@ PlanIndex index_plan(const Model& model, const QuantizationPlan& plan) {
     if (!entry.config.enable_quantization) continue;
     std::vector<const WeightPlan*>& entries = index.weights[entry.layer];
     if (std::ranges::find(entries, entry.weight, &WeightPlan::weight) != entries.end())
-      fail<ValueError>("attach_quantizers: weight \"", entry.weight, "\" of \"", entry.layer, "\" has two quantizers in the plan");
+      fail<ValueError>("attach_quantizers: weight \"", entry.weight, "\" of \"", entry.layer,
+                       "\" has two quantizers in the plan");
     entries.push_back(&entry);
   }
   for (const ActivationPlan& entry : plan.activations) {

@@ -9,14 +9,15 @@ namespace {
 
 void check_vector(const Tensor& tensor, std::string_view name, Index channels) {
   if (!tensor.defined() || tensor.rank() != 1 || tensor.dim(0) != channels || tensor.dtype() != DType::float32)
-    fail<ShapeError>("fold_batch_norm: ", name, " is ", tensor.defined() ? message(tensor.dtype(), " ", tensor.shape()) : "undefined",
+    fail<ShapeError>("fold_batch_norm: ", name, " is ",
+                     tensor.defined() ? message(tensor.dtype(), " ", tensor.shape()) : "undefined",
                      ", expected float32 (", channels, ")");
 }
 
 }  // namespace
 
-BatchNormFold fold_batch_norm(const Tensor& gamma, const Tensor& beta, const Tensor& mean, const Tensor& variance, float epsilon,
-                              const Tensor& bias) {
+BatchNormFold fold_batch_norm(const Tensor& gamma, const Tensor& beta, const Tensor& mean, const Tensor& variance,
+                              float epsilon, const Tensor& bias) {
   const Index channels = gamma.size();
   check_vector(gamma, "gamma", channels);
   check_vector(beta, "beta", channels);
@@ -27,7 +28,8 @@ BatchNormFold fold_batch_norm(const Tensor& gamma, const Tensor& beta, const Ten
   for (Index c = 0; c < channels; ++c) {
     const float spread = variance.data<float>()[c] + epsilon;
     if (!(spread > 0.0F) || !std::isfinite(spread))
-      fail<ValueError>("fold_batch_norm: variance + epsilon of channel ", c, " is ", spread, ", expected a positive number");
+      fail<ValueError>("fold_batch_norm: variance + epsilon of channel ", c, " is ", spread,
+                       ", expected a positive number");
     const float quotient = gamma.data<float>()[c] / std::sqrt(spread);
     if (std::isnan(quotient)) fail<ValueError>("fold_batch_norm: gamma of channel ", c, " is NaN");
     const float gain = std::max(quotient, minimum_gain);

@@ -17,7 +17,8 @@ QuantizerSpec spec_of(JsonReader& reader, std::string_view key, std::string_view
   } catch (const ValueError& error) {
     fail<ValueError>(place, ": \"", key, "\": ", error.what());
   }
-  fail<ValueError>(place, ": \"", key, "\" is \"none\", expected bits or a quantizer; \"float\": true leaves a layer unquantized");
+  fail<ValueError>(place, ": \"", key,
+                   "\" is \"none\", expected bits or a quantizer; \"float\": true leaves a layer unquantized");
 }
 
 /// A number of bits, or a quantizer.
@@ -29,7 +30,8 @@ void read_choice(JsonReader& reader, std::string_view key, std::string_view plac
     return;
   }
   bits = reader.integer(key);
-  if (*bits < 1 || *bits > 16) fail<ValueError>(place, ": \"", key, "\" is ", *bits, ", expected 1 to 16 bits, or a quantizer such as \"lsq:4\"");
+  if (*bits < 1 || *bits > 16)
+    fail<ValueError>(place, ": \"", key, "\" is ", *bits, ", expected 1 to 16 bits, or a quantizer such as \"lsq:4\"");
 }
 
 LayerOverride override_of(std::string_view json, const std::string& place) {
@@ -48,7 +50,8 @@ LayerOverride override_of(std::string_view json, const std::string& place) {
   return rule;
 }
 
-void add_choice(JsonWriter& writer, std::string_view key, const std::optional<QuantizerSpec>& spec, const std::optional<int>& bits) {
+void add_choice(JsonWriter& writer, std::string_view key, const std::optional<QuantizerSpec>& spec,
+                const std::optional<int>& bits) {
   if (spec) writer.add(key, to_string(spec));
   if (bits) writer.add(key, *bits);
 }
@@ -75,7 +78,8 @@ std::vector<LayerOverride> parse_bits(std::string_view json, std::string_view wh
   const std::string found = reader.string("format");
   const int number = reader.integer("version");
   if (found != format || number != version)
-    fail<ValueError>(what, ": format is \"", found, "\" version ", number, ", expected \"", format, "\" version ", version);
+    fail<ValueError>(what, ": format is \"", found, "\" version ", number, ", expected \"", format, "\" version ",
+                     version);
   std::vector<LayerOverride> overrides;
   for (const std::string& entry : reader.objects("rules"))
     overrides.push_back(override_of(entry, message(what, ": rules[", overrides.size(), ']')));
@@ -83,7 +87,9 @@ std::vector<LayerOverride> parse_bits(std::string_view json, std::string_view wh
   return overrides;
 }
 
-std::vector<LayerOverride> read_bits_file(const io::Path& path) { return parse_bits(io::read_text_file(path), path.string()); }
+std::vector<LayerOverride> read_bits_file(const io::Path& path) {
+  return parse_bits(io::read_text_file(path), path.string());
+}
 
 std::string bits_json(const std::vector<LayerOverride>& overrides) {
   std::vector<std::string> rules;

@@ -22,7 +22,8 @@ std::vector<double> threshold_candidates(double largest, QuantizationMethod meth
     const double exponent = std::ceil(std::log2(largest));
     for (int below = -1; below < 6; ++below) candidates.push_back(std::exp2(exponent - below));
   } else {
-    for (int step = search_steps + search_steps / 10; step > 2; --step) candidates.push_back(largest * step / search_steps);
+    for (int step = search_steps + search_steps / 10; step > 2; --step)
+      candidates.push_back(largest * step / search_steps);
   }
   return candidates;
 }
@@ -76,7 +77,8 @@ double percentile_of(const std::vector<float>& values, double percent, double (*
   return percentile(mapped, percent);
 }
 
-/// As the spec says. A handful of values has no distribution to compare with: where kl meets fewer than it has bins, mse serves.
+/// As the spec says. A handful of values has no distribution to compare with: where kl meets fewer than it has bins,
+/// mse serves.
 Calibration calibration_of(const std::vector<float>& values, const QuantizerSpec& spec) {
   const Calibration calibration = spec.calibration.value_or(Calibration{});
   const auto zeros = static_cast<std::size_t>(std::ranges::count(values, 0.0F));
@@ -102,7 +104,8 @@ double search_threshold(const std::vector<float>& values, const QuantizerSpec& s
       std::vector<double> candidates =
           threshold_candidates(std::max(-distribution.bounds().low, distribution.bounds().high), *spec.method);
       std::ranges::reverse(candidates);
-      return cheapest(candidates, [&](double t) { return distribution.divergence(symmetric_grid(t, spec.bits, is_signed)); });
+      return cheapest(candidates,
+                      [&](double t) { return distribution.divergence(symmetric_grid(t, spec.bits, is_signed)); });
     }
     case CalibrationMethod::mse: break;
   }
@@ -139,7 +142,8 @@ Bounds search_range(const std::vector<float>& values, const QuantizerSpec& spec)
     case CalibrationMethod::kl: return search_ends(Distribution(values), spec.bits);
     case CalibrationMethod::mse: break;
   }
-  return cheapest(range_candidates(all), [&](const Bounds& range) { return squared_error(values, uniform_grid(range, spec.bits)); });
+  return cheapest(range_candidates(all),
+                  [&](const Bounds& range) { return squared_error(values, uniform_grid(range, spec.bits)); });
 }
 
 /// Groups of values that share a grid: the whole tensor, or one group per last-axis channel.
@@ -156,7 +160,8 @@ void require_searchable(const Tensor& tensor, std::string_view what) {
   const auto values = tensor.span<float>();
   const auto bad = std::ranges::find_if(values, [](float value) { return !std::isfinite(value); });
   if (bad != values.end())
-    fail<ValueError>(what, ": value ", bad - values.begin(), " is ", *bad, ", expected finite numbers to calibrate from");
+    fail<ValueError>(what, ": value ", bad - values.begin(), " is ", *bad,
+                     ", expected finite numbers to calibrate from");
 }
 
 /// The chosen parameters of every group under the reference's keys.
@@ -178,7 +183,8 @@ Bounds search(const std::vector<float>& values, const QuantizerSpec& spec, bool 
 }
 
 QuantizationParams with_sign(QuantizationParams params, QuantizationMethod method, bool is_signed) {
-  if (method != QuantizationMethod::UNIFORM) params.emplace("is_signed", Tensor::scalar(is_signed ? 1 : 0, DType::float64));
+  if (method != QuantizationMethod::UNIFORM)
+    params.emplace("is_signed", Tensor::scalar(is_signed ? 1 : 0, DType::float64));
   return params;
 }
 

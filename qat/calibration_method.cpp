@@ -31,18 +31,21 @@ Calibration parse_calibration(std::string_view text) {
   if (calibration.method != CalibrationMethod::percentile)
     fail<ValueError>("calibration \"", text, "\": only percentile takes a number, as in percentile=99.9");
   if (!complete || !(calibration.percentile > 50 && calibration.percentile <= 100))
-    fail<ValueError>("calibration \"", text, "\": the percentage is \"", number, "\", expected a number above 50, at most 100");
+    fail<ValueError>("calibration \"", text, "\": the percentage is \"", number,
+                     "\", expected a number above 50, at most 100");
   return calibration;
 }
 
 void validate(const Calibration& calibration, std::string_view what) {
-  if (calibration.method == CalibrationMethod::percentile && !(calibration.percentile > 50 && calibration.percentile <= 100))
+  if (calibration.method == CalibrationMethod::percentile &&
+      !(calibration.percentile > 50 && calibration.percentile <= 100))
     fail<ValueError>(what, ": the percentage is ", calibration.percentile, ", expected a number above 50, at most 100");
 }
 
 std::string to_string(const Calibration& calibration) {
   std::string text = names()[static_cast<std::size_t>(calibration.method)];
-  if (calibration.method != CalibrationMethod::percentile || calibration.percentile == Calibration{}.percentile) return text;
+  if (calibration.method != CalibrationMethod::percentile || calibration.percentile == Calibration{}.percentile)
+    return text;
   char digits[32];
   const auto [end, error] = std::to_chars(digits, digits + sizeof digits, calibration.percentile);
   return text + "=" + std::string(digits, end);

@@ -9,8 +9,8 @@ namespace {
 
 void require_target(const QuantizerSlot& quantizer, QuantizationTarget target, std::string_view place) {
   if (quantizer.marks().target != target)
-    fail<ValueError>("NodeQuantizationDispatcher: the quantizer of ", place, " is marked for ", name_of(quantizer.marks().target),
-                     ", expected one for ", name_of(target));
+    fail<ValueError>("NodeQuantizationDispatcher: the quantizer of ", place, " is marked for ",
+                     name_of(quantizer.marks().target), ", expected one for ", name_of(target));
 }
 
 }  // namespace
@@ -33,7 +33,8 @@ void NodeQuantizationDispatcher::add_weight_quantizer(std::string_view weight, Q
 void NodeQuantizationDispatcher::set_weight_quantizers(std::vector<WeightQuantizer> quantizers) {
   weights_.clear();
   for (auto& [weight, quantizer] : quantizers) {
-    if (weight_quantizer(weight)) fail<ValueError>("NodeQuantizationDispatcher: weight \"", weight, "\" has two quantizers");
+    if (weight_quantizer(weight))
+      fail<ValueError>("NodeQuantizationDispatcher: weight \"", weight, "\" has two quantizers");
     add_weight_quantizer(weight, std::move(quantizer));
   }
 }

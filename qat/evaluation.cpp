@@ -25,6 +25,8 @@ double accuracy(const InferenceGraph& graph, const data::Dataset& dataset) {
   return static_cast<double>(correct) / static_cast<double>(count);
 }
 
-double accuracy(const Model& model, const data::Dataset& dataset) { return accuracy(convert2inferable(model), dataset); }
+double accuracy(const Model& model, const data::Dataset& dataset) {
+  return accuracy(convert2inferable(model), dataset);
+}
 
 }  // namespace bitgrad

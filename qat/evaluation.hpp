@@ -7,8 +7,8 @@
 
 namespace bitgrad {
 
-/// Share of the images that a graph with one logit per class classifies right, in [0, 1]. ShapeError when the graph does
-/// not take the images.
+/// Share of the images that a graph with one logit per class classifies right, in [0, 1]. ShapeError when the graph
+/// does not take the images.
 double accuracy(const InferenceGraph& graph, const data::Dataset& dataset);
 /// The same of evaluate(model, images): the live model is lowered and its graph is run.
 double accuracy(const Model& model, const data::Dataset& dataset);

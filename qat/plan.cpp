@@ -49,7 +49,8 @@ void require_format(JsonReader& reader) {
   const std::string found = reader.string("format");
   const int number = reader.integer("version");
   if (found != format || number != version)
-    fail<ValueError>(what, ": format is \"", found, "\" version ", number, ", expected \"", format, "\" version ", version);
+    fail<ValueError>(what, ": format is \"", found, "\" version ", number, ", expected \"", format, "\" version ",
+                     version);
 }
 
 }  // namespace
@@ -75,7 +76,8 @@ QuantizationPlan QuantizationPlan::from_json(std::string_view json) {
   for (const std::string& entry : reader.objects("weights"))
     plan.weights.push_back(weight_plan_from(entry, message(what, ": weights[", plan.weights.size(), ']')));
   for (const std::string& entry : reader.objects("activations"))
-    plan.activations.push_back(activation_plan_from(entry, message(what, ": activations[", plan.activations.size(), ']')));
+    plan.activations.push_back(
+        activation_plan_from(entry, message(what, ": activations[", plan.activations.size(), ']')));
   reader.finish();
   return plan;
 }

@@ -12,17 +12,17 @@
 namespace bitgrad {
 
 struct WeightPlan {
-  std::string layer;        ///< node name
-  std::string weight;       ///< "kernel"
-  std::string identifier;   ///< "lsq"
+  std::string layer;       ///< node name
+  std::string weight;      ///< "kernel"
+  std::string identifier;  ///< "lsq"
   TrainableQuantizerWeightsConfig config;
 };
 
 struct ActivationPlan {
-  std::string producer;     ///< node whose output is quantized; "input" for the model's input
+  std::string producer;  ///< node whose output is quantized; "input" for the model's input
   std::string identifier;
   TrainableQuantizerActivationConfig config;
-  bool trainable = true;    ///< false: the calibrated grid stays (the model's input)
+  bool trainable = true;  ///< false: the calibrated grid stays (the model's input)
 };
 
 /// The holder of a producer's output is the node "<producer>/out".
@@ -37,10 +37,10 @@ struct QuantizationPlan {
   static QuantizationPlan from_json(std::string_view json);
 };
 
-/// A new model with the plan's quantizers attached: layers wrapped, batch normalisation taken into the wrapper (or folded
-/// into the float kernel where weights are power-of-two), channels with negative gamma negated, activation holders
-/// inserted. The source is untouched. ValueError for a name the model does not have, StateError for a model that already
-/// holds quantizers.
+/// A new model with the plan's quantizers attached: layers wrapped, batch normalisation taken into the wrapper (or
+/// folded into the float kernel where weights are power-of-two), channels with negative gamma negated, activation
+/// holders inserted. The source is untouched. ValueError for a name the model does not have, StateError for a model
+/// that already holds quantizers.
 Model attach_quantizers(const Model& model, const QuantizationPlan& plan);
 
 }  // namespace bitgrad

@@ -72,7 +72,8 @@ std::vector<ActivationPlace> place_activations(const Topology& topology, LayerRu
       spec = rules.input();
     } else {
       std::vector<const Model::Node*> nodes;
-      for (const std::size_t number : topology.computed_by(static_cast<std::size_t>(point))) nodes.push_back(&topology.node(number));
+      for (const std::size_t number : topology.computed_by(static_cast<std::size_t>(point)))
+        nodes.push_back(&topology.node(number));
       spec = rules.activations(nodes, edge);
     }
     if (spec) places.push_back({point, *spec});
@@ -127,8 +128,10 @@ QuantizationParams explained(std::string_view whose, F f) {
 }
 
 /// The quantizer's own start where it has one and nobody chose a calibration, else the calibrated one.
-QuantizationParams start_of(const Tensor& weight, const QuantizerSpec& spec, const WeightPlan& plan, const QuantizationConfig& config) {
-  const TrainableEntry& entry = get_trainable_quantizer_class(QuantizationTarget::Weights, plan.identifier, plan.config.method);
+QuantizationParams start_of(const Tensor& weight, const QuantizerSpec& spec, const WeightPlan& plan,
+                            const QuantizationConfig& config) {
+  const TrainableEntry& entry =
+      get_trainable_quantizer_class(QuantizationTarget::Weights, plan.identifier, plan.config.method);
   const bool chosen = spec.calibration || config.calibration != Calibration{};
   if (entry.weights_start && !chosen) return entry.weights_start(weight, plan.config);
   QuantizerSpec calibrated = spec;
@@ -136,7 +139,8 @@ QuantizationParams start_of(const Tensor& weight, const QuantizerSpec& spec, con
   return calibrate_weights(weight, calibrated);
 }
 
-std::vector<WeightPlan> calibrated(const Topology& topology, const std::vector<WeightPlace>& places, const QuantizationConfig& config) {
+std::vector<WeightPlan> calibrated(const Topology& topology, const std::vector<WeightPlace>& places,
+                                   const QuantizationConfig& config) {
   std::vector<WeightPlan> plans;
   for (const WeightPlace& place : places) {
     const Model::Node& node = topology.node(place.node);
@@ -160,8 +164,10 @@ std::vector<ActivationPlan> calibrated(Model& model, const Topology& topology, s
     place.spec.calibration = place.spec.calibration.value_or(config.calibration);
     const auto calibrate = whole_range ? full_range : calibrate_activations;
     const bool nonnegative = topology.nonnegative(place.point);
-    const std::string whose = place.point < 0 ? "the model's input" : message("the output of layer \"", topology.name(place.point), '"');
-    QuantizationParams params = explained(whose, [&] { return calibrate(sampler.values(place.point), place.spec, nonnegative); });
+    const std::string whose =
+        place.point < 0 ? "the model's input" : message("the output of layer \"", topology.name(place.point), '"');
+    QuantizationParams params =
+        explained(whose, [&] { return calibrate(sampler.values(place.point), place.spec, nonnegative); });
     plans.push_back(plan_of(topology, place, std::move(params)));
   }
   return plans;
@@ -178,7 +184,8 @@ QuantizationPlan plan_quantization(const Model& model, const Tensor& representat
   Model ready = prepared(model, config);
   const Topology topology(ready);
   const Placement placement = place(topology, rules);
-  return {calibrated(topology, placement.weights, config), calibrated(ready, topology, placement.activations, representative, config)};
+  return {calibrated(topology, placement.weights, config),
+          calibrated(ready, topology, placement.activations, representative, config)};
 }
 
 }  // namespace bitgrad

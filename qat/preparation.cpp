@@ -47,13 +47,15 @@ LayerPtr with_weights(Options options, const Shape& input, const Tensor& kernel,
 
 LayerPtr folded(const Layer& layer, const Layer& normalization, const Shape& input) {
   const auto& batch_norm = dynamic_cast<const BatchNorm&>(normalization);
-  const BatchNormFold fold = fold_batch_norm(batch_norm.weight("gamma")->value(), batch_norm.weight("beta")->value(),
-                                             batch_norm.buffer("moving_mean"), batch_norm.buffer("moving_variance"),
-                                             batch_norm.epsilon(), layer.has_weight("bias") ? layer.weight("bias")->value() : Tensor());
+  const BatchNormFold fold =
+      fold_batch_norm(batch_norm.weight("gamma")->value(), batch_norm.weight("beta")->value(),
+                      batch_norm.buffer("moving_mean"), batch_norm.buffer("moving_variance"), batch_norm.epsilon(),
+                      layer.has_weight("bias") ? layer.weight("bias")->value() : Tensor());
   Tensor kernel = layer.weight("kernel")->value().clone();
   scale_channels(kernel, fold.gain);
   const Tensor bias = Tensor::from({static_cast<Index>(fold.offset.size())}, fold.offset);
-  if (const auto* conv = dynamic_cast<const Conv2D*>(&layer)) return with_weights<Conv2D>(conv->options(), input, kernel, bias);
+  if (const auto* conv = dynamic_cast<const Conv2D*>(&layer))
+    return with_weights<Conv2D>(conv->options(), input, kernel, bias);
   if (const auto* conv = dynamic_cast<const DepthwiseConv2D*>(&layer))
     return with_weights<DepthwiseConv2D>(conv->options(), input, kernel, bias);
   return with_weights<Dense>(dynamic_cast<const Dense&>(layer).options(), input, kernel, bias);
@@ -62,7 +64,8 @@ LayerPtr folded(const Layer& layer, const Layer& normalization, const Shape& inp
 }  // namespace
 
 bool takes_batch_norm(const Layer& layer) {
-  return dynamic_cast<const Conv2D*>(&layer) || dynamic_cast<const DepthwiseConv2D*>(&layer) || dynamic_cast<const Dense*>(&layer);
+  return dynamic_cast<const Conv2D*>(&layer) || dynamic_cast<const DepthwiseConv2D*>(&layer) ||
+         dynamic_cast<const Dense*>(&layer);
 }
 
 std::vector<BatchNormPair> batch_norm_pairs(const Model& model) {
@@ -86,19 +89,22 @@ Model prepare_for_quantization(const Model& model, const std::function<bool(std:
     negate_negative_gammas(*at(pair.layer).layer, *at(pair.batch_norm).layer);
     if (!fold(at(pair.layer).name)) continue;
     const int source = at(pair.layer).inputs.front();
-    const Shape input = source < 0 ? prepared.input_shape() : prepared.node_shapes(prepared.input_shape())[static_cast<std::size_t>(source)];
+    const Shape input = source < 0 ? prepared.input_shape()
+                                   : prepared.node_shapes(prepared.input_shape())[static_cast<std::size_t>(source)];
     at(pair.layer).layer = folded(*at(pair.layer).layer, *at(pair.batch_norm).layer, input);
     dropped[static_cast<std::size_t>(pair.batch_norm)] = true;
   }
-  return rebuild(prepared, [&](Model& target, int number, const Model::Node& node, const std::vector<Model::Value>& inputs) {
-    if (dropped[static_cast<std::size_t>(number)]) return inputs.front();
-    return target.add(node.layer->clone(), inputs, node.name);
-  });
+  return rebuild(prepared,
+                 [&](Model& target, int number, const Model::Node& node, const std::vector<Model::Value>& inputs) {
+                   if (dropped[static_cast<std::size_t>(number)]) return inputs.front();
+                   return target.add(node.layer->clone(), inputs, node.name);
+                 });
 }
 
-Model rebuild(const Model& model,
-              const std::function<Model::Value(Model&, int, const Model::Node&, const std::vector<Model::Value>&)>& copy,
-              const std::function<Model::Value(Model&)>& input) {
+Model rebuild(
+    const Model& model,
+    const std::function<Model::Value(Model&, int, const Model::Node&, const std::vector<Model::Value>&)>& copy,
+    const std::function<Model::Value(Model&)>& input) {
   Model target;
   const Model::Value start = input ? input(target) : target.input();
   std::vector<Model::Value> values;

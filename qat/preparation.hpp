@@ -1,5 +1,5 @@
-// What happens to a float model before it gets quantizers. It does not change what the model computes, but for the rounding of
-// a fold and for channels whose gain is below minimum_gain.
+// What happens to a float model before it gets quantizers. It does not change what the model computes, but for the
+// rounding of a fold and for channels whose gain is below minimum_gain.
 #pragma once
 
 #include <functional>
@@ -23,16 +23,17 @@ struct BatchNormPair {
 /// All such pairs in order of execution.
 std::vector<BatchNormPair> batch_norm_pairs(const Model& model);
 
-/// A copy of the model in which, for every pair, channels with negative gamma are negated (kernel, bias, moving mean and
-/// gamma: the product is the same to the bit), and the normalisation of layers for which `fold(name)` is true is folded
-/// into their float kernel and bias (power-of-two weights must stay powers of two, so nothing may be left to fold into
-/// their scales).
+/// A copy of the model in which, for every pair, channels with negative gamma are negated (kernel, bias, moving mean
+/// and gamma: the product is the same to the bit), and the normalisation of layers for which `fold(name)` is true is
+/// folded into their float kernel and bias (power-of-two weights must stay powers of two, so nothing may be left to
+/// fold into their scales).
 Model prepare_for_quantization(const Model& model, const std::function<bool(std::string_view layer)>& fold);
 
-/// Copies a model node by node: `copy(number, node, inputs)` adds whatever stands for the node to `target` and returns the
-/// value that its readers get.
+/// Copies a model node by node: `copy(number, node, inputs)` adds whatever stands for the node to `target` and returns
+/// the value that its readers get.
 Model rebuild(const Model& model,
-              const std::function<Model::Value(Model& target, int number, const Model::Node& node, const std::vector<Model::Value>& inputs)>& copy,
+              const std::function<Model::Value(Model& target, int number, const Model::Node& node,
+                                               const std::vector<Model::Value>& inputs)>& copy,
               const std::function<Model::Value(Model& target)>& input = nullptr);
 
 }  // namespace bitgrad

@@ -6,7 +6,8 @@
 
 namespace bitgrad {
 
-Model quantization_aware_training_init(const Model& model, const Tensor& representative, const QuantizationConfig& config) {
+Model quantization_aware_training_init(const Model& model, const Tensor& representative,
+                                       const QuantizationConfig& config) {
   return attach_quantizers(model, plan_quantization(model, representative, config));
 }
 
@@ -33,7 +34,8 @@ void set_training_progress(Model& model, double share) {
     if (BaseTrainableQuantizer* learning = slot.trainable()) learning->set_training_progress(share);
   };
   for (const Model::Node& node : model.nodes()) {
-    if (const auto* holder = dynamic_cast<const ActivationQuantizationHolder*>(node.layer.get())) tell(holder->quantizer());
+    if (const auto* holder = dynamic_cast<const ActivationQuantizationHolder*>(node.layer.get()))
+      tell(holder->quantizer());
     if (const auto* wrapper = dynamic_cast<const QuantizationWrapper*>(node.layer.get())) {
       for (const auto& [weight, slot] : wrapper->dispatcher().weight_quantizers()) tell(slot);
       for (const QuantizerSlot& slot : wrapper->dispatcher().activation_quantizers()) tell(slot);

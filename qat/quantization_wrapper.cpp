@@ -28,7 +28,8 @@ Tensor smallest_gamma(const BatchNorm& batch_norm) {
   return result;
 }
 
-/// Training takes gains of at least minimum_gain, so that gammas that turned negative count as 0, which folds to the same.
+/// Training takes gains of at least minimum_gain, so that gammas that turned negative count as 0, which folds to the
+/// same.
 BatchNorm without_negative_gammas(BatchNorm batch_norm) {
   for (float& gamma : batch_norm.weight("gamma")->value().span<float>())
     if (gamma < 0) gamma = 0;
@@ -40,21 +41,24 @@ Variable quantize_bias(const Variable& bias, const Variable& scale) { return ste
 
 }  // namespace
 
-QuantizationWrapper::QuantizationWrapper(LayerPtr layer, NodeQuantizationDispatcher dispatcher, QuantizationWrapperOptions options)
+QuantizationWrapper::QuantizationWrapper(LayerPtr layer, NodeQuantizationDispatcher dispatcher,
+                                         QuantizationWrapperOptions options)
     : layer_(std::move(layer)),
       dispatcher_(std::move(dispatcher)),
       batch_norm_(std::move(options.batch_norm)),
       input_holder_(std::move(options.input_holder)) {
   if (!layer_) fail<ValueError>("QuantizationWrapper: the layer is null");
   if (dispatcher_.num_activation_quantizers() > 1)
-    fail<ValueError>("QuantizationWrapper: ", dispatcher_.num_activation_quantizers(), " activation quantizers, but ", layer_->type(),
-                     " has one output");
+    fail<ValueError>("QuantizationWrapper: ", dispatcher_.num_activation_quantizers(), " activation quantizers, but ",
+                     layer_->type(), " has one output");
   if (batch_norm_ && !takes_batch_norm(*layer_))
     fail<ValueError>("QuantizationWrapper: a batch normalisation cannot be folded into a ", layer_->type(),
                      ", only into a Conv2D, DepthwiseConv2D or Dense");
   if (batch_norm_ && dispatcher_.weight_quantizer("bias"))
-    fail<ValueError>("QuantizationWrapper: the bias has a quantizer of its own, but the batch normalisation behind the ", layer_->type(),
-                     " is folded into it; with a power-of-two kernel the fold comes first, otherwise leave the bias without");
+    fail<ValueError>(
+        "QuantizationWrapper: the bias has a quantizer of its own, but the batch normalisation behind the ",
+        layer_->type(),
+        " is folded into it; with a power-of-two kernel the fold comes first, otherwise leave the bias without");
 }
 
 QuantizationWrapper::QuantizationWrapper(const QuantizationWrapper& other)
@@ -152,7 +156,8 @@ std::optional<Tensor> QuantizationWrapper::accumulator_scale(const Context& cont
 GraphValue QuantizationWrapper::lower(GraphBuilder& builder, std::span<const GraphValue> inputs) const {
   InferenceGraphBuilder& graph = InferenceGraphBuilder::of(builder);
   WeightQuantizers quantizers;
-  for (const auto& [weight, quantizer] : dispatcher_.weight_quantizers()) quantizers.emplace(weight, quantizer.inferable());
+  for (const auto& [weight, quantizer] : dispatcher_.weight_quantizers())
+    quantizers.emplace(weight, quantizer.inferable());
   const LayerPtr quantized = graph.with_quantized_weights(*layer_, quantizers);
   GraphValue y;
   {
@@ -167,7 +172,8 @@ GraphValue QuantizationWrapper::lower(GraphBuilder& builder, std::span<const Gra
 std::vector<NamedParameter> QuantizationWrapper::parameters() const {
   std::vector<NamedParameter> result = layer_->parameters();
   if (batch_norm_)
-    for (const auto& [name, parameter] : batch_norm_->parameters()) result.push_back({message(batch_norm_prefix, name), parameter});
+    for (const auto& [name, parameter] : batch_norm_->parameters())
+      result.push_back({message(batch_norm_prefix, name), parameter});
   const auto append = [&](const QuantizerSlot& quantizer) {
     for (const ParameterPtr& parameter : quantizer.parameters()) result.push_back({parameter->name(), parameter});
   };
@@ -179,7 +185,8 @@ std::vector<NamedParameter> QuantizationWrapper::parameters() const {
 std::vector<NamedBuffer> QuantizationWrapper::buffers() const {
   std::vector<NamedBuffer> result = layer_->buffers();
   if (batch_norm_)
-    for (const auto& [name, value] : batch_norm_->buffers()) result.push_back({message(batch_norm_prefix, name), value});
+    for (const auto& [name, value] : batch_norm_->buffers())
+      result.push_back({message(batch_norm_prefix, name), value});
   return result;
 }
 

@@ -4,8 +4,8 @@
 #include <optional>
 #include <string>
 
-#include <bitgrad/layers/layer.hpp>
 #include <bitgrad/layers/batch_norm.hpp>
+#include <bitgrad/layers/layer.hpp>
 #include <bitgrad/qat/dispatcher.hpp>
 
 namespace bitgrad {
@@ -14,26 +14,27 @@ namespace bitgrad {
 struct QuantizationWrapperOptions {
   /// The batch normalisation behind the layer, which ships folded into it (convolutions and Dense only).
   std::optional<BatchNorm> batch_norm = {};
-  /// Name of the activation holder whose grid the layer's input is on; empty when the input is float32. With it the bias is
-  /// quantized in training at the scale of the accumulator, s_x * s_w.
+  /// Name of the activation holder whose grid the layer's input is on; empty when the input is float32. With it the
+  /// bias is quantized in training at the scale of the accumulator, s_x * s_w.
   std::string input_holder = {};
 };
 
-/// Wraps a layer and quantizes the weights named by the dispatcher - any of the layer's own, built-in or a user's - and its
-/// output where the dispatcher says so. The float weights stay the trained parameters; gradients reach them through the
-/// quantizers. The wrapped layer is not changed: it is applied to quantized values.
+/// Wraps a layer and quantizes the weights named by the dispatcher - any of the layer's own, built-in or a user's - and
+/// its output where the dispatcher says so. The float weights stay the trained parameters; gradients reach them through
+/// the quantizers. The wrapped layer is not changed: it is applied to quantized values.
 ///
-/// Lowering: the layer describes itself with its weights replaced by their values on the grid. A kernel that it hands to
-/// conv2d() or dense() becomes integer codes. A bias with a quantizer of its own becomes int32 exactly or is refused (see
-/// InferenceGraphBuilder::finish()). Any other weight enters whatever constants the layer makes of it.
+/// Lowering: the layer describes itself with its weights replaced by their values on the grid. A kernel that it hands
+/// to conv2d() or dense() becomes integer codes. A bias with a quantizer of its own becomes int32 exactly or is refused
+/// (see InferenceGraphBuilder::finish()). Any other weight enters whatever constants the layer makes of it.
 class QuantizationWrapper : public LayerOf<QuantizationWrapper> {
  public:
-  /// ValueError when there is more than one output quantizer, or a batch norm behind a layer that cannot fold one. Building
-  /// throws ValueError for a quantizer of a weight that the layer does not have, naming those that it has.
+  /// ValueError when there is more than one output quantizer, or a batch norm behind a layer that cannot fold one.
+  /// Building throws ValueError for a quantizer of a weight that the layer does not have, naming those that it has.
   QuantizationWrapper(LayerPtr layer, NodeQuantizationDispatcher dispatcher, QuantizationWrapperOptions options = {});
   template <std::derived_from<Layer> L>
   QuantizationWrapper(L layer, NodeQuantizationDispatcher dispatcher, QuantizationWrapperOptions options = {})
-      : QuantizationWrapper(LayerPtr(std::make_unique<L>(std::move(layer))), std::move(dispatcher), std::move(options)) {}
+      : QuantizationWrapper(LayerPtr(std::make_unique<L>(std::move(layer))), std::move(dispatcher),
+                            std::move(options)) {}
   QuantizationWrapper(const QuantizationWrapper& other);
 
   std::string_view type() const override { return "QuantizationWrapper"; }

@@ -54,10 +54,11 @@ std::shared_ptr<const BaseInferableQuantizer> QuantizerSlot::inferable() const {
   if (!learning) return std::get<1>(quantizer_);
   std::shared_ptr<const BaseInferableQuantizer> converted = learning->convert2inferable();
   if (!converted)
-    fail<ValueError>("quantizer ", describe(marks()), ": convert2inferable() returned null, expected an inferable quantizer");
+    fail<ValueError>("quantizer ", describe(marks()),
+                     ": convert2inferable() returned null, expected an inferable quantizer");
   if (converted->marks().target != marks().target)
-    fail<ValueError>("quantizer ", describe(marks()), ": convert2inferable() returned a ", converted->type(), ", which is for ",
-                     name_of(converted->marks().target));
+    fail<ValueError>("quantizer ", describe(marks()), ": convert2inferable() returned a ", converted->type(),
+                     ", which is for ", name_of(converted->marks().target));
   return converted;
 }
 

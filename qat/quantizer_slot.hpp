@@ -16,9 +16,9 @@ namespace bitgrad {
 class QuantizerSlot {
  public:
   /// ValueError for a null pointer. Implicit: a slot stands wherever a quantizer is expected.
-  QuantizerSlot(TrainablePtr quantizer);                                  // NOLINT(google-explicit-constructor)
-  QuantizerSlot(InferablePtr quantizer);                                  // NOLINT(google-explicit-constructor)
-  QuantizerSlot(std::shared_ptr<const BaseInferableQuantizer> quantizer); // NOLINT(google-explicit-constructor)
+  QuantizerSlot(TrainablePtr quantizer);                                   // NOLINT(google-explicit-constructor)
+  QuantizerSlot(InferablePtr quantizer);                                   // NOLINT(google-explicit-constructor)
+  QuantizerSlot(std::shared_ptr<const BaseInferableQuantizer> quantizer);  // NOLINT(google-explicit-constructor)
   QuantizerSlot(const QuantizerSlot& other);
   QuantizerSlot& operator=(const QuantizerSlot& other);
   QuantizerSlot(QuantizerSlot&&) = default;
@@ -33,8 +33,8 @@ class QuantizerSlot {
   void initialize(const std::optional<Shape>& shape, std::string_view name);
   /// Quantizes. An inferable quantizer's result is a constant: no gradient flows through it.
   Variable operator()(const Pending& x, bool training) const;
-  /// The frozen quantizer: the one held, or the current conversion of the trainable one. ValueError naming the quantizer
-  /// when it converts to nothing, or to a quantizer of the other target.
+  /// The frozen quantizer: the one held, or the current conversion of the trainable one. ValueError naming the
+  /// quantizer when it converts to nothing, or to a quantizer of the other target.
   std::shared_ptr<const BaseInferableQuantizer> inferable() const;
   /// Replaces a trainable quantizer by its conversion; nothing happens the second time.
   void convert();

@@ -11,7 +11,8 @@
 namespace bitgrad {
 namespace {
 
-constexpr std::string_view form = "NAME:BITS[:pot|symmetric|uniform][:per-tensor][:mse|minmax|percentile[=P]|kl] or none";
+constexpr std::string_view form =
+    "NAME:BITS[:pot|symmetric|uniform][:per-tensor][:mse|minmax|percentile[=P]|kl] or none";
 
 std::vector<std::string> split(std::string_view text, char separator) {
   std::vector<std::string> parts{""};
@@ -38,7 +39,8 @@ class Options {
   Options(std::string_view spec, QuantizerSpec& result) : spec_(spec), result_(result) {}
 
   void parse(const std::string& text) {
-    static const std::vector<std::string> known{"pot", "symmetric", "uniform", "per-tensor", "mse", "minmax", "percentile", "kl"};
+    static const std::vector<std::string> known{"pot", "symmetric", "uniform",    "per-tensor",
+                                                "mse", "minmax",    "percentile", "kl"};
     const std::string name = text.substr(0, text.find('='));
     const auto found = std::ranges::find(known, name) - known.begin();
     if (found < 3) {
@@ -57,7 +59,8 @@ class Options {
 
  private:
   void once(std::string& earlier, const std::string& text) const {
-    if (!earlier.empty()) fail<ValueError>("quantizer \"", spec_, "\": has both \"", earlier, "\" and \"", text, "\", expected one");
+    if (!earlier.empty())
+      fail<ValueError>("quantizer \"", spec_, "\": has both \"", earlier, "\" and \"", text, "\", expected one");
     earlier = text;
   }
   Calibration calibration(const std::string& text) const {

@@ -31,7 +31,9 @@ data::LoaderOptions loader_options(const TrainingOptions& options, data::Augment
           .augmentation = data::in_sequence({data::parse_augmentation(options.augmentation), std::move(own)})};
 }
 
-std::string place(std::int64_t epoch, std::int64_t step) { return message("epoch ", epoch + 1, ", step ", step + 1, ": "); }
+std::string place(std::int64_t epoch, std::int64_t step) {
+  return message("epoch ", epoch + 1, ", step ", step + 1, ": ");
+}
 
 /// Adam steps by the learning rate whatever the size of the gradient, while quantizer parameters range over orders of
 /// magnitude (the step of 8 bits is 1/64 of that of 2 bits). So each gets a group of its own, for a rate of its own.
@@ -52,14 +54,15 @@ std::vector<OptimizerGroup> with_single_qparams(const std::vector<OptimizerGroup
 }
 
 std::unique_ptr<Optimizer> make_optimizer(const TrainingOptions& options, const Model& model) {
-  auto groups = group_parameters(model.parameters(), {.weight_decay = options.weight_decay,
-                                                      .qparams_learning_rate_scale = options.qparams_rate});
+  auto groups = group_parameters(
+      model.parameters(), {.weight_decay = options.weight_decay, .qparams_learning_rate_scale = options.qparams_rate});
   if (options.optimizer == "adam") return std::make_unique<Adam>(with_single_qparams(groups));
-  return std::make_unique<Sgd>(std::move(groups), SgdOptions{.momentum = options.momentum, .nesterov = options.momentum > 0});
+  return std::make_unique<Sgd>(std::move(groups),
+                               SgdOptions{.momentum = options.momentum, .nesterov = options.momentum > 0});
 }
 
-/// The rate of every quantizer parameter in its unit: the one that it declares, or its magnitude. Done at the start of an
-/// epoch, where checkpoints are.
+/// The rate of every quantizer parameter in its unit: the one that it declares, or its magnitude. Done at the start of
+/// an epoch, where checkpoints are.
 void set_relative_rates(Optimizer& optimizer, double qparams_rate) {
   for (std::size_t i = 0; i < optimizer.groups().size(); ++i) {
     const OptimizerGroup& group = optimizer.groups()[i];
@@ -74,7 +77,8 @@ void set_relative_rates(Optimizer& optimizer, double qparams_rate) {
 Schedule make_schedule(const TrainingOptions& options, Index batches) {
   const double rate = options.learning_rate;
   const Index all = options.epochs * batches;
-  const auto warmup = std::min(all, static_cast<Index>(std::llround(options.warmup_epochs * static_cast<double>(batches))));
+  const auto warmup =
+      std::min(all, static_cast<Index>(std::llround(options.warmup_epochs * static_cast<double>(batches))));
   const Index rest = std::max<Index>(1, all - warmup);
   const auto schedule = [&] {
     if (options.schedule == "constant") return constant_schedule(rate);
@@ -157,8 +161,9 @@ void Trainer::train_epoch(Running& running, const TrainingCallbacks& callbacks) 
 void Trainer::train_step(const data::Batch& batch, Running& running) {
   freeze_batch_norm(model_, batch_norm_frozen());
   set_training_progress(model_, static_cast<double>(step_) / static_cast<double>(options_.epochs * loader_.batches()));
-  const Context context{.training = true,
-                        .seed = Random(options_.seed, step_stream).derive(static_cast<std::uint64_t>(step_)).next_u64()};
+  const Context context{
+      .training = true,
+      .seed = Random(options_.seed, step_stream).derive(static_cast<std::uint64_t>(step_)).next_u64()};
   optimizer_->zero_gradient();
   Tensor logits;
   double loss = 0;

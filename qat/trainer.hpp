@@ -23,42 +23,43 @@ class DivergenceError : public Error {
 
 /// Where training is, after a step.
 struct Progress {
-  std::int64_t epoch = 0;        ///< counted from 1
+  std::int64_t epoch = 0;  ///< counted from 1
   std::int64_t epochs = 0;
-  Index batch = 0;               ///< batches of the epoch that are done
+  Index batch = 0;  ///< batches of the epoch that are done
   Index batches = 0;
-  double loss = 0;               ///< mean of the epoch so far
-  double accuracy = 0;           ///< share of the epoch's samples so far that the training forward got right, in [0, 1]
+  double loss = 0;      ///< mean of the epoch so far
+  double accuracy = 0;  ///< share of the epoch's samples so far that the training forward got right, in [0, 1]
   double images_per_second = 0;
-  double seconds_left = 0;       ///< until the last epoch ends
+  double seconds_left = 0;  ///< until the last epoch ends
 };
 
 /// An epoch that is done.
 struct EpochResult {
-  std::int64_t epoch = 0;        ///< counted from 1
-  double loss = 0;               ///< mean over the samples
-  double accuracy = 0;           ///< of the training forward while it learned, in [0, 1]: for accuracy evaluate the model
-  double learning_rate = 0;      ///< of the last step
+  std::int64_t epoch = 0;    ///< counted from 1
+  double loss = 0;           ///< mean over the samples
+  double accuracy = 0;       ///< of the training forward while it learned, in [0, 1]: for accuracy evaluate the model
+  double learning_rate = 0;  ///< of the last step
   double images_per_second = 0;
   double seconds = 0;
 };
 
 struct TrainingCallbacks {
-  std::function<void(const Progress&)> step;       ///< after every step
-  std::function<void(const EpochResult&)> epoch;   ///< after every epoch: evaluate, save a checkpoint
+  std::function<void(const Progress&)> step;      ///< after every step
+  std::function<void(const EpochResult&)> epoch;  ///< after every epoch: evaluate, save a checkpoint
 };
 
-/// Trains a built model to minimise the cross entropy of its logits. Deterministic: the order of samples depends on seed
-/// and epoch, randomness in layers on seed and step, so that a trainer restored from a checkpoint continues to the byte.
+/// Trains a built model to minimise the cross entropy of its logits. Deterministic: the order of samples depends on
+/// seed and epoch, randomness in layers on seed and step, so that a trainer restored from a checkpoint continues to the
+/// byte.
 class Trainer {
  public:
   /// The model must outlive the trainer. StateError when it is not built, ShapeError when it does not take the images,
-  /// ValueError naming the option that is out of range. `augmentation` is the caller's own, applied after that of the options;
-  /// a checkpoint does not know it: give the same to the trainer that restores.
+  /// ValueError naming the option that is out of range. `augmentation` is the caller's own, applied after that of the
+  /// options; a checkpoint does not know it: give the same to the trainer that restores.
   Trainer(Model& model, data::Dataset train, TrainingOptions options, data::Augmentation augmentation = {});
 
-  /// Trains from where it is to the last epoch. Throws DivergenceError when a loss, gradient or parameter is not finite; the
-  /// model is then of no more use, and the epoch callback was not called for this epoch.
+  /// Trains from where it is to the last epoch. Throws DivergenceError when a loss, gradient or parameter is not
+  /// finite; the model is then of no more use, and the epoch callback was not called for this epoch.
   void fit(const TrainingCallbacks& callbacks = {});
 
   const TrainingOptions& options() const { return options_; }
@@ -88,6 +89,7 @@ class Trainer {
 };
 
 /// Trainer(model, train, options).fit(callbacks).
-void fit(Model& model, const data::Dataset& train, const TrainingOptions& options, const TrainingCallbacks& callbacks = {});
+void fit(Model& model, const data::Dataset& train, const TrainingOptions& options,
+         const TrainingCallbacks& callbacks = {});
 
 }  // namespace bitgrad

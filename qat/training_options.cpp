@@ -45,7 +45,7 @@ std::string TrainingOptions::to_json() const {
                                  {"gradient_clip", gradient_clip},
                                  {"label_smoothing", label_smoothing},
                                  {"frozen_batch_norm", frozen_batch_norm},
-                                       {"seed", seed}};
+                                 {"seed", seed}};
   // Checkpoints from before this option existed stay what they are.
   if (augmentation != TrainingOptions{}.augmentation) json["augmentation"] = augmentation;
   return json.dump();

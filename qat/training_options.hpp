@@ -14,18 +14,19 @@ namespace bitgrad {
 struct TrainingOptions {
   std::int64_t epochs = 1;
   Index batch = 64;
-  std::string optimizer = "adam";     ///< one of optimizer_names()
-  double learning_rate = 2e-3;        ///< the highest of the schedule
-  double qparams_rate = 1;            ///< learning rate of quantizer parameters, as a factor; with adam also of their unit()
-  std::string schedule = "cosine";    ///< one of schedule_names()
-  double warmup_epochs = 0;           ///< the rate rises linearly over these
-  double weight_decay = 0;            ///< of weights; quantizer parameters have none
-  double momentum = 0.9;              ///< of sgd
-  double gradient_clip = 0;           ///< largest norm of all gradients together; 0: no limit
-  double label_smoothing = 0;         ///< in [0, 1)
-  double frozen_batch_norm = 0;       ///< share of the steps, at the end, with frozen batch statistics and quantized biases
-  std::uint64_t seed = 1;             ///< of the order of samples, of augmentation and of randomness in layers
-  std::string augmentation = "none";  ///< of the training images, as data::parse_augmentation() takes it: "flip,shift:4"
+  std::string optimizer = "adam";  ///< one of optimizer_names()
+  double learning_rate = 2e-3;     ///< the highest of the schedule
+  double qparams_rate = 1;  ///< learning rate of quantizer parameters, as a factor; with adam also of their unit()
+  std::string schedule = "cosine";  ///< one of schedule_names()
+  double warmup_epochs = 0;         ///< the rate rises linearly over these
+  double weight_decay = 0;          ///< of weights; quantizer parameters have none
+  double momentum = 0.9;            ///< of sgd
+  double gradient_clip = 0;         ///< largest norm of all gradients together; 0: no limit
+  double label_smoothing = 0;       ///< in [0, 1)
+  double frozen_batch_norm = 0;  ///< share of the steps, at the end, with frozen batch statistics and quantized biases
+  std::uint64_t seed = 1;        ///< of the order of samples, of augmentation and of randomness in layers
+  std::string augmentation =
+      "none";  ///< of the training images, as data::parse_augmentation() takes it: "flip,shift:4"
 
   /// JSON object of all fields, augmentation only where there is one; the same options give the same text.
   std::string to_json() const;

@@ -11,7 +11,11 @@ constexpr int version = 1;
 
 template <class Config>
 std::string json_of(const Config& config, QuantizationTarget target) {
-  return JsonWriter().add("version", version).add("target", name_of(target)).add_object("config", detail::fields_json(config)).text();
+  return JsonWriter()
+      .add("version", version)
+      .add("target", name_of(target))
+      .add_object("config", detail::fields_json(config))
+      .text();
 }
 
 template <class Config>
@@ -38,14 +42,18 @@ const Tensor& BaseQuantizerConfig::param(const std::string& key) const {
 }
 
 std::string TrainableQuantizerWeightsConfig::to_json() const { return json_of(*this, QuantizationTarget::Weights); }
-std::string TrainableQuantizerActivationConfig::to_json() const { return json_of(*this, QuantizationTarget::Activation); }
+std::string TrainableQuantizerActivationConfig::to_json() const {
+  return json_of(*this, QuantizationTarget::Activation);
+}
 
 TrainableQuantizerWeightsConfig TrainableQuantizerWeightsConfig::from_json(std::string_view json) {
-  return config_of<TrainableQuantizerWeightsConfig>(json, QuantizationTarget::Weights, "TrainableQuantizerWeightsConfig");
+  return config_of<TrainableQuantizerWeightsConfig>(json, QuantizationTarget::Weights,
+                                                    "TrainableQuantizerWeightsConfig");
 }
 
 TrainableQuantizerActivationConfig TrainableQuantizerActivationConfig::from_json(std::string_view json) {
-  return config_of<TrainableQuantizerActivationConfig>(json, QuantizationTarget::Activation, "TrainableQuantizerActivationConfig");
+  return config_of<TrainableQuantizerActivationConfig>(json, QuantizationTarget::Activation,
+                                                       "TrainableQuantizerActivationConfig");
 }
 
 }  // namespace bitgrad

@@ -40,8 +40,8 @@ struct TrainableQuantizerWeightsConfig : BaseQuantizerConfig {
   int weights_channels_axis = -1;
   bool weights_per_channel_threshold = true;
 
-  /// JSON object with "version" and "target"; from_json() reads it back to the same bits. ValueError for a parameter that is
-  /// not finite.
+  /// JSON object with "version" and "target"; from_json() reads it back to the same bits. ValueError for a parameter
+  /// that is not finite.
   std::string to_json() const;
   /// Strict: ValueError naming the field and its value for one that is missing, unknown or of the wrong type, and for
   /// another version or target.

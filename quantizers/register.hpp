@@ -95,8 +95,8 @@ void register_one() {
 /// `register_quantizer<MineForWeights, MineForActivations>()`. A trainable class needs its mark, a constructor from the
 /// config of its target (and, if it can be frozen, a bool behind it) and convert2inferable(); an inferable one its mark
 /// and `static InferablePtr from_json(std::string_view)`. A class of weights may have `static QuantizationParams
-/// start_from(const Tensor& weight, const TrainableQuantizerWeightsConfig&)`, its own start in place of a calibrated one.
-/// What is missing is said at compile time. Throws ValueError when a class of that name is already registered.
+/// start_from(const Tensor& weight, const TrainableQuantizerWeightsConfig&)`, its own start in place of a calibrated
+/// one. What is missing is said at compile time. Throws ValueError when a class of that name is already registered.
 template <class... Q>
 void register_quantizer() {
   static_assert(sizeof...(Q) > 0, "register_quantizer<Q>(): name a quantizer class");

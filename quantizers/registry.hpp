@@ -46,8 +46,8 @@ std::string_view get_inferable_quantizer_class(QuantizationTarget target, Quanti
 /// Identifiers of all registered trainable quantizers, sorted, each once: "lsq", "mct-lsq", "mct-ste", ...
 std::vector<std::string> trainable_identifiers();
 
-/// A new quantizer of the class for (target of the config, identifier, the config's method). ValueError when there is no such
-/// class, and for what its constructor refuses.
+/// A new quantizer of the class for (target of the config, identifier, the config's method). ValueError when there is
+/// no such class, and for what its constructor refuses.
 TrainablePtr make_trainable(std::string_view identifier, const TrainableQuantizerWeightsConfig& config,
                             bool freeze_quant_params = false);
 TrainablePtr make_trainable(std::string_view identifier, const TrainableQuantizerActivationConfig& config,

@@ -35,8 +35,8 @@ class BaseTrainableQuantizer {
   virtual void set_training_progress(double /*share*/) {}
   /// Differentiable quantization; output shape and dtype are the input's.
   virtual Variable operator()(const Variable& x, bool training) = 0;
-  /// The same for a value with steps that are still to be taken: quantizers that end in fake_quantize() pass x on to it and take
-  /// them in the same pass; the default lets them be taken first.
+  /// The same for a value with steps that are still to be taken: quantizers that end in fake_quantize() pass x on to it
+  /// and take them in the same pass; the default lets them be taken first.
   virtual Variable quantize_pending(const Pending& x, bool training) { return (*this)(x.value(), training); }
   /// A frozen quantizer with the current values. A class without conversion does not exist.
   virtual InferablePtr convert2inferable() const = 0;
@@ -62,8 +62,8 @@ class BaseTrainableQuantizer {
   explicit BaseTrainableQuantizer(bool freeze_quant_params) : freeze_quant_params_(freeze_quant_params) {}
   BaseTrainableQuantizer(const BaseTrainableQuantizer& other);  // variables are copied, not shared
 
-  /// Creates a variable for initialize_quantization(): float32, group qparams, named NAME_KEY, starting from `start` (any
-  /// floating dtype), trainable unless the quantizer is frozen.
+  /// Creates a variable for initialize_quantization(): float32, group qparams, named NAME_KEY, starting from `start`
+  /// (any floating dtype), trainable unless the quantizer is frozen.
   void add_learned_variable(std::string_view key, std::string_view name, const Tensor& start);
   /// A variable as an operand (variable_of): its leaf on the tape in scope, else a constant. StateError as
   /// get_quantizer_variable().

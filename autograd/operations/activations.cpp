@@ -71,7 +71,9 @@ Variable abs(const Variable& x) {
   return piecewise(
       "abs", x, piece, []<class T>(int which, T v) { return static_cast<T>(which - 1) * v; },
       [](Index n, const auto* v, auto* y) { kernels::absolute(n, v, y); },
-      [](Index n, const auto* v, const auto* g, auto store, auto* dx) { kernels::absolute_gradient(n, v, g, store, dx); });
+      [](Index n, const auto* v, const auto* g, auto store, auto* dx) {
+        kernels::absolute_gradient(n, v, g, store, dx);
+      });
 }
 
 Variable sigmoid(const Variable& x) {

@@ -6,8 +6,8 @@
 
 namespace bitgrad {
 
-/// Distance of windows in pixels, the zeros around the image, distance of a kernel's pixels, and the number of equal parts into
-/// which channels are cut, each of them a convolution of its own.
+/// Distance of windows in pixels, the zeros around the image, distance of a kernel's pixels, and the number of equal
+/// parts into which channels are cut, each of them a convolution of its own.
 struct Conv2DArguments {
   Stride stride{};
   Padding padding = Padding::valid();
@@ -21,13 +21,14 @@ inline Conv2DGeometry conv2d_geometry(const Shape& input, const Shape& kernel, c
 }
 
 /// x [N, H, W, C] with kernel [kh, kw, C / groups, O] (HWIO) → [N, H', W', O]. Throws ShapeError for
-/// ranks, channels or extents that do not fit, ValueError for strides, dilations and groups below 1 or negative padding.
+/// ranks, channels or extents that do not fit, ValueError for strides, dilations and groups below 1 or negative
+/// padding.
 Variable conv2d(const Variable& x, const Variable& kernel, const Conv2DArguments& options = {});
 /// The same plus a bias [O], without another pass over y: the sums start from it.
 Variable conv2d(const Variable& x, const Variable& kernel, const Variable& bias, const Conv2DArguments& options);
 
-/// Every channel on its own: x [N, H, W, C] with kernel [kh, kw, C, M] (HWCM) → [N, H', W', C * M], of which output c * M + m is
-/// channel c under kernel [:, :, c, m]. options.groups stays 1. Throws as conv2d does.
+/// Every channel on its own: x [N, H, W, C] with kernel [kh, kw, C, M] (HWCM) → [N, H', W', C * M], of which output c *
+/// M + m is channel c under kernel [:, :, c, m]. options.groups stays 1. Throws as conv2d does.
 Variable depthwise_conv2d(const Variable& x, const Variable& kernel, const Conv2DArguments& options = {});
 
 }  // namespace bitgrad

@@ -27,18 +27,18 @@ Variable fake_quantize(std::string_view name, const Variable& x, const LearnedGr
   Tensor y(x.shape());
   kernels::fake_quantize(layout, x.value().data<float>(), loop.view(), y.data<float>());
   const auto [step, offset, zero_point] = detail::grid_inputs(grid);
-  return record_operation(name, std::move(y), {x, step, offset, zero_point},
-                          [=, source = x.value()](const Tensor& dy, GradSink& sink) {
-                            const bool passes_all = loop.mode == kernels::StraightThrough::unmasked;
-                            if (passes_all) sink.add(0, dy);
-                            const bool fills = sink.wants(0) && !passes_all;
-                            GradTarget target = fills ? sink.target(0) : GradTarget{};
-                            float* dx = fills ? target.gradient.data<float>() : nullptr;
-                            if (!dx && !sink.wants(1) && !sink.wants(2) && !sink.wants(3)) return;
-                            const auto sums = kernels::fake_quantize_gradient(layout, source.data<float>(), loop.view(), loop.mode,
-                                                                              dy.data<float>(), target.store, dx);
-                            detail::add_grid_gradients(loop, sums, sink);
-                          });
+  return record_operation(
+      name, std::move(y), {x, step, offset, zero_point}, [=, source = x.value()](const Tensor& dy, GradSink& sink) {
+        const bool passes_all = loop.mode == kernels::StraightThrough::unmasked;
+        if (passes_all) sink.add(0, dy);
+        const bool fills = sink.wants(0) && !passes_all;
+        GradTarget target = fills ? sink.target(0) : GradTarget{};
+        float* dx = fills ? target.gradient.data<float>() : nullptr;
+        if (!dx && !sink.wants(1) && !sink.wants(2) && !sink.wants(3)) return;
+        const auto sums = kernels::fake_quantize_gradient(layout, source.data<float>(), loop.view(), loop.mode,
+                                                          dy.data<float>(), target.store, dx);
+        detail::add_grid_gradients(loop, sums, sink);
+      });
 }
 
 Variable fake_quantize(std::string_view name, const Pending& x, const LearnedGrid& grid) {

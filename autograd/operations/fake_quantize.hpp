@@ -33,8 +33,8 @@ struct LearnedGrid {
 /// float32 this is one pass forward and one backward; in float64 it is fake_quantize_definition(). Throws ShapeError
 /// naming `name`.
 Variable fake_quantize(std::string_view name, const Variable& x, const LearnedGrid& grid);
-/// fake_quantize(name, x.value(), grid): where the grid is one for the whole tensor, in the same pass as the steps that x is still
-/// waiting for.
+/// fake_quantize(name, x.value(), grid): where the grid is one for the whole tensor, in the same pass as the steps that
+/// x is still waiting for.
 Variable fake_quantize(std::string_view name, const Pending& x, const LearnedGrid& grid);
 
 /// The same by ordinary Variable arithmetic: what the fused operation has to equal, and what gradient checks look at.

@@ -41,17 +41,18 @@ Variable cross_entropy(const Variable& logits, const Tensor& labels, double labe
     }
     Tensor loss = Tensor::scalar(total / static_cast<double>(n), logits.dtype());
     // d loss / d logits = (softmax - target) / N
-    return record_operation(
-        "cross_entropy", std::move(loss), {logits}, [=, labels = labels.clone()](const Tensor& g, GradSink& sink) {
-          const double scale = g.item() / static_cast<double>(n);
-          Tensor dx = detail::exponential(log_probability);
-          T* to = dx.data<T>();
-          for (Index i = 0; i < n; ++i, to += k) {
-            to[labels.data<std::int32_t>()[i]] -= static_cast<T>(extra);
-            for (Index j = 0; j < k; ++j) to[j] = static_cast<T>((static_cast<double>(to[j]) - others) * scale);
-          }
-          sink.add(0, std::move(dx));
-        });
+    return record_operation("cross_entropy", std::move(loss), {logits},
+                            [=, labels = labels.clone()](const Tensor& g, GradSink& sink) {
+                              const double scale = g.item() / static_cast<double>(n);
+                              Tensor dx = detail::exponential(log_probability);
+                              T* to = dx.data<T>();
+                              for (Index i = 0; i < n; ++i, to += k) {
+                                to[labels.data<std::int32_t>()[i]] -= static_cast<T>(extra);
+                                for (Index j = 0; j < k; ++j)
+                                  to[j] = static_cast<T>((static_cast<double>(to[j]) - others) * scale);
+                              }
+                              sink.add(0, std::move(dx));
+                            });
   });
 }
 

@@ -24,7 +24,8 @@ BatchStatistics batch_statistics(const Variable& x) {
   BatchStatistics result{Tensor({channels}, x.dtype()), Tensor({channels}, x.dtype())};
   dispatch_floating("batch_norm", x.dtype(), [&](auto zero) {
     using T = decltype(zero);
-    kernels::batch_norm_statistics(rows, channels, x.value().data<T>(), result.mean.data<T>(), result.variance.data<T>());
+    kernels::batch_norm_statistics(rows, channels, x.value().data<T>(), result.mean.data<T>(),
+                                   result.variance.data<T>());
   });
   return result;
 }

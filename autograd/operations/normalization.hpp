@@ -17,7 +17,7 @@ BatchStatistics batch_statistics(const Variable& x);
 /// The result, and the statistics of this batch for a layer's running averages.
 struct BatchNormResult {
   Variable y;
-  Tensor mean;      ///< see BatchStatistics
+  Tensor mean;  ///< see BatchStatistics
   Tensor variance;
 };
 

@@ -9,9 +9,9 @@
 
 namespace bitgrad {
 
-/// A value whose last steps are still to be taken: a batch normalisation, then a clamp, or one of them. Reading and writing a
-/// tensor costs more than the few operations in between, so batch_norm, relu and fake_quantize one after the other cost
-/// three times what they cost together. What they give together is defined by the three: definition().
+/// A value whose last steps are still to be taken: a batch normalisation, then a clamp, or one of them. Reading and
+/// writing a tensor costs more than the few operations in between, so batch_norm, relu and fake_quantize one after the
+/// other cost three times what they cost together. What they give together is defined by the three: definition().
 class Pending {
  public:
   struct Normalization {

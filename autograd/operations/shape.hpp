@@ -33,8 +33,8 @@ struct ReduceOptions {
 /// out of range or named twice, and for the mean of no elements.
 Variable sum(const Variable& x, const ReduceOptions& options = {});
 Variable mean(const Variable& x, const ReduceOptions& options = {});
-/// The sum over the axes along which `shape` broadcasts to x, of that shape: what the gradient of a broadcast operand is.
-/// Throws ShapeError when it does not broadcast to x's shape.
+/// The sum over the axes along which `shape` broadcasts to x, of that shape: what the gradient of a broadcast operand
+/// is. Throws ShapeError when it does not broadcast to x's shape.
 Variable sum_to(const Variable& x, const Shape& shape);
 
 }  // namespace bitgrad

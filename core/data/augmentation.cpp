@@ -160,9 +160,7 @@ constexpr Known known[] = {
     {"cutout", "N", "a black square of N x N pixels", [](double n) { return cutout(static_cast<Index>(n)); }},
 };
 
-std::string form_of(const Known& each) {
-  return message(each.name, each.argument.empty() ? "" : ":", each.argument);
-}
+std::string form_of(const Known& each) { return message(each.name, each.argument.empty() ? "" : ":", each.argument); }
 
 std::optional<double> number_in(std::string_view text, bool whole) {
   constexpr double most = 1e6;

@@ -14,7 +14,8 @@ void check_dataset(const Dataset& dataset, std::string_view what) {
     fail<ShapeError>(what, ": images are ", images.dtype(), ' ', images.shape(), ", expected uint8 [N, H, W, C]");
   if (!labels.defined() || labels.dtype() != DType::int32 || labels.rank() != 1)
     fail<ShapeError>(what, ": labels are ", labels.dtype(), ' ', labels.shape(), ", expected int32 [N]");
-  if (images.dim(0) != labels.dim(0)) fail<ShapeError>(what, ": ", images.dim(0), " images but ", labels.dim(0), " labels");
+  if (images.dim(0) != labels.dim(0))
+    fail<ShapeError>(what, ": ", images.dim(0), " images but ", labels.dim(0), " labels");
   if (classes < 1) fail<ValueError>(what, ": ", classes, " classes, expected at least 1");
   if (!class_names.empty() && class_names.size() != static_cast<std::size_t>(classes))
     fail<ValueError>(what, ": ", class_names.size(), " class names for ", classes, " classes");
@@ -37,7 +38,8 @@ Tensor to_unit_range(const Tensor& images) {
   Tensor result(images.shape());
   const std::uint8_t* source = images.data<std::uint8_t>();
   float* target = result.data<float>();
-  parallel_for(images.size(), grain, [&](Index begin, Index end) { to_unit_range(source + begin, end - begin, target + begin); });
+  parallel_for(images.size(), grain,
+               [&](Index begin, Index end) { to_unit_range(source + begin, end - begin, target + begin); });
   return result;
 }
 

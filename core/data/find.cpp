@@ -25,7 +25,8 @@ const std::vector<KnownDataset>& known_datasets() {
   static const std::vector<KnownDataset> known{
       {"fashion-mnist",
        {"T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot"},
-       "install Debian's package dataset-fashion-mnist (apt-get install dataset-fashion-mnist), or put its four IDX files"},
+       "install Debian's package dataset-fashion-mnist (apt-get install dataset-fashion-mnist), or put its four IDX "
+       "files"},
       {"mnist",
        {"0", "1", "2", "3", "4", "5", "6", "7", "8", "9"},
        "put the four IDX files of the MNIST database (train-images-idx3-ubyte.gz and so on)"},
@@ -61,7 +62,9 @@ Place cache_place() {
 
 std::vector<Place> places() {
   const std::string chosen = environment("BITGRAD_DATA_DIR");
-  return {chosen.empty() ? Place{{}, "$BITGRAD_DATA_DIR (not set)"} : Place{chosen, ""}, cache_place(), {"/usr/share/datasets", ""}};
+  return {chosen.empty() ? Place{{}, "$BITGRAD_DATA_DIR (not set)"} : Place{chosen, ""},
+          cache_place(),
+          {"/usr/share/datasets", ""}};
 }
 
 bool directory_exists(const Path& path) {
@@ -76,7 +79,8 @@ Path find_known_dataset(const KnownDataset& known) {
     if (!place.directory.empty() && directory_exists(directory)) return directory;
     searched += "\n  " + (place.directory.empty() ? place.remark : directory.string());
   }
-  fail<IoError>("data set \"", known.name, "\" was not found; looked for the directories", searched, "\nTo get it, ", known.how_to_get,
+  fail<IoError>("data set \"", known.name, "\" was not found; looked for the directories", searched, "\nTo get it, ",
+                known.how_to_get,
                 " into one of these directories, or give the path of theirs. bitgrad downloads nothing.");
 }
 

@@ -11,7 +11,8 @@
 namespace bitgrad::data {
 namespace {
 
-constexpr std::uint64_t shuffle_stream = 0x73687566666c65;  // apart from the streams that others draw from the same seed
+constexpr std::uint64_t shuffle_stream =
+    0x73687566666c65;  // apart from the streams that others draw from the same seed
 constexpr std::uint64_t augmentation_stream = 0x6175676d656e74;
 constexpr Index pixels_per_chunk = 1 << 15;
 
@@ -49,7 +50,8 @@ Batch Epoch::operator[](Index i) const {
   if (i < 0 || i >= batches_) fail<ValueError>("Epoch: batch ", i, ", expected 0 to ", batches_ - 1);
   const Index begin = i * batch_size_;
   const Index end = std::min(begin + batch_size_, static_cast<Index>(order_.size()));
-  const auto indices = std::span(order_).subspan(static_cast<std::size_t>(begin), static_cast<std::size_t>(end - begin));
+  const auto indices =
+      std::span(order_).subspan(static_cast<std::size_t>(begin), static_cast<std::size_t>(end - begin));
   if (!augmentation_) return gather(dataset_, indices);
   const Shape shape = dataset_.images.shape();
   return make_batch(dataset_, indices, [&](Index sample, float* pixels) {
@@ -79,7 +81,8 @@ Epoch Loader::epoch(Index number) const {
   result.augmentation_ = options_.augmentation;
   result.random_ = Random(options_.seed, augmentation_stream).derive(static_cast<std::uint64_t>(number));
   if (options_.shuffle) {
-    result.order_ = Random(options_.seed, shuffle_stream).derive(static_cast<std::uint64_t>(number)).permutation(available_);
+    result.order_ =
+        Random(options_.seed, shuffle_stream).derive(static_cast<std::uint64_t>(number)).permutation(available_);
   } else {
     result.order_.resize(static_cast<std::size_t>(available_));
     std::iota(result.order_.begin(), result.order_.end(), Index{0});

@@ -25,7 +25,8 @@ struct LoaderOptions {
   bool drop_last = false;  ///< leave out the last batch of an epoch when it is smaller than the others
   Index limit = 0;         ///< use only the first `limit` samples of the data set; 0 means all
   std::uint64_t seed = 1;
-  /// Applied to every image of a batch. What it draws follows from seed, epoch and the sample's index in the data set alone.
+  /// Applied to every image of a batch. What it draws follows from seed, epoch and the sample's index in the data set
+  /// alone.
   Augmentation augmentation = {};
 };
 
@@ -70,8 +71,8 @@ class Epoch {
   Random random_{0};  // of the epoch; every sample has a stream derived from it
 };
 
-/// Cuts a data set into batches. The order of epoch e is a permutation made from (seed, e) alone, so that training can be
-/// resumed at any epoch and batch, for any number of threads.
+/// Cuts a data set into batches. The order of epoch e is a permutation made from (seed, e) alone, so that training can
+/// be resumed at any epoch and batch, for any number of threads.
 class Loader {
  public:
   /// Throws as check_dataset() does, and ValueError for an empty data set, a batch size below 1, a negative limit, or
@@ -81,8 +82,8 @@ class Loader {
   /// The pass number `number` (from 0) over the data. Throws ValueError for a negative number.
   Epoch epoch(Index number) const;
 
-  Index samples() const { return samples_; }                ///< seen per epoch
-  Index batches() const { return batches_; }                ///< per epoch
+  Index samples() const { return samples_; }  ///< seen per epoch
+  Index batches() const { return batches_; }  ///< per epoch
   const Dataset& dataset() const { return dataset_; }
   const LoaderOptions& options() const { return options_; }
 

@@ -18,7 +18,10 @@ class NpzDataset {
 
   Dataset read(Split split) const {
     const std::string of = std::string(name_of(split));
-    Dataset dataset{.images = images(message("x_", of)), .labels = labels(message("y_", of)), .classes = classes(), .class_names = {}};
+    Dataset dataset{.images = images(message("x_", of)),
+                    .labels = labels(message("y_", of)),
+                    .classes = classes(),
+                    .class_names = {}};
     if (dataset.images.dim(0) != dataset.size())
       fail<IoError>(path_, ": ", dataset.images.dim(0), " images in x_", of, " but ", dataset.size(), " labels in y_",
                     of);

@@ -18,7 +18,8 @@ static_assert(std::endian::native == std::endian::little,
 /// Appends an integer, lowest byte first.
 template <std::unsigned_integral T>
 void put(std::vector<std::byte>& out, std::type_identity_t<T> value) {
-  for (std::size_t i = 0; i < sizeof(T); ++i) out.push_back(static_cast<std::byte>((std::uint64_t{value} >> (8 * i)) & 0xFF));
+  for (std::size_t i = 0; i < sizeof(T); ++i)
+    out.push_back(static_cast<std::byte>((std::uint64_t{value} >> (8 * i)) & 0xFF));
 }
 
 inline void put_text(std::vector<std::byte>& out, std::string_view text) {

@@ -80,7 +80,8 @@ std::string read_text_file(const Path& path) { return read_whole<std::string>(pa
 AtomicFile::AtomicFile(const Path& path) : path_(resolve_links(path)) {
   struct stat status {};
   if (::stat(path_.c_str(), &status) == 0 && !S_ISREG(status.st_mode))
-    fail<IoError>("cannot write ", path_, ": it exists and is ", S_ISDIR(status.st_mode) ? "a directory" : "no regular file");
+    fail<IoError>("cannot write ", path_, ": it exists and is ",
+                  S_ISDIR(status.st_mode) ? "a directory" : "no regular file");
   int error = 0;
   do {
     temporary_ = temporary_name(path_);

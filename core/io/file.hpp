@@ -18,9 +18,9 @@ Bytes read_file(const Path& path);
 std::string read_text_file(const Path& path);
 
 /// A file that appears under its name only when it is complete. It is written beside its target under a temporary name;
-/// commit() brings it to the disk (fsync) and renames it. Without commit(), or after any failure, the temporary is removed
-/// and whatever was there before is untouched. A symbolic link is followed; a target that exists and is no regular file
-/// is refused. Every failure is an IoError with the target's path and the system's reason.
+/// commit() brings it to the disk (fsync) and renames it. Without commit(), or after any failure, the temporary is
+/// removed and whatever was there before is untouched. A symbolic link is followed; a target that exists and is no
+/// regular file is refused. Every failure is an IoError with the target's path and the system's reason.
 class AtomicFile {
  public:
   explicit AtomicFile(const Path& path);

@@ -11,8 +11,8 @@
 namespace bitgrad::io {
 namespace {
 
-constexpr int gzip_format = 15 + 16;  // zlib: the largest window, gzip header and trailer
-constexpr int raw_format = -15;       // zlib: the largest window, no header
+constexpr int gzip_format = 15 + 16;         // zlib: the largest window, gzip header and trailer
+constexpr int raw_format = -15;              // zlib: the largest window, no header
 constexpr std::size_t max_expansion = 1032;  // deflate: a match of 258 bytes takes at least two bits
 constexpr std::size_t piece_limit = std::numeric_limits<uInt>::max();
 
@@ -95,10 +95,12 @@ Bytes inflate_raw(std::span<const std::byte> bytes, std::size_t size, std::strin
   std::span<std::byte> out(content);
   const bool ended = Inflater(raw_format).run(bytes, out, what);
   const std::size_t found = content.size() - out.size();
-  if (found > size) fail<IoError>(what, ": the compressed data holds more than the ", size, " bytes that are announced");
+  if (found > size)
+    fail<IoError>(what, ": the compressed data holds more than the ", size, " bytes that are announced");
   if (!ended) fail<IoError>(what, ": truncated: the compressed data ends after ", found, " of ", size, " bytes");
   if (found < size || !bytes.empty())
-    fail<IoError>(what, ": the compressed data holds ", found, " of ", size, " announced bytes, and ", bytes.size(), " bytes follow it");
+    fail<IoError>(what, ": the compressed data holds ", found, " of ", size, " announced bytes, and ", bytes.size(),
+                  " bytes follow it");
   content.resize(size);
   return content;
 }

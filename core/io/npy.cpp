@@ -20,8 +20,11 @@ struct DTypeName {
   DType dtype;
   std::string_view name;
 };
-constexpr DTypeName dtype_names[] = {
-    {DType::float32, "<f4"}, {DType::float64, "<f8"}, {DType::int8, "|i1"}, {DType::uint8, "|u1"}, {DType::int32, "<i4"}};
+constexpr DTypeName dtype_names[] = {{DType::float32, "<f4"},
+                                     {DType::float64, "<f8"},
+                                     {DType::int8, "|i1"},
+                                     {DType::uint8, "|u1"},
+                                     {DType::int32, "<i4"}};
 
 /// A Python tuple: "()", "(3,)", "(3, 4)".
 std::string tuple_of(const Shape& shape) {
@@ -48,7 +51,8 @@ class HeaderParser {
     expect('}');
     skip_spaces();
     if (at_ + 1 != text_.size() || text_[at_] != '\n') refuse("spaces and one newline after '}'");
-    if (!descr || !fortran_order || !shape) fail<IoError>(what_, ": the npy header lacks descr, fortran_order or shape");
+    if (!descr || !fortran_order || !shape)
+      fail<IoError>(what_, ": the npy header lacks descr, fortran_order or shape");
   }
 
   std::optional<std::string> descr;
@@ -59,10 +63,14 @@ class HeaderParser {
   void parse_item() {
     const std::string key = parse_string();
     expect(':');
-    if (key == "descr" && !descr) descr = parse_string();
-    else if (key == "fortran_order" && !fortran_order) fortran_order = parse_bool();
-    else if (key == "shape" && !shape) shape = parse_shape();
-    else fail<IoError>(what_, ": the npy header has an unknown or repeated key '", key, "'");
+    if (key == "descr" && !descr)
+      descr = parse_string();
+    else if (key == "fortran_order" && !fortran_order)
+      fortran_order = parse_bool();
+    else if (key == "shape" && !shape)
+      shape = parse_shape();
+    else
+      fail<IoError>(what_, ": the npy header has an unknown or repeated key '", key, "'");
   }
 
   std::string parse_string() {
@@ -122,7 +130,8 @@ class HeaderParser {
   }
 
   [[noreturn]] void refuse(std::string_view expected) const {
-    fail<IoError>(what_, ": malformed npy header, expected ", expected, " at position ", at_, " of \"", text_.substr(0, 200), '"');
+    fail<IoError>(what_, ": malformed npy header, expected ", expected, " at position ", at_, " of \"",
+                  text_.substr(0, 200), '"');
   }
 
   std::string_view text_;
@@ -151,7 +160,8 @@ Bytes format_npy(const Tensor& tensor) {
   const auto* dtype = std::find_if(std::begin(dtype_names), std::end(dtype_names),
                                    [&](const DTypeName& known) { return known.dtype == tensor.dtype(); });
   BITGRAD_ASSERT(dtype != std::end(dtype_names));
-  std::string header = message("{'descr': '", dtype->name, "', 'fortran_order': False, 'shape': ", tuple_of(tensor.shape()), ", }");
+  std::string header =
+      message("{'descr': '", dtype->name, "', 'fortran_order': False, 'shape': ", tuple_of(tensor.shape()), ", }");
   const std::size_t length = (prefix_bytes + header.size() + 1 + data_alignment - 1) / data_alignment * data_alignment;
   header.resize(length - prefix_bytes - 1, ' ');
   header += '\n';
@@ -174,7 +184,8 @@ Tensor parse_npy(std::span<const std::byte> bytes, std::string_view what) {
   if (major != 1 || minor != 0) fail<IoError>(what, ": npy version is ", major, '.', minor, ", expected 1.0");
   const std::size_t header_size = get<std::uint16_t>(bytes, 8);
   if (bytes.size() - prefix_bytes < header_size)
-    fail<IoError>(what, ": truncated: the npy header has ", header_size, " bytes, ", bytes.size() - prefix_bytes, " follow");
+    fail<IoError>(what, ": truncated: the npy header has ", header_size, " bytes, ", bytes.size() - prefix_bytes,
+                  " follow");
 
   HeaderParser header(text_of(bytes.subspan(prefix_bytes, header_size)), what);
   header.parse();
@@ -185,8 +196,8 @@ Tensor parse_npy(std::span<const std::byte> bytes, std::string_view what) {
   const auto data = bytes.subspan(prefix_bytes + header_size);
   std::size_t needed = 0;
   if (__builtin_mul_overflow(static_cast<std::size_t>(shape.size()), size_of(dtype), &needed) || needed != data.size())
-    fail<IoError>(what, ": ", dtype, ' ', shape, " needs ", shape.size(), " elements of ", size_of(dtype), " bytes, the file has ",
-                  data.size(), " bytes of data");
+    fail<IoError>(what, ": ", dtype, ' ', shape, " needs ", shape.size(), " elements of ", size_of(dtype),
+                  " bytes, the file has ", data.size(), " bytes of data");
   Tensor result(shape, dtype);
   std::memcpy(result.bytes(), data.data(), data.size());
   return result;

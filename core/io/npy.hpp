@@ -14,8 +14,9 @@ namespace bitgrad::io {
 /// Throws ShapeError for an undefined tensor.
 Bytes format_npy(const Tensor& tensor);
 
-/// Strict: magic, version, header, a dtype that Tensor has, C order, at most Shape::max_rank axes, and exactly as many bytes
-/// as the shape needs, all checked before anything is allocated. Throws IoError that starts with `what`, the file's name.
+/// Strict: magic, version, header, a dtype that Tensor has, C order, at most Shape::max_rank axes, and exactly as many
+/// bytes as the shape needs, all checked before anything is allocated. Throws IoError that starts with `what`, the
+/// file's name.
 Tensor parse_npy(std::span<const std::byte> bytes, std::string_view what);
 
 /// Files; IoError names the path. Writing is atomic (see AtomicFile).

@@ -22,7 +22,8 @@ NamedTensors parse_npz(std::span<const std::byte> bytes, std::string_view what) 
   for (const auto& [name, content] : parse_zip(bytes, what)) {
     if (name.size() <= suffix.size() || !name.ends_with(suffix))
       fail<IoError>(what, ": entry \"", name, "\": no array, expected a name that ends with ", suffix);
-    tensors.add(name.substr(0, name.size() - suffix.size()), parse_npy(content, message(what, ": entry \"", name, '"')));
+    tensors.add(name.substr(0, name.size() - suffix.size()),
+                parse_npy(content, message(what, ": entry \"", name, '"')));
   }
   return tensors;
 }

@@ -9,12 +9,12 @@
 
 namespace bitgrad::io {
 
-/// The bytes of an archive with entry "NAME.npy" per tensor, stored, in order. Same content, same bytes: there is no date in it.
-/// Throws as format_zip() does.
+/// The bytes of an archive with entry "NAME.npy" per tensor, stored, in order. Same content, same bytes: there is no
+/// date in it. Throws as format_zip() does.
 Bytes format_npz(const NamedTensors& tensors);
 
-/// Reads what format_npz(), numpy.savez and numpy.savez_compressed write, and is as strict as parse_zip() and parse_npy().
-/// Throws IoError that starts with `what`, the file's name, and names the entry.
+/// Reads what format_npz(), numpy.savez and numpy.savez_compressed write, and is as strict as parse_zip() and
+/// parse_npy(). Throws IoError that starts with `what`, the file's name, and names the entry.
 NamedTensors parse_npz(std::span<const std::byte> bytes, std::string_view what);
 
 /// Files; IoError names the path. Writing is atomic (see AtomicFile).

@@ -16,7 +16,7 @@ using Json = nlohmann::ordered_json;
 constexpr std::string_view metadata_key = "__metadata__";
 constexpr std::size_t length_bytes = 8;
 constexpr std::size_t header_alignment = 8;
-constexpr int max_depth = 3;  // header, tensor, array
+constexpr int max_depth = 3;                       // header, tensor, array
 constexpr std::uint64_t max_header = 100'000'000;  // the limit of the reference implementation
 
 struct DTypeName {
@@ -53,8 +53,9 @@ std::string format_header(const NamedTensors& tensors, const std::vector<Range>&
   auto range = ranges.begin();
   for (const auto& [name, tensor] : tensors) {
     if (name == metadata_key) fail<ValueError>("safetensors: a tensor cannot be named \"", name, '"');
-    const auto* dtype = std::find_if(std::begin(dtype_names), std::end(dtype_names),
-                                     [wanted = tensor.dtype()](const DTypeName& known) { return known.dtype == wanted; });
+    const auto* dtype =
+        std::find_if(std::begin(dtype_names), std::end(dtype_names),
+                     [wanted = tensor.dtype()](const DTypeName& known) { return known.dtype == wanted; });
     BITGRAD_ASSERT(dtype != std::end(dtype_names));
     const auto extents = tensor.shape().extents();
     header[name] = {{"dtype", dtype->name},
@@ -109,8 +110,8 @@ DType parse_dtype(const Where& where, const Json& value) {
 
 Shape parse_shape(const Where& where, const Json& value) {
   const bool good = value.is_array() && std::all_of(value.begin(), value.end(), [](const Json& extent) {
-    return extent.is_number_unsigned() && extent.get<std::uint64_t>() <= std::uint64_t{INT64_MAX};
-  });
+                      return extent.is_number_unsigned() && extent.get<std::uint64_t>() <= std::uint64_t{INT64_MAX};
+                    });
   if (!good) fail<IoError>(where, "shape is ", shown(value), ", expected an array of non-negative integers");
   try {
     return Shape(value.get<std::vector<Index>>());
@@ -120,15 +121,18 @@ Shape parse_shape(const Where& where, const Json& value) {
 }
 
 Range parse_range(const Where& where, const Json& value, std::size_t data_size) {
-  const bool good = value.is_array() && value.size() == 2 && value[0].is_number_unsigned() && value[1].is_number_unsigned();
+  const bool good =
+      value.is_array() && value.size() == 2 && value[0].is_number_unsigned() && value[1].is_number_unsigned();
   if (!good) fail<IoError>(where, "data_offsets are ", shown(value), ", expected [begin, end]");
   const auto begin = value[0].get<std::uint64_t>(), end = value[1].get<std::uint64_t>();
   if (begin > end || end > data_size)
-    fail<IoError>(where, "data_offsets are ", shown(value), ", expected a range inside the ", data_size, " bytes of data");
+    fail<IoError>(where, "data_offsets are ", shown(value), ", expected a range inside the ", data_size,
+                  " bytes of data");
   return {begin, end};
 }
 
-Description parse_description(std::string_view what, const std::string& name, const Json& value, std::size_t data_size) {
+Description parse_description(std::string_view what, const std::string& name, const Json& value,
+                              std::size_t data_size) {
   const Where where{what, name};
   if (name.empty()) fail<IoError>(where, "the name is empty");
   if (!value.is_object() || value.size() != 3 || !value.contains("dtype") || !value.contains("shape") ||
@@ -151,18 +155,20 @@ void check_coverage(std::string_view what, std::vector<Description> descriptions
   std::size_t end = 0;
   for (const auto& [name, dtype, shape, range] : descriptions) {
     if (range.begin != end)
-      fail<IoError>(Where{what, name}, "its data begins at ", range.begin, ", expected ", end, ": tensors must neither ",
-                    "overlap nor leave a hole");
+      fail<IoError>(Where{what, name}, "its data begins at ", range.begin, ", expected ", end,
+                    ": tensors must neither ", "overlap nor leave a hole");
     end = range.end;
   }
   if (end != data_size) fail<IoError>(what, ": the tensors end at byte ", end, " of the data, which has ", data_size);
 }
 
 Metadata parse_metadata(std::string_view what, const Json& value) {
-  if (!value.is_object()) fail<IoError>(what, ": ", metadata_key, " is ", shown(value), ", expected an object of strings");
+  if (!value.is_object())
+    fail<IoError>(what, ": ", metadata_key, " is ", shown(value), ", expected an object of strings");
   Metadata result;
   for (const auto& [key, text] : value.items()) {
-    if (!text.is_string()) fail<IoError>(what, ": ", metadata_key, " \"", key, "\" is ", shown(text), ", expected a string");
+    if (!text.is_string())
+      fail<IoError>(what, ": ", metadata_key, " \"", key, "\" is ", shown(text), ", expected a string");
     result[key] = text.get<std::string>();
   }
   return result;
@@ -199,8 +205,10 @@ SafeTensors parse_safetensors(std::span<const std::byte> bytes, std::string_view
   SafeTensors result;
   std::vector<Description> descriptions;
   for (const auto& [name, value] : header.items()) {
-    if (name == metadata_key) result.metadata = parse_metadata(what, value);
-    else descriptions.push_back(parse_description(what, name, value, data.size()));
+    if (name == metadata_key)
+      result.metadata = parse_metadata(what, value);
+    else
+      descriptions.push_back(parse_description(what, name, value, data.size()));
   }
   check_coverage(what, descriptions, data.size());
   for (const auto& [name, dtype, shape, range] : descriptions) {

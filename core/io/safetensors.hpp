@@ -20,13 +20,14 @@ struct SafeTensors {
   Metadata metadata;
 };
 
-/// The bytes of a file. Same tensors in the same order, same metadata: same bytes. The header names the tensors in their
-/// order; the data is sorted by element size, largest first, so that every tensor is aligned to its elements.
+/// The bytes of a file. Same tensors in the same order, same metadata: same bytes. The header names the tensors in
+/// their order; the data is sorted by element size, largest first, so that every tensor is aligned to its elements.
 /// Throws ValueError for a tensor named "__metadata__" and for names or metadata that are no UTF-8.
 Bytes format_safetensors(const NamedTensors& tensors, const Metadata& metadata = {});
 
-/// Strict: header length, JSON without duplicate keys, known dtypes, shapes, and offsets that cover the data without hole,
-/// overlap or rest are all checked before anything is allocated. Throws IoError that starts with `what`, the file's name.
+/// Strict: header length, JSON without duplicate keys, known dtypes, shapes, and offsets that cover the data without
+/// hole, overlap or rest are all checked before anything is allocated. Throws IoError that starts with `what`, the
+/// file's name.
 SafeTensors parse_safetensors(std::span<const std::byte> bytes, std::string_view what);
 
 /// Files; IoError names the path. Writing is atomic (see AtomicFile).

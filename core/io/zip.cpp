@@ -16,13 +16,14 @@ constexpr std::uint32_t central_signature = 0x02014b50;
 constexpr std::uint32_t end_signature = 0x06054b50;
 constexpr std::size_t local_size = 30, central_size = 46, end_size = 22;
 
-constexpr std::uint16_t version = 20;                       // 2.0: what deflate needs
-constexpr std::uint16_t made_by = 3 << 8 | version;         // Unix, so that the permissions below count
-constexpr std::uint32_t permissions = 0100644u << 16;       // a regular file, rw-r--r--
-constexpr std::uint16_t first_date = 0 << 9 | 1 << 5 | 1;   // 1980-01-01, the zero of MS-DOS
+constexpr std::uint16_t version = 20;                      // 2.0: what deflate needs
+constexpr std::uint16_t made_by = 3 << 8 | version;        // Unix, so that the permissions below count
+constexpr std::uint32_t permissions = 0100644u << 16;      // a regular file, rw-r--r--
+constexpr std::uint16_t first_date = 0 << 9 | 1 << 5 | 1;  // 1980-01-01, the zero of MS-DOS
 constexpr std::uint16_t stored = 0, deflated = 8;
 constexpr std::uint16_t flag_descriptor = 1 << 3, flag_utf8 = 1 << 11;
-constexpr std::uint16_t known_flags = 1 << 1 | 1 << 2 | flag_descriptor | flag_utf8;  // bits 1 and 2: effort of the compressor
+constexpr std::uint16_t known_flags =
+    1 << 1 | 1 << 2 | flag_descriptor | flag_utf8;  // bits 1 and 2: effort of the compressor
 constexpr std::uint16_t zip64_field = 1;
 constexpr std::uint32_t in_zip64 = 0xffffffff;
 constexpr std::size_t most_entries = 0xfffe;
@@ -31,7 +32,8 @@ constexpr std::size_t most_entries = 0xfffe;
 
 /// The fields that local and central header share, from "version needed" to the length of the name.
 void put_common(Bytes& out, const ZipEntry& entry, std::uint32_t checksum) {
-  const bool ascii = std::all_of(entry.name.begin(), entry.name.end(), [](char c) { return static_cast<unsigned char>(c) < 128; });
+  const bool ascii =
+      std::all_of(entry.name.begin(), entry.name.end(), [](char c) { return static_cast<unsigned char>(c) < 128; });
   put<std::uint16_t>(out, version);
   put<std::uint16_t>(out, ascii ? 0 : flag_utf8);
   put<std::uint16_t>(out, stored);
@@ -50,11 +52,13 @@ void check_writable(const std::vector<ZipEntry>& entries) {
   std::set<std::string_view> names;
   std::size_t total = end_size;
   for (const auto& [name, content] : entries) {
-    if (name.empty() || name.size() > 0xffff) fail<ValueError>("zip: the name of an entry has ", name.size(), " bytes, expected 1 to 65535");
+    if (name.empty() || name.size() > 0xffff)
+      fail<ValueError>("zip: the name of an entry has ", name.size(), " bytes, expected 1 to 65535");
     if (!names.insert(name).second) fail<ValueError>("zip: two entries are named \"", name, '"');
     total += local_size + central_size + 2 * name.size() + content.size();
     if (content.size() >= in_zip64 || total >= in_zip64)
-      fail<NotImplementedError>("zip: with \"", name, "\" the archive reaches ", total, " bytes, less than 4 GiB fit without zip64");
+      fail<NotImplementedError>("zip: with \"", name, "\" the archive reaches ", total,
+                                " bytes, less than 4 GiB fit without zip64");
   }
 }
 
@@ -80,7 +84,8 @@ class ZipReader {
     for (const Record& record : records) packed.push_back(packed_data(record));
     check_overlap(records, packed);
     std::vector<ZipEntry> entries;
-    for (std::size_t i = 0; i < records.size(); ++i) entries.push_back({records[i].name, unpack(records[i], packed[i])});
+    for (std::size_t i = 0; i < records.size(); ++i)
+      entries.push_back({records[i].name, unpack(records[i], packed[i])});
     return entries;
   }
 
@@ -114,10 +119,12 @@ class ZipReader {
     directory_end_ = end;
     if (count_ == 0xffff || size == in_zip64 || directory_ == in_zip64)
       fail<IoError>(what_, ": a zip64 archive, expected one below 4 GiB with fewer than 65535 entries");
-    if (field<std::uint16_t>(end + 4) != 0 || field<std::uint16_t>(end + 6) != 0 || field<std::uint16_t>(end + 8) != count_)
+    if (field<std::uint16_t>(end + 4) != 0 || field<std::uint16_t>(end + 6) != 0 ||
+        field<std::uint16_t>(end + 8) != count_)
       fail<IoError>(what_, ": a zip archive that is split over several files");
     if (directory_ > end || size != end - directory_)
-      fail<IoError>(what_, ": the central directory is said to be ", size, " bytes at ", directory_, ", expected it to end at ", end);
+      fail<IoError>(what_, ": the central directory is said to be ", size, " bytes at ", directory_,
+                    ", expected it to end at ", end);
   }
 
   std::vector<Record> read_directory() const {
@@ -128,8 +135,10 @@ class ZipReader {
       if (directory_end_ - at < central_size || field<std::uint32_t>(at) != central_signature)
         fail<IoError>(what_, ": entry ", i, " of the central directory is missing or damaged");
       const std::size_t name_size = field<std::uint16_t>(at + 28);
-      const std::size_t whole = central_size + name_size + field<std::uint16_t>(at + 30) + field<std::uint16_t>(at + 32);
-      if (directory_end_ - at < whole) fail<IoError>(what_, ": entry ", i, " of the central directory is longer than the directory");
+      const std::size_t whole =
+          central_size + name_size + field<std::uint16_t>(at + 30) + field<std::uint16_t>(at + 32);
+      if (directory_end_ - at < whole)
+        fail<IoError>(what_, ": entry ", i, " of the central directory is longer than the directory");
       Record record{std::string(text_of(bytes_.subspan(at + central_size, name_size))),
                     get<std::uint16_t>(bytes_, at + 8),
                     get<std::uint16_t>(bytes_, at + 10),
@@ -159,10 +168,12 @@ class ZipReader {
 
   /// The bytes of an entry, after a look at its local header, which must say the same as the central directory.
   std::span<const std::byte> packed_data(const Record& record) const {
-    if (record.local > directory_ || directory_ - record.local < local_size || field<std::uint32_t>(record.local) != local_signature)
+    if (record.local > directory_ || directory_ - record.local < local_size ||
+        field<std::uint32_t>(record.local) != local_signature)
       refuse(record, "its local header is missing or damaged");
     const std::size_t name_at = record.local + local_size;
-    const std::size_t name_size = field<std::uint16_t>(record.local + 26), extra_size = field<std::uint16_t>(record.local + 28);
+    const std::size_t name_size = field<std::uint16_t>(record.local + 26),
+                      extra_size = field<std::uint16_t>(record.local + 28);
     if (directory_ - name_at < name_size + extra_size || directory_ - name_at - name_size - extra_size < record.packed)
       refuse(record, "it reaches into the central directory");
     if (text_of(bytes_.subspan(name_at, name_size)) != record.name) refuse(record, "its local header has another name");
@@ -180,8 +191,8 @@ class ZipReader {
     }
     const bool described_later = (record.flags & flag_descriptor) != 0 && checksum == 0 && packed == 0 && size == 0;
     const bool same_sizes = checksum == record.checksum && packed == record.packed && size == record.size;
-    if (field<std::uint16_t>(record.local + 6) != record.flags || field<std::uint16_t>(record.local + 8) != record.method ||
-        !(same_sizes || described_later))
+    if (field<std::uint16_t>(record.local + 6) != record.flags ||
+        field<std::uint16_t>(record.local + 8) != record.method || !(same_sizes || described_later))
       refuse(record, "its local header and the central directory differ");
   }
 
@@ -200,15 +211,17 @@ class ZipReader {
   void check_overlap(const std::vector<Record>& records, const std::vector<std::span<const std::byte>>& packed) const {
     std::vector<std::pair<std::size_t, std::size_t>> ranges;
     for (std::size_t i = 0; i < records.size(); ++i)
-      ranges.emplace_back(records[i].local, static_cast<std::size_t>(packed[i].data() - bytes_.data()) + packed[i].size());
+      ranges.emplace_back(records[i].local,
+                          static_cast<std::size_t>(packed[i].data() - bytes_.data()) + packed[i].size());
     std::sort(ranges.begin(), ranges.end());
     for (std::size_t i = 1; i < ranges.size(); ++i)
       if (ranges[i].first < ranges[i - 1].second) fail<IoError>(what_, ": two entries of the zip archive overlap");
   }
 
   Bytes unpack(const Record& record, std::span<const std::byte> packed) const {
-    Bytes content = record.method == stored ? Bytes(packed.begin(), packed.end())
-                                            : inflate_raw(packed, record.size, message(what_, ": entry \"", record.name, '"'));
+    Bytes content = record.method == stored
+                        ? Bytes(packed.begin(), packed.end())
+                        : inflate_raw(packed, record.size, message(what_, ": entry \"", record.name, '"'));
     if (crc32(content) != record.checksum) refuse(record, "its checksum is wrong: the content is damaged");
     return content;
   }
@@ -256,8 +269,12 @@ Bytes format_zip(const std::vector<ZipEntry>& entries) {
   return out;
 }
 
-std::vector<ZipEntry> parse_zip(std::span<const std::byte> bytes, std::string_view what) { return ZipReader(bytes, what).read(); }
+std::vector<ZipEntry> parse_zip(std::span<const std::byte> bytes, std::string_view what) {
+  return ZipReader(bytes, what).read();
+}
 
-std::vector<std::string> list_zip(std::span<const std::byte> bytes, std::string_view what) { return ZipReader(bytes, what).names(); }
+std::vector<std::string> list_zip(std::span<const std::byte> bytes, std::string_view what) {
+  return ZipReader(bytes, what).names();
+}
 
 }  // namespace bitgrad::io

@@ -10,12 +10,14 @@ std::size_t at(Index i) { return static_cast<std::size_t>(i); }
 
 /// What both gradients begin with.
 template <class T>
-NormalizationGradient<T> begin_gradient(Index rows, Index channels, const T* x, const T* mean, const T* variance, T epsilon,
-                                        const T* gamma, const T* dy, const BatchNormGradients<T>& gradients) {
+NormalizationGradient<T> begin_gradient(Index rows, Index channels, const T* x, const T* mean, const T* variance,
+                                        T epsilon, const T* gamma, const T* dy,
+                                        const BatchNormGradients<T>& gradients) {
   const WideRow<T> wide_mean(channels, mean);
   NormalizationGradient<T> result{rows, channels, x, mean, variance, epsilon, gamma, {}};
   result.sums = sum_rows<2>(rows, channels, [&](Index begin, Index count, Index width, double* partial) {
-    floating_table<T>().normalize_gradient_sums(count, width, x + begin, wide_mean.data(), dy + begin, partial, partial + width);
+    floating_table<T>().normalize_gradient_sums(count, width, x + begin, wide_mean.data(), dy + begin, partial,
+                                                partial + width);
   });
   result.add_parameters(gradients.dgamma, gradients.dbeta);
   return result;
@@ -39,8 +41,8 @@ void batch_norm_statistics(Index rows, Index channels, const T* x, T* mean, T* v
 }
 
 template <class T>
-void batch_norm_forward(Index rows, Index channels, const T* x, const T* mean, const T* variance, T epsilon, const T* gamma,
-                        const T* beta, T* y) {
+void batch_norm_forward(Index rows, Index channels, const T* x, const T* mean, const T* variance, T epsilon,
+                        const T* gamma, const T* beta, T* y) {
   const std::vector<T> factor = normalization_factors(channels, variance, epsilon, gamma);
   const WideRow<T> wide_mean(channels, mean), wide_factor(channels, factor.data()), wide_beta(channels, beta);
   const Index width = wide_row(channels);
@@ -51,8 +53,8 @@ void batch_norm_forward(Index rows, Index channels, const T* x, const T* mean, c
 }
 
 template <class T>
-void batch_norm_gradient(Index rows, Index channels, const T* x, const T* mean, const T* variance, T epsilon, const T* gamma,
-                         const T* dy, BatchNormGradients<T> gradients) {
+void batch_norm_gradient(Index rows, Index channels, const T* x, const T* mean, const T* variance, T epsilon,
+                         const T* gamma, const T* dy, BatchNormGradients<T> gradients) {
   const auto gradient = begin_gradient(rows, channels, x, mean, variance, epsilon, gamma, dy, gradients);
   if (gradients.dx != nullptr) gradient.input(dy, gradients.store, gradients.dx);
 }
@@ -73,12 +75,12 @@ void batch_norm_frozen_gradient(Index rows, Index channels, const T* x, const T*
   });
 }
 
-#define BITGRAD_INSTANTIATE(T)                                                                                     \
-  template void batch_norm_statistics<T>(Index, Index, const T*, T*, T*);                                          \
-  template void batch_norm_forward<T>(Index, Index, const T*, const T*, const T*, T, const T*, const T*, T*);      \
-  template void batch_norm_gradient<T>(Index, Index, const T*, const T*, const T*, T, const T*, const T*,          \
-                                       BatchNormGradients<T>);                                                     \
-  template void batch_norm_frozen_gradient<T>(Index, Index, const T*, const T*, const T*, T, const T*, const T*,   \
+#define BITGRAD_INSTANTIATE(T)                                                                                   \
+  template void batch_norm_statistics<T>(Index, Index, const T*, T*, T*);                                        \
+  template void batch_norm_forward<T>(Index, Index, const T*, const T*, const T*, T, const T*, const T*, T*);    \
+  template void batch_norm_gradient<T>(Index, Index, const T*, const T*, const T*, T, const T*, const T*,        \
+                                       BatchNormGradients<T>);                                                   \
+  template void batch_norm_frozen_gradient<T>(Index, Index, const T*, const T*, const T*, T, const T*, const T*, \
                                               BatchNormGradients<T>);
 BITGRAD_INSTANTIATE(float)
 BITGRAD_INSTANTIATE(double)

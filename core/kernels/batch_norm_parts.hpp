@@ -14,12 +14,13 @@ namespace bitgrad::kernels {
 template <class T>
 std::vector<T> normalization_factors(Index channels, const T* variance, T epsilon, const T* gamma) {
   std::vector<T> result(static_cast<std::size_t>(channels));
-  for (Index c = 0; c < channels; ++c) result[static_cast<std::size_t>(c)] = gamma[c] / std::sqrt(variance[c] + epsilon);
+  for (Index c = 0; c < channels; ++c)
+    result[static_cast<std::size_t>(c)] = gamma[c] / std::sqrt(variance[c] + epsilon);
   return result;
 }
 
-/// The second half of the gradient through batch statistics, once the columns' sums of dy and of dy * (x - mean) are known.
-/// With x' = (x - mean) / d, d = sqrt(variance + epsilon), over m rows:
+/// The second half of the gradient through batch statistics, once the columns' sums of dy and of dy * (x - mean) are
+/// known. With x' = (x - mean) / d, d = sqrt(variance + epsilon), over m rows:
 ///   dbeta = sum dy,  dgamma = sum dy x',  dx = gamma / d * (dy - dbeta / m - x' dgamma / m).
 template <class T>
 struct NormalizationGradient {

@@ -19,8 +19,8 @@ const CodeKernels<Code>& code_table() {
     return table().uint8;
 }
 
-/// Largest magnitude of levels, codes and zero points: the loops' rounding is exact up to 2^22, and differences of two such
-/// numbers and one more step must stay below.
+/// Largest magnitude of levels, codes and zero points: the loops' rounding is exact up to 2^22, and differences of two
+/// such numbers and one more step must stay below.
 inline constexpr double largest_level = 1 << 20;
 
 /// Throws ValueError unless lo <= hi, both within largest_level.
@@ -30,10 +30,12 @@ void check_levels(std::string_view what, T lo, T hi) {
   if (!fine) fail<ValueError>(what, ": levels ", lo, " to ", hi, ", expected lo <= hi, both within 2^20");
 }
 
-/// A bound of the levels with the zero point taken off, as the loops want it. ValueError unless |zero_point| <= largest_level.
+/// A bound of the levels with the zero point taken off, as the loops want it. ValueError unless |zero_point| <=
+/// largest_level.
 template <class T>
 T centered_bound(T bound, T zero_point) {
-  const bool fine = zero_point >= static_cast<T>(-largest_level) && zero_point <= static_cast<T>(largest_level);  // NaN is not
+  const bool fine =
+      zero_point >= static_cast<T>(-largest_level) && zero_point <= static_cast<T>(largest_level);  // NaN is not
   if (!fine) fail<ValueError>("fake_quantize: zero point ", zero_point, ", expected at most 2^20 in magnitude");
   return bound - zero_point;
 }

@@ -9,7 +9,8 @@ namespace {
 
 template <class T>
 void run(typename FloatingKernels<T>::Binary loop, Index n, const T* a, const T* b, T* y) {
-  parallel_for(n, elements_per_chunk, [&](Index begin, Index end) { loop(end - begin, a + begin, b + begin, y + begin); });
+  parallel_for(n, elements_per_chunk,
+               [&](Index begin, Index end) { loop(end - begin, a + begin, b + begin, y + begin); });
 }
 
 template <class T>
@@ -33,7 +34,8 @@ void run_rows(typename FloatingKernels<T>::BinaryRow loop, Index rows, Index cha
   });
 }
 
-/// For functions of the standard library, which has no vector forms. Chunks are smaller: such a function takes nanoseconds.
+/// For functions of the standard library, which has no vector forms. Chunks are smaller: such a function takes
+/// nanoseconds.
 template <class T, class F>
 void run_scalar(Index n, const T* x, T* y, F f) {
   parallel_for(n, elements_per_chunk / 8, [&](Index begin, Index end) {
@@ -49,36 +51,36 @@ void add_to(T* sums, const std::vector<double>& values) {
 }  // namespace
 
 // Thin wrappers: choose the table's loop, cut the work.
-#define BITGRAD_BINARY(name)                                              \
-  template <class T>                                                      \
-  void name(Index n, const T* a, const T* b, T* y) {                      \
-    run<T>(floating_table<T>().name, n, a, b, y);                         \
-  }                                                                       \
-  template void name<float>(Index, const float*, const float*, float*);   \
+#define BITGRAD_BINARY(name)                                            \
+  template <class T>                                                    \
+  void name(Index n, const T* a, const T* b, T* y) {                    \
+    run<T>(floating_table<T>().name, n, a, b, y);                       \
+  }                                                                     \
+  template void name<float>(Index, const float*, const float*, float*); \
   template void name<double>(Index, const double*, const double*, double*);
 
-#define BITGRAD_GRADIENT(name)                                                       \
-  template <class T>                                                                 \
-  void name(Index n, const T* x, const T* dy, Store store, T* dx) {                  \
-    run_gradient<T>(floating_table<T>().name, n, x, dy, store, dx);                  \
-  }                                                                                  \
-  template void name<float>(Index, const float*, const float*, Store, float*);       \
+#define BITGRAD_GRADIENT(name)                                                 \
+  template <class T>                                                           \
+  void name(Index n, const T* x, const T* dy, Store store, T* dx) {            \
+    run_gradient<T>(floating_table<T>().name, n, x, dy, store, dx);            \
+  }                                                                            \
+  template void name<float>(Index, const float*, const float*, Store, float*); \
   template void name<double>(Index, const double*, const double*, Store, double*);
 
-#define BITGRAD_ROWS(name)                                                        \
-  template <class T>                                                              \
-  void name(Index rows, Index channels, const T* x, const T* row, T* y) {         \
-    run_rows<T>(floating_table<T>().name, rows, channels, x, row, y);             \
-  }                                                                               \
-  template void name<float>(Index, Index, const float*, const float*, float*);    \
+#define BITGRAD_ROWS(name)                                                     \
+  template <class T>                                                           \
+  void name(Index rows, Index channels, const T* x, const T* row, T* y) {      \
+    run_rows<T>(floating_table<T>().name, rows, channels, x, row, y);          \
+  }                                                                            \
+  template void name<float>(Index, Index, const float*, const float*, float*); \
   template void name<double>(Index, Index, const double*, const double*, double*);
 
-#define BITGRAD_UNARY(name)                                 \
-  template <class T>                                        \
-  void name(Index n, const T* x, T* y) {                    \
-    run<T>(floating_table<T>().name, n, x, y);              \
-  }                                                         \
-  template void name<float>(Index, const float*, float*);   \
+#define BITGRAD_UNARY(name)                               \
+  template <class T>                                      \
+  void name(Index n, const T* x, T* y) {                  \
+    run<T>(floating_table<T>().name, n, x, y);            \
+  }                                                       \
+  template void name<float>(Index, const float*, float*); \
   template void name<double>(Index, const double*, double*);
 
 #define BITGRAD_SCALAR(name, expression)                          \
@@ -122,8 +124,9 @@ void scale(Index n, T factor, const T* x, T* y) {
 
 template <class T>
 void add_scaled(Index n, T factor, const T* x, T* y) {
-  parallel_for(n, elements_per_chunk,
-               [&](Index begin, Index end) { floating_table<T>().add_scaled(end - begin, factor, x + begin, y + begin); });
+  parallel_for(n, elements_per_chunk, [&](Index begin, Index end) {
+    floating_table<T>().add_scaled(end - begin, factor, x + begin, y + begin);
+  });
 }
 
 template <class T>
@@ -155,12 +158,12 @@ void add_column_sums_of_product(Index rows, Index channels, const T* a, const T*
   add_to(sums, totals[0]);
 }
 
-#define BITGRAD_INSTANTIATE(T)                                                        \
-  template void scale<T>(Index, T, const T*, T*);                                     \
-  template void add_scaled<T>(Index, T, const T*, T*);                                \
-  template void clip<T>(Index, T, T, const T*, T*);                                   \
-  template void clip_gradient<T>(Index, T, T, const T*, const T*, Store, T*);         \
-  template void add_column_sums<T>(Index, Index, const T*, T*);                       \
+#define BITGRAD_INSTANTIATE(T)                                                \
+  template void scale<T>(Index, T, const T*, T*);                             \
+  template void add_scaled<T>(Index, T, const T*, T*);                        \
+  template void clip<T>(Index, T, T, const T*, T*);                           \
+  template void clip_gradient<T>(Index, T, T, const T*, const T*, Store, T*); \
+  template void add_column_sums<T>(Index, Index, const T*, T*);               \
   template void add_column_sums_of_product<T>(Index, Index, const T*, const T*, T*);
 BITGRAD_INSTANTIATE(float)
 BITGRAD_INSTANTIATE(double)

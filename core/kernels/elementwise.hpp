@@ -1,6 +1,7 @@
-// Elementwise operations on n contiguous elements and on rows, for float and double, in the thread pool. Results are the same
-// bits under every instruction set (sums and log: for any number of threads). y may be one of the operands.
-// Functions named *_gradient and add_* ADD to their last argument, those with a Store do as it says; all others overwrite it.
+// Elementwise operations on n contiguous elements and on rows, for float and double, in the thread pool. Results are
+// the same bits under every instruction set (sums and log: for any number of threads). y may be one of the operands.
+// Functions named *_gradient and add_* ADD to their last argument, those with a Store do as it says; all others
+// overwrite it.
 #pragma once
 
 #include <bitgrad/core/kernels/store.hpp>
@@ -71,7 +72,8 @@ template <class T>
 void square_root(Index n, const T* x, T* y);
 template <class T>
 void square_root_gradient(Index n, const T* y, const T* dy, T* dx);
-/// y = e^x, less than 1.3 ulp from it in float and double; infinite and zero beyond the range of T. Gradient: add_product(n, dy, y, dx).
+/// y = e^x, less than 1.3 ulp from it in float and double; infinite and zero beyond the range of T. Gradient:
+/// add_product(n, dy, y, dx).
 template <class T>
 void exponential(Index n, const T* x, T* y);
 /// y = ln x. Gradient: add_quotient(n, dy, x, dx).
@@ -83,8 +85,8 @@ void sigmoid(Index n, const T* x, T* y);
 template <class T>
 void sigmoid_gradient(Index n, const T* y, const T* dy, T* dx);
 
-/// sums[c] += sum over rows of x[r, c], added in double over fixed chunks in fixed order, rounded once: the gradient of a bias.
-/// With channels = 1 a sum of everything.
+/// sums[c] += sum over rows of x[r, c], added in double over fixed chunks in fixed order, rounded once: the gradient of
+/// a bias. With channels = 1 a sum of everything.
 template <class T>
 void add_column_sums(Index rows, Index channels, const T* x, T* sums);
 /// sums[c] += sum over rows of a[r, c] * b[r, c], likewise (each product rounded to T): the gradient of a scale.

@@ -28,7 +28,8 @@ struct NormalizationRows {
 class Plan {
  public:
   explicit Plan(const EpilogueSteps& steps)
-      : rows_(steps.normalization ? steps.rows : steps.rows * steps.channels), channels_(steps.normalization ? steps.channels : 1) {
+      : rows_(steps.normalization ? steps.rows : steps.rows * steps.channels),
+        channels_(steps.normalization ? steps.channels : 1) {
     if (steps.normalization) normalization_.emplace(steps.channels, *steps.normalization);
     loop_.width = wide_row(channels_);
     loop_.mean = normalization_ ? normalization_->mean.data() : nullptr;
@@ -84,27 +85,32 @@ FakeQuantizeSums epilogue_gradient(const EpilogueSteps& steps, const float* x, c
   const bool in_place = gradients.dx && gradients.store == Store::overwrite;
   const Scratch<float> scratch(in_place ? 0 : size);
   float* dv = in_place ? gradients.dx : scratch.data();  // what arrives behind the normalization
-  const bool outside = steps.grid && steps.mode != StraightThrough::unmasked && (steps.grid->offset || steps.grid->zero_point);
+  const bool outside =
+      steps.grid && steps.mode != StraightThrough::unmasked && (steps.grid->offset || steps.grid->zero_point);
   enum { scale, offset, sum, product, count_of_sums };
-  const auto sums = sum_wide_rows<count_of_sums>(plan.rows(), plan.channels(), [&](Index begin, Index count, Index width, double* partial) {
-    const EpilogueGradient piece{.forward = plan.piece(x + begin, count, 0),
-                                 .dy = dy + begin,
-                                 .dv = dv + begin,
-                                 .masked = steps.mode != StraightThrough::unmasked,
-                                 .by_value = steps.mode == StraightThrough::value_masked,
-                                 .scale_sums = partial + scale * width,
-                                 .offset_sums = outside ? partial + offset * width : nullptr,
-                                 .sums = partial + sum * width,
-                                 .products = partial + product * width};
-    table().epilogue_gradient(&piece);
-  });
+  const auto sums = sum_wide_rows<count_of_sums>(
+      plan.rows(), plan.channels(), [&](Index begin, Index count, Index width, double* partial) {
+        const EpilogueGradient piece{.forward = plan.piece(x + begin, count, 0),
+                                     .dy = dy + begin,
+                                     .dv = dv + begin,
+                                     .masked = steps.mode != StraightThrough::unmasked,
+                                     .by_value = steps.mode == StraightThrough::value_masked,
+                                     .scale_sums = partial + scale * width,
+                                     .offset_sums = outside ? partial + offset * width : nullptr,
+                                     .sums = partial + sum * width,
+                                     .products = partial + product * width};
+        table().epilogue_gradient(&piece);
+      });
 
   const Index width = wide_row(plan.channels());
-  const auto folded = [&](int which, Index channels) { return fold_wide_row(width, channels, sums.data() + which * width); };
+  const auto folded = [&](int which, Index channels) {
+    return fold_wide_row(width, channels, sums.data() + which * width);
+  };
   if (steps.normalization) {
     const EpilogueNormalization& n = *steps.normalization;
-    const NormalizationGradient<float> normalization{steps.rows, steps.channels, x, n.mean, n.variance, n.epsilon, n.gamma,
-                                                     {folded(sum, steps.channels), folded(product, steps.channels)}};
+    const NormalizationGradient<float> normalization{
+        steps.rows, steps.channels, x,       n.mean,
+        n.variance, n.epsilon,      n.gamma, {folded(sum, steps.channels), folded(product, steps.channels)}};
     normalization.add_parameters(gradients.dgamma, gradients.dbeta);
     if (gradients.dx) normalization.input(dv, gradients.store, gradients.dx);
   } else if (gradients.dx && !in_place) {

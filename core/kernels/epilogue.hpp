@@ -1,7 +1,8 @@
-// What follows a convolution - batch normalization, clamp, fake quantization - in one pass over memory, and its gradients in
-// one or, through batch statistics, two. The same bits as the kernels of batch_norm.hpp, elementwise.hpp and fake_quantize.hpp one
-// after the other: values and gradients of x always; sums, which run over the rows of the normalization, where the number of
-// channels divides 256, otherwise up to the rounding of double sums. For any number of threads and every instruction set.
+// What follows a convolution - batch normalization, clamp, fake quantization - in one pass over memory, and its
+// gradients in one or, through batch statistics, two. The same bits as the kernels of batch_norm.hpp, elementwise.hpp
+// and fake_quantize.hpp one after the other: values and gradients of x always; sums, which run over the rows of the
+// normalization, where the number of channels divides 256, otherwise up to the rounding of double sums. For any number
+// of threads and every instruction set.
 #pragma once
 
 #include <bitgrad/core/kernels/clamp.hpp>
@@ -23,7 +24,7 @@ struct EpilogueSteps {
   Index rows, channels;
   const EpilogueNormalization* normalization = nullptr;
   Clamp clamp = Clamp::none;
-  const LevelGrid<float>* grid = nullptr;  ///< one set of parameters for the whole tensor
+  const LevelGrid<float>* grid = nullptr;          ///< one set of parameters for the whole tensor
   StraightThrough mode = StraightThrough::masked;  ///< of the grid's gradient
 };
 
@@ -32,8 +33,8 @@ void epilogue(const EpilogueSteps& steps, const float* x, float* y);
 /// Where the gradients go; each pointer may be null.
 struct EpilogueGradients {
   float* dx;
-  Store store;     ///< of dx
-  float* dgamma;   ///< added to
+  Store store;    ///< of dx
+  float* dgamma;  ///< added to
   float* dbeta;
 };
 

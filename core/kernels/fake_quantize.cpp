@@ -26,7 +26,8 @@ class ParameterRow {
     std::vector<T> result;
     if (layout.inner == 1) return result;
     result.reserve(static_cast<std::size_t>(columns(layout)));
-    for (Index c = 0; c < layout.channels; ++c) result.insert(result.end(), static_cast<std::size_t>(layout.inner), values[c]);
+    for (Index c = 0; c < layout.channels; ++c)
+      result.insert(result.end(), static_cast<std::size_t>(layout.inner), values[c]);
     return result;
   }
 
@@ -63,7 +64,10 @@ void parallel_layout(const ChannelLayout& layout, F&& f) {
 template <class T>
 struct LevelBounds {
   LevelBounds(const ChannelLayout& layout, const LevelGrid<T>& grid)
-      : lo(shifted(layout, grid, grid.lo)), hi(shifted(layout, grid, grid.hi)), lo_row(layout, lo.data()), hi_row(layout, hi.data()) {}
+      : lo(shifted(layout, grid, grid.lo)),
+        hi(shifted(layout, grid, grid.hi)),
+        lo_row(layout, lo.data()),
+        hi_row(layout, hi.data()) {}
   static std::vector<T> shifted(const ChannelLayout& layout, const LevelGrid<T>& grid, T bound) {
     check_levels("fake_quantize", grid.lo, grid.hi);
     return each_channel<T>(layout, [&](Index c) {
@@ -98,7 +102,8 @@ ChannelLayout per_tensor(Index size) { return {size, 1, 1}; }
 ChannelLayout per_channel(const Shape& shape, int axis) {
   const int channel_axis = normalize_axis(axis, shape.rank(), "per_channel");
   ChannelLayout layout;
-  for (int i = 0; i < shape.rank(); ++i) (i < channel_axis ? layout.outer : i > channel_axis ? layout.inner : layout.channels) *= shape[i];
+  for (int i = 0; i < shape.rank(); ++i)
+    (i < channel_axis ? layout.outer : i > channel_axis ? layout.inner : layout.channels) *= shape[i];
   return layout;
 }
 
@@ -128,21 +133,29 @@ void fake_quantize(const ChannelLayout& layout, const T* x, const LevelGrid<T>& 
 }
 
 template <class T>
-FakeQuantizeSums fake_quantize_gradient(const ChannelLayout& layout, const T* x, const LevelGrid<T>& grid, StraightThrough mode,
-                                        const T* dy, Store store, T* dx) {
+FakeQuantizeSums fake_quantize_gradient(const ChannelLayout& layout, const T* x, const LevelGrid<T>& grid,
+                                        StraightThrough mode, const T* dy, Store store, T* dx) {
   const LevelBounds<T> bounds(layout, grid);
   const ParameterRow<T> scale(layout, grid.scale), offset(layout, grid.offset != nullptr ? grid.offset : grid.scale);
   const bool outside_sums = mode != StraightThrough::unmasked && (grid.offset != nullptr || grid.zero_point != nullptr);
-  const auto sums = sum_rows<2>(layout.outer, columns(layout), [&](Index begin, Index count, Index width, double* partial) {
-    const FakeQuantizeGradient<T> piece{.n = count, .width = width, .x = x + begin, .scale = scale.data(),
-                                        .offset = grid.offset != nullptr ? offset.data() : nullptr,
-                                        .lo = bounds.lo_row.data(), .hi = bounds.hi_row.data(),
-                                        .masked = mode != StraightThrough::unmasked,
-                                        .by_value = mode == StraightThrough::value_masked, .dy = dy + begin,
-                                        .dx = dx != nullptr ? dx + begin : nullptr, .add = store == Store::add, .scale_sums = partial,
-                                        .offset_sums = outside_sums ? partial + width : nullptr};
-    floating_table<T>().fake_quantize_gradient(&piece);
-  });
+  const auto sums =
+      sum_rows<2>(layout.outer, columns(layout), [&](Index begin, Index count, Index width, double* partial) {
+        const FakeQuantizeGradient<T> piece{.n = count,
+                                            .width = width,
+                                            .x = x + begin,
+                                            .scale = scale.data(),
+                                            .offset = grid.offset != nullptr ? offset.data() : nullptr,
+                                            .lo = bounds.lo_row.data(),
+                                            .hi = bounds.hi_row.data(),
+                                            .masked = mode != StraightThrough::unmasked,
+                                            .by_value = mode == StraightThrough::value_masked,
+                                            .dy = dy + begin,
+                                            .dx = dx != nullptr ? dx + begin : nullptr,
+                                            .add = store == Store::add,
+                                            .scale_sums = partial,
+                                            .offset_sums = outside_sums ? partial + width : nullptr};
+        floating_table<T>().fake_quantize_gradient(&piece);
+      });
   return {fold_inner(layout, sums[0]), fold_inner(layout, sums[1])};
 }
 
@@ -152,21 +165,22 @@ void quantize_to_values(const ChannelLayout& layout, const float* x, const CodeG
   const ParameterRow<float> inverse(layout, inverses.data()), scale(layout, grid.scale);
   const ParameterRow<float> lo(layout, centered.lo.data()), hi(layout, centered.hi.data());
   parallel_layout(layout, [&](Index begin, Index count, Index width, Index column) {
-    table().quantize_to_values(count, width, x + begin, inverse.data() + column, scale.data() + column, lo.data() + column,
-                               hi.data() + column, y + begin);
+    table().quantize_to_values(count, width, x + begin, inverse.data() + column, scale.data() + column,
+                               lo.data() + column, hi.data() + column, y + begin);
   });
 }
 
 template <class Code>
-void quantize_to_codes(const ChannelLayout& layout, const float* x, const CodeGrid& grid, std::string_view what, Code* q) {
+void quantize_to_codes(const ChannelLayout& layout, const float* x, const CodeGrid& grid, std::string_view what,
+                       Code* q) {
   const CenteredGrid centered(what, layout, grid);
   check_codes<Code>(what, grid.lo, grid.hi);
   const ParameterRow<float> scale(layout, grid.scale), lo(layout, centered.lo.data()), hi(layout, centered.hi.data());
   const ParameterRow<std::int32_t> zero_point(layout, grid.zero_point);
   std::atomic<bool> found_nan{false};
   parallel_layout(layout, [&](Index begin, Index count, Index width, Index column) {
-    if (code_table<Code>().quantize(count, width, x + begin, scale.data() + column, lo.data() + column, hi.data() + column,
-                                    zero_point.data() + column, q + begin))
+    if (code_table<Code>().quantize(count, width, x + begin, scale.data() + column, lo.data() + column,
+                                    hi.data() + column, zero_point.data() + column, q + begin))
       found_nan = true;
   });
   if (found_nan) refuse_nan(what, layout, x);
@@ -181,16 +195,16 @@ void codes_to_values(const ChannelLayout& layout, const Code* q, const CodeGrid&
   });
 }
 
-#define BITGRAD_INSTANTIATE(T)                                                                   \
-  template void fake_quantize<T>(const ChannelLayout&, const T*, const LevelGrid<T>&, T*);       \
-  template FakeQuantizeSums fake_quantize_gradient<T>(const ChannelLayout&, const T*, const LevelGrid<T>&, StraightThrough, \
-                                                      const T*, Store, T*);
+#define BITGRAD_INSTANTIATE(T)                                                                             \
+  template void fake_quantize<T>(const ChannelLayout&, const T*, const LevelGrid<T>&, T*);                 \
+  template FakeQuantizeSums fake_quantize_gradient<T>(const ChannelLayout&, const T*, const LevelGrid<T>&, \
+                                                      StraightThrough, const T*, Store, T*);
 BITGRAD_INSTANTIATE(float)
 BITGRAD_INSTANTIATE(double)
 #undef BITGRAD_INSTANTIATE
 
-#define BITGRAD_INSTANTIATE(Code)                                                                                          \
-  template void quantize_to_codes<Code>(const ChannelLayout&, const float*, const CodeGrid&, std::string_view, Code*);    \
+#define BITGRAD_INSTANTIATE(Code)                                                                                      \
+  template void quantize_to_codes<Code>(const ChannelLayout&, const float*, const CodeGrid&, std::string_view, Code*); \
   template void codes_to_values<Code>(const ChannelLayout&, const Code*, const CodeGrid&, float*);
 BITGRAD_INSTANTIATE(std::int32_t)
 BITGRAD_INSTANTIATE(std::uint8_t)

@@ -15,10 +15,11 @@ struct AxisGeometry {
 };
 
 /// `what` is the operation, `axis` "height" or "width"; both only for messages.
-AxisGeometry slide(std::string_view what, std::string_view axis, Index in, Index window, Index stride, Padding::Kind kind,
-                   Index before, Index after) {
+AxisGeometry slide(std::string_view what, std::string_view axis, Index in, Index window, Index stride,
+                   Padding::Kind kind, Index before, Index after) {
   if (stride < 1) fail<ValueError>(what, ": stride ", stride, " along the ", axis, ", expected at least 1");
-  if (before < 0 || after < 0) fail<ValueError>(what, ": negative padding ", std::min(before, after), " along the ", axis);
+  if (before < 0 || after < 0)
+    fail<ValueError>(what, ": negative padding ", std::min(before, after), " along the ", axis);
   if (kind == Padding::Kind::same) {
     const Index out = (in + stride - 1) / stride;
     const Index total = std::max<Index>((out - 1) * stride + window - in, 0);
@@ -34,7 +35,8 @@ AxisGeometry slide(std::string_view what, std::string_view axis, Index in, Index
 
 void check_input(std::string_view what, const Shape& input) {
   if (input.rank() != 4)
-    fail<ShapeError>(what, ": input ", input, " has rank ", input.rank(), ", expected 4 (batch, height, width, channels)");
+    fail<ShapeError>(what, ": input ", input, " has rank ", input.rank(),
+                     ", expected 4 (batch, height, width, channels)");
   if (input[1] < 1 || input[2] < 1 || input[3] < 1)
     fail<ShapeError>(what, ": input ", input, " has an empty axis, expected at least 1 pixel and 1 channel");
 }
@@ -57,12 +59,13 @@ Padding Padding::same() {
 
 Padding Padding::explicit_(Index top, Index bottom, Index left, Index right) {
   if (std::min({top, bottom, left, right}) < 0)
-    fail<ValueError>("padding (", top, ", ", bottom, ", ", left, ", ", right, ") has a negative side, expected 0 or more");
+    fail<ValueError>("padding (", top, ", ", bottom, ", ", left, ", ", right,
+                     ") has a negative side, expected 0 or more");
   return {Kind::explicit_, top, bottom, left, right};
 }
 
-Conv2DGeometry conv2d_geometry(const Shape& input, const Shape& kernel, Stride stride, Padding padding, Dilation dilation,
-                               Index groups) {
+Conv2DGeometry conv2d_geometry(const Shape& input, const Shape& kernel, Stride stride, Padding padding,
+                               Dilation dilation, Index groups) {
   check_input("conv2d", input);
   if (groups < 1) fail<ValueError>("conv2d: ", groups, " groups, expected at least 1");
   if (dilation.h < 1 || dilation.w < 1)
@@ -78,30 +81,57 @@ Conv2DGeometry conv2d_geometry(const Shape& input, const Shape& kernel, Stride s
   if (kernel[2] != input[3] / groups)
     fail<ShapeError>("conv2d: input ", input, " has ", input[3], " channels, kernel ", kernel, " expects ", kernel[2],
                      groups == 1 ? "" : message(" in each of ", groups, " groups"));
-  const AxisGeometry h =
-      slide("conv2d", "height", input[1], (kernel[0] - 1) * dilation.h + 1, stride.h, padding.kind, padding.top, padding.bottom);
-  const AxisGeometry w =
-      slide("conv2d", "width", input[2], (kernel[1] - 1) * dilation.w + 1, stride.w, padding.kind, padding.left, padding.right);
-  return {.batch = input[0], .in_h = input[1], .in_w = input[2], .in_c = input[3], .k_h = kernel[0], .k_w = kernel[1],
-          .out_c = kernel[3], .stride_h = stride.h, .stride_w = stride.w, .dilation_h = dilation.h, .dilation_w = dilation.w,
-          .groups = groups, .pad_top = h.before, .pad_bottom = h.after, .pad_left = w.before, .pad_right = w.after,
-          .out_h = h.out, .out_w = w.out};
+  const AxisGeometry h = slide("conv2d", "height", input[1], (kernel[0] - 1) * dilation.h + 1, stride.h, padding.kind,
+                               padding.top, padding.bottom);
+  const AxisGeometry w = slide("conv2d", "width", input[2], (kernel[1] - 1) * dilation.w + 1, stride.w, padding.kind,
+                               padding.left, padding.right);
+  return {.batch = input[0],
+          .in_h = input[1],
+          .in_w = input[2],
+          .in_c = input[3],
+          .k_h = kernel[0],
+          .k_w = kernel[1],
+          .out_c = kernel[3],
+          .stride_h = stride.h,
+          .stride_w = stride.w,
+          .dilation_h = dilation.h,
+          .dilation_w = dilation.w,
+          .groups = groups,
+          .pad_top = h.before,
+          .pad_bottom = h.after,
+          .pad_left = w.before,
+          .pad_right = w.after,
+          .out_h = h.out,
+          .out_w = w.out};
 }
 
 Shape input_shape(const Conv2DGeometry& g) { return {g.batch, g.in_h, g.in_w, g.in_c}; }
 Shape kernel_shape(const Conv2DGeometry& g) { return {g.k_h, g.k_w, g.in_c / g.groups, g.out_c}; }
 Shape output_shape(const Conv2DGeometry& g) { return {g.batch, g.out_h, g.out_w, g.out_c}; }
 
-Pool2DGeometry pool2d_geometry(const Shape& input, PoolWindow window, Stride stride, Padding padding, const char* what) {
+Pool2DGeometry pool2d_geometry(const Shape& input, PoolWindow window, Stride stride, Padding padding,
+                               const char* what) {
   check_input(what, input);
-  if (window.h < 1 || window.w < 1) fail<ValueError>(what, ": window (", window.h, ", ", window.w, "), expected at least (1, 1)");
+  if (window.h < 1 || window.w < 1)
+    fail<ValueError>(what, ": window (", window.h, ", ", window.w, "), expected at least (1, 1)");
   const AxisGeometry h = slide(what, "height", input[1], window.h, stride.h, padding.kind, padding.top, padding.bottom);
   const AxisGeometry w = slide(what, "width", input[2], window.w, stride.w, padding.kind, padding.left, padding.right);
   check_pool_padding(what, "height", h, window.h);
   check_pool_padding(what, "width", w, window.w);
-  return {.batch = input[0], .in_h = input[1], .in_w = input[2], .channels = input[3], .k_h = window.h, .k_w = window.w,
-          .stride_h = stride.h, .stride_w = stride.w, .pad_top = h.before, .pad_bottom = h.after, .pad_left = w.before,
-          .pad_right = w.after, .out_h = h.out, .out_w = w.out};
+  return {.batch = input[0],
+          .in_h = input[1],
+          .in_w = input[2],
+          .channels = input[3],
+          .k_h = window.h,
+          .k_w = window.w,
+          .stride_h = stride.h,
+          .stride_w = stride.w,
+          .pad_top = h.before,
+          .pad_bottom = h.after,
+          .pad_left = w.before,
+          .pad_right = w.after,
+          .out_h = h.out,
+          .out_w = w.out};
 }
 
 Shape input_shape(const Pool2DGeometry& g) { return {g.batch, g.in_h, g.in_w, g.channels}; }

@@ -27,8 +27,8 @@ struct Padding {
 
   /// No padding: windows lie inside the image; rows and columns that fill no whole window are dropped.
   static Padding valid();
-  /// TensorFlow's SAME: out = ceil(in / stride), the padding (out - 1) * stride + kernel - in split in two halves, the odd
-  /// pixel at the bottom or right; a dilated kernel counts with its gaps.
+  /// TensorFlow's SAME: out = ceil(in / stride), the padding (out - 1) * stride + kernel - in split in two halves, the
+  /// odd pixel at the bottom or right; a dilated kernel counts with its gaps.
   static Padding same();
   /// Pixels added on each side, none of them negative.
   static Padding explicit_(Index top, Index bottom, Index left, Index right);
@@ -37,8 +37,9 @@ struct Padding {
   Index top = 0, bottom = 0, left = 0, right = 0;  ///< used when explicit_
 };
 
-/// Input NHWC (batch, in_h, in_w, in_c), kernel HWIO (k_h, k_w, in_c / groups, out_c), output NHWC (batch, out_h, out_w, out_c).
-/// Channels are cut into `groups` equal parts: the outputs of one part see the inputs of the same part only.
+/// Input NHWC (batch, in_h, in_w, in_c), kernel HWIO (k_h, k_w, in_c / groups, out_c), output NHWC (batch, out_h,
+/// out_w, out_c). Channels are cut into `groups` equal parts: the outputs of one part see the inputs of the same part
+/// only.
 struct Conv2DGeometry {
   Index batch = 0, in_h = 0, in_w = 0, in_c = 0;
   Index k_h = 0, k_w = 0, out_c = 0;
@@ -64,18 +65,19 @@ struct PoolWindow {
   Index w = 2;
 };
 
-/// The geometry of a convolution. Throws ShapeError naming the mismatch: ranks other than 4, channels that differ or do not
-/// divide by the groups, extents below 1 (a batch of 0 is fine), a kernel larger than the padded image; ValueError for strides,
-/// dilations and groups below 1 and negative padding.
-Conv2DGeometry conv2d_geometry(const Shape& input, const Shape& kernel, Stride stride, Padding padding, Dilation dilation = {},
-                               Index groups = 1);
+/// The geometry of a convolution. Throws ShapeError naming the mismatch: ranks other than 4, channels that differ or do
+/// not divide by the groups, extents below 1 (a batch of 0 is fine), a kernel larger than the padded image; ValueError
+/// for strides, dilations and groups below 1 and negative padding.
+Conv2DGeometry conv2d_geometry(const Shape& input, const Shape& kernel, Stride stride, Padding padding,
+                               Dilation dilation = {}, Index groups = 1);
 Shape input_shape(const Conv2DGeometry& geometry);
 Shape kernel_shape(const Conv2DGeometry& geometry);
 Shape output_shape(const Conv2DGeometry& geometry);
 
-/// The geometry of a pooling. Throws as conv2d_geometry does, and ValueError for padding as large as the window: every window
-/// must see at least one pixel. `what` names the operation in messages.
-Pool2DGeometry pool2d_geometry(const Shape& input, PoolWindow window, Stride stride, Padding padding, const char* what = "pool2d");
+/// The geometry of a pooling. Throws as conv2d_geometry does, and ValueError for padding as large as the window: every
+/// window must see at least one pixel. `what` names the operation in messages.
+Pool2DGeometry pool2d_geometry(const Shape& input, PoolWindow window, Stride stride, Padding padding,
+                               const char* what = "pool2d");
 Shape input_shape(const Pool2DGeometry& geometry);
 Shape output_shape(const Pool2DGeometry& geometry);
 

@@ -27,8 +27,8 @@ void subtract_zero_point(Index n, const Code* q, std::int32_t zero_point, std::i
   });
 }
 
-void conv2d_codes_int32(const Conv2DGeometry& g, const std::int32_t* x, const std::int32_t* kernel, const std::int32_t* bias,
-                        std::int32_t* acc) {
+void conv2d_codes_int32(const Conv2DGeometry& g, const std::int32_t* x, const std::int32_t* kernel,
+                        const std::int32_t* bias, std::int32_t* acc) {
   direct::run(direct::forward_pass(direct::flattened(g), kernel, bias), x, acc);
 }
 
@@ -57,9 +57,9 @@ void requantize(Index rows, Index channels, const Accumulator* acc, const Requan
   });
 }
 
-#define BITGRAD_INSTANTIATE(Code)                                                                                      \
-  template void subtract_zero_point<Code>(Index, const Code*, std::int32_t, std::int32_t*);                            \
-  template void requantize<std::int32_t, Code>(Index, Index, const std::int32_t*, const Requantization&, Code*);       \
+#define BITGRAD_INSTANTIATE(Code)                                                                                \
+  template void subtract_zero_point<Code>(Index, const Code*, std::int32_t, std::int32_t*);                      \
+  template void requantize<std::int32_t, Code>(Index, Index, const std::int32_t*, const Requantization&, Code*); \
   template void requantize<float, Code>(Index, Index, const float*, const Requantization&, Code*);
 BITGRAD_INSTANTIATE(std::int32_t)
 BITGRAD_INSTANTIATE(std::uint8_t)

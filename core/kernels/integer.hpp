@@ -11,9 +11,9 @@ namespace bitgrad::kernels {
 template <class Code>
 void subtract_zero_point(Index n, const Code* q, std::int32_t zero_point, std::int32_t* y);
 
-/// acc = bias + x convolved with the HWIO kernel, all int32. x holds codes with the zero point taken off, so that padding is
-/// zero; bias, [out_c], may be null. Exact as long as no sum leaves int32 (proving that is the caller's part: the certificate
-/// of a layer); beyond that sums wrap around modulo 2^32.
+/// acc = bias + x convolved with the HWIO kernel, all int32. x holds codes with the zero point taken off, so that
+/// padding is zero; bias, [out_c], may be null. Exact as long as no sum leaves int32 (proving that is the caller's
+/// part: the certificate of a layer); beyond that sums wrap around modulo 2^32.
 void conv2d_codes_int32(const Conv2DGeometry& geometry, const std::int32_t* x, const std::int32_t* kernel,
                         const std::int32_t* bias, std::int32_t* acc);
 
@@ -21,8 +21,8 @@ void conv2d_codes_int32(const Conv2DGeometry& geometry, const std::int32_t* x, c
 void dense_codes_int32(Index rows, Index in, Index out, const std::int32_t* x, const std::int32_t* weights,
                        const std::int32_t* bias, std::int32_t* acc);
 
-/// How accumulators become codes: clamp(half_even(float(acc) * multiplier[c]) + zero_point, lo, hi), the conversion and the
-/// product each rounded to float32: the rule of ONNX Runtime's fused QLinearConv.
+/// How accumulators become codes: clamp(half_even(float(acc) * multiplier[c]) + zero_point, lo, hi), the conversion and
+/// the product each rounded to float32: the rule of ONNX Runtime's fused QLinearConv.
 struct Requantization {
   const float* multiplier;  ///< one per channel
   std::int32_t zero_point = 0;
@@ -30,8 +30,8 @@ struct Requantization {
   std::int32_t hi = 255;
 };
 
-/// Accumulators of [rows, channels], int32 or whole numbers carried in float32, to codes of int32, uint8 or int8. Throws
-/// ValueError when lo or hi does not fit Code, or bounds or zero point exceed 2^20.
+/// Accumulators of [rows, channels], int32 or whole numbers carried in float32, to codes of int32, uint8 or int8.
+/// Throws ValueError when lo or hi does not fit Code, or bounds or zero point exceed 2^20.
 template <class Accumulator, class Code>
 void requantize(Index rows, Index channels, const Accumulator* acc, const Requantization& rule, Code* q);
 

@@ -16,11 +16,12 @@ Isa isa_from_name(std::string_view name);
 /// True when this processor (and its operating system) can run it.
 bool isa_available(Isa isa);
 
-/// The instruction set in use: the best available one, unless the environment variable BITGRAD_ISA names another. Throws
-/// ValueError when BITGRAD_ISA is no such name or names one that this processor lacks.
+/// The instruction set in use: the best available one, unless the environment variable BITGRAD_ISA names another.
+/// Throws ValueError when BITGRAD_ISA is no such name or names one that this processor lacks.
 Isa active_isa();
 
-/// Chooses another one, for tests and comparisons; not while kernels run. Throws ValueError when the processor lacks it.
+/// Chooses another one, for tests and comparisons; not while kernels run. Throws ValueError when the processor lacks
+/// it.
 void set_isa(Isa isa);
 
 }  // namespace bitgrad::kernels

@@ -14,7 +14,8 @@ void sgd_update(Index n, const SgdStep& step, const T* gradient, T* velocity, T*
 template <class T>
 void adam_update(Index n, const AdamStep& step, const T* gradient, T* first, T* second, T* parameter) {
   parallel_for(n, elements_per_chunk, [&](Index begin, Index end) {
-    floating_table<T>().adam_update(end - begin, &step, gradient + begin, first + begin, second + begin, parameter + begin);
+    floating_table<T>().adam_update(end - begin, &step, gradient + begin, first + begin, second + begin,
+                                    parameter + begin);
   });
 }
 

@@ -13,8 +13,8 @@ struct SgdStep {
 };
 
 /// g = gradient + weight_decay * p;  m = beta1 m + (1 - beta1) g;  v = beta2 v + (1 - beta2) g^2;
-/// p -= rate * (m / correction1) / (sqrt(v / correction2) + epsilon). Kingma and Ba 2015, algorithm 1, where correction_i =
-/// 1 - beta_i^t at step t = 1, 2, ...
+/// p -= rate * (m / correction1) / (sqrt(v / correction2) + epsilon). Kingma and Ba 2015, algorithm 1, where
+/// correction_i = 1 - beta_i^t at step t = 1, 2, ...
 struct AdamStep {
   double rate = 0.001;
   double beta1 = 0.9;

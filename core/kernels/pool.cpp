@@ -18,8 +18,8 @@ void for_rows(const Pool2DGeometry& g, F&& f) {
   parallel_for(g.batch * g.out_h, std::max<Index>(chunk_work / row_work(g), 1), f);
 }
 
-/// The same, but a whole image at a time, since windows may overlap where gradients are added. Their part of dx is set to zero
-/// just before, while it is in the cache.
+/// The same, but a whole image at a time, since windows may overlap where gradients are added. Their part of dx is set
+/// to zero just before, while it is in the cache.
 template <class F>
 void for_images(const Pool2DGeometry& g, Store store, float* dx, F&& f) {
   const Index image = g.in_h * g.in_w * g.channels;
@@ -36,7 +36,8 @@ void max_pool2d_forward(const Pool2DGeometry& g, const float* x, float* y, std::
 }
 
 void max_pool2d_gradient(const Pool2DGeometry& g, const std::int32_t* argmax, const float* dy, Store store, float* dx) {
-  for_images(g, store, dx, [&](Index begin, Index end) { table().max_pool2d_gradient(&g, begin, end, argmax, dy, dx); });
+  for_images(g, store, dx,
+             [&](Index begin, Index end) { table().max_pool2d_gradient(&g, begin, end, argmax, dy, dx); });
 }
 
 void average_pool2d_forward(const Pool2DGeometry& g, const float* x, float* y) {

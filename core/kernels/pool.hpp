@@ -10,15 +10,16 @@
 
 namespace bitgrad::kernels {
 
-/// y = largest pixel of each window, argmax (of y's shape) = its position kh * k_w + kw inside the window, the first one of
-/// several. NaN beats everything; padding never wins. Both are overwritten.
+/// y = largest pixel of each window, argmax (of y's shape) = its position kh * k_w + kw inside the window, the first
+/// one of several. NaN beats everything; padding never wins. Both are overwritten.
 void max_pool2d_forward(const Pool2DGeometry& geometry, const float* x, float* y, std::int32_t* argmax);
 
 /// dx at each window's winner += dy, where dx starts at zero or at what it holds.
-void max_pool2d_gradient(const Pool2DGeometry& geometry, const std::int32_t* argmax, const float* dy, Store store, float* dx);
+void max_pool2d_gradient(const Pool2DGeometry& geometry, const std::int32_t* argmax, const float* dy, Store store,
+                         float* dx);
 
-/// y = sum of each window's pixels, added row by row, divided by their number. Padding does not count (TensorFlow, TFLite,
-/// and ONNX with count_include_pad = 0). Global average pooling is a window of the size of the image.
+/// y = sum of each window's pixels, added row by row, divided by their number. Padding does not count (TensorFlow,
+/// TFLite, and ONNX with count_include_pad = 0). Global average pooling is a window of the size of the image.
 void average_pool2d_forward(const Pool2DGeometry& geometry, const float* x, float* y);
 
 /// dx at each pixel of a window += dy / number of its pixels, likewise.
@@ -28,8 +29,8 @@ void average_pool2d_gradient(const Pool2DGeometry& geometry, const float* dy, St
 inline void max_pool2d_forward(const Pool2DGeometry& geometry, const double* x, double* y, std::int32_t* argmax) {
   reference::max_pool2d_forward(geometry, x, y, argmax);
 }
-inline void max_pool2d_gradient(const Pool2DGeometry& geometry, const std::int32_t* argmax, const double* dy, Store store,
-                                double* dx) {
+inline void max_pool2d_gradient(const Pool2DGeometry& geometry, const std::int32_t* argmax, const double* dy,
+                                Store store, double* dx) {
   if (store == Store::overwrite) std::fill_n(dx, input_shape(geometry).size(), 0.0);
   reference::max_pool2d_gradient(geometry, argmax, dy, dx);
 }

@@ -1,6 +1,6 @@
-// Plain loops for float and double: the float64 path of gradient checks, and the oracle of the fast kernels. They favour
-// being obviously right. Layouts as in geometry.hpp. Forward kernels overwrite their result; gradient kernels (names ending
-// in _gradient) ADD to theirs.
+// Plain loops for float and double: the float64 path of gradient checks, and the oracle of the fast kernels. They
+// favour being obviously right. Layouts as in geometry.hpp. Forward kernels overwrite their result; gradient kernels
+// (names ending in _gradient) ADD to theirs.
 #pragma once
 
 #include <algorithm>
@@ -16,9 +16,9 @@ namespace detail {
 inline Dilation dilation_of(const Conv2DGeometry& g) { return {g.dilation_h, g.dilation_w}; }
 inline Dilation dilation_of(const Pool2DGeometry&) { return {}; }
 
-/// Calls f(output position, kernel position, input position) for every pair of an output and an input pixel that meet under
-/// a kernel pixel; positions count pixels of their tensor in memory order (kernel pixels: kh * k_w + kw). Pixels of the
-/// padding are left out. Serves both geometries.
+/// Calls f(output position, kernel position, input position) for every pair of an output and an input pixel that meet
+/// under a kernel pixel; positions count pixels of their tensor in memory order (kernel pixels: kh * k_w + kw). Pixels
+/// of the padding are left out. Serves both geometries.
 template <class Geometry, class F>
 void for_each_tap(const Geometry& g, F&& f) {
   const Dilation dilation = dilation_of(g);
@@ -34,8 +34,8 @@ void for_each_tap(const Geometry& g, F&& f) {
           }
 }
 
-/// Calls f(output position and channel, kernel element, input position and channel), offsets into their tensors, for all products
-/// of a convolution.
+/// Calls f(output position and channel, kernel element, input position and channel), offsets into their tensors, for
+/// all products of a convolution.
 template <class F>
 void for_each_product(const Conv2DGeometry& g, F&& f) {
   const Index in = g.in_c / g.groups, out = g.out_c / g.groups;  // channels of a group
@@ -101,11 +101,12 @@ void max_pool2d_gradient(const Pool2DGeometry& g, const std::int32_t* argmax, co
 inline Index pixels_in_window(const Pool2DGeometry& g, Index oh, Index ow) {
   const Index top = oh * g.stride_h - g.pad_top;
   const Index left = ow * g.stride_w - g.pad_left;
-  return (std::min(top + g.k_h, g.in_h) - std::max<Index>(top, 0)) * (std::min(left + g.k_w, g.in_w) - std::max<Index>(left, 0));
+  return (std::min(top + g.k_h, g.in_h) - std::max<Index>(top, 0)) *
+         (std::min(left + g.k_w, g.in_w) - std::max<Index>(left, 0));
 }
 
-/// y = sum of each window's pixels / their number. Padding does not count (the rule of TensorFlow and TFLite, and of ONNX
-/// with count_include_pad = 0).
+/// y = sum of each window's pixels / their number. Padding does not count (the rule of TensorFlow and TFLite, and of
+/// ONNX with count_include_pad = 0).
 template <class T>
 void average_pool2d_forward(const Pool2DGeometry& g, const T* x, T* y) {
   std::fill_n(y, g.batch * g.out_h * g.out_w * g.channels, T{0});

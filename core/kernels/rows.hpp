@@ -22,8 +22,8 @@ const FloatingKernels<T>& floating_table() {
     return table().float64;
 }
 
-/// Length of the rows that the loops see: short rows are taken several at a time, since a loop over 10 channels spends its
-/// time starting and stopping. A multiple of `channels` (1 when there are none).
+/// Length of the rows that the loops see: short rows are taken several at a time, since a loop over 10 channels spends
+/// its time starting and stopping. A multiple of `channels` (1 when there are none).
 inline Index wide_row(Index channels) {
   constexpr Index enough = 256;
   return channels < 1 ? 1 : channels * chunk_count(enough, channels);
@@ -46,8 +46,8 @@ class WideRow {
   Scratch<T> scratch_;
 };
 
-/// Calls f(begin, count, column) in the pool for pieces of [0, rows * channels): pieces begin at the start of a wide row
-/// (column 0), or, when there is only one row, anywhere in it (column = begin).
+/// Calls f(begin, count, column) in the pool for pieces of [0, rows * channels): pieces begin at the start of a wide
+/// row (column 0), or, when there is only one row, anywhere in it (column = begin).
 template <class F>
 void parallel_rows(Index rows, Index channels, F&& f) {
   const Index width = wide_row(channels);
@@ -57,9 +57,9 @@ void parallel_rows(Index rows, Index channels, F&& f) {
   parallel_for(n, grain, [&](Index begin, Index end) { f(begin, end - begin, single ? begin : 0); });
 }
 
-/// Sums over the columns of wide rows: f(begin, count, width, sums) adds `count` elements from `begin` on to `Sums` rows of
-/// `width` = wide_row(channels) doubles each, sums + i * width. Chunks and their order depend on the extents only. Returns
-/// the rows of sums one behind the other, at its beginning.
+/// Sums over the columns of wide rows: f(begin, count, width, sums) adds `count` elements from `begin` on to `Sums`
+/// rows of `width` = wide_row(channels) doubles each, sums + i * width. Chunks and their order depend on the extents
+/// only. Returns the rows of sums one behind the other, at its beginning.
 template <int Sums, class F>
 Scratch<double> sum_wide_rows(Index rows, Index channels, F&& f) {
   const Index width = wide_row(channels);

@@ -4,7 +4,7 @@
 namespace bitgrad::models {
 
 Model mlp(const Shape& input_shape, Index classes, Index width) {
-  Sequential model(Flatten(),                                                           //
+  Sequential model(Flatten(),                                                                        //
                    Dense({.units = 128 * width, .initializer = initializers::he_normal()}), ReLU(),  //
                    Dense({.units = 64 * width, .initializer = initializers::he_normal()}), ReLU(),   //
                    Dense({.units = classes}));

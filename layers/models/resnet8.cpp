@@ -6,7 +6,9 @@
 namespace bitgrad::models {
 namespace {
 
-Conv2D conv(Index filters, int kernel, int stride) { return Conv2D({.filters = filters, .kernel = kernel, .stride = stride}); }
+Conv2D conv(Index filters, int kernel, int stride) {
+  return Conv2D({.filters = filters, .kernel = kernel, .stride = stride});
+}
 
 Model stack(Index filters, int stride) {
   const Sequential main(conv(filters, 3, stride), BatchNorm(), ReLU(), conv(filters, 3, 1), BatchNorm());

@@ -20,7 +20,8 @@ bool matches(std::string_view pattern, std::string_view name) {
 }
 
 bool matches(const LayerOverride& rule, const Model::Node& node) {
-  return (rule.pattern.empty() || matches(rule.pattern, node.name)) && (rule.type.empty() || rule.type == node.layer->type());
+  return (rule.pattern.empty() || matches(rule.pattern, node.name)) &&
+         (rule.type.empty() || rule.type == node.layer->type());
 }
 
 bool means_input(const LayerOverride& rule) { return rule.pattern == model_input && rule.type.empty(); }
@@ -39,7 +40,8 @@ std::vector<std::string> unique(std::vector<std::string> names) {
 
 }  // namespace
 
-LayerRules::LayerRules(const Model& model, const QuantizationConfig& config) : config_(config), effects_(config.overrides.size()) {
+LayerRules::LayerRules(const Model& model, const QuantizationConfig& config)
+    : config_(config), effects_(config.overrides.size()) {
   const auto check = [](const std::optional<QuantizerSpec>& spec, const std::string& what) {
     if (spec) validate(*spec, what);
   };
@@ -83,19 +85,22 @@ void LayerRules::require_match(std::size_t rule, const Model& model) const {
   const std::string& wrong = type_is_wrong ? said.type : said.pattern;
   const std::vector<std::string> known = type_is_wrong ? unique(types) : names;
   const bool suggests = wrong.find('*') == std::string::npos;
-  fail<ValueError>(label(rule), " matches no layer of the model", suggests ? message(" (did you mean \"", nearest_name(wrong, known), "\"?)") : "",
-                   "; there is ", list(known));
+  fail<ValueError>(label(rule), " matches no layer of the model",
+                   suggests ? message(" (did you mean \"", nearest_name(wrong, known), "\"?)") : "", "; there is ",
+                   list(known));
 }
 
 void LayerRules::require_sense(std::size_t rule) const {
   const LayerOverride& said = config_.overrides[rule];
   const bool weights = said.weights || said.weight_bits, activations = said.activations || said.activation_bits;
   const bool quantizes = weights || activations || !said.other_weights.empty();
-  if (said.keep_float && quantizes) fail<ValueError>(label(rule), " keeps the layer in float and gives it a quantizer, expected one of the two");
+  if (said.keep_float && quantizes)
+    fail<ValueError>(label(rule), " keeps the layer in float and gives it a quantizer, expected one of the two");
   if (!said.keep_float && !quantizes) fail<ValueError>(label(rule), " says nothing of weights or activations");
   if ((said.weights && said.weight_bits) || (said.activations && said.activation_bits))
     fail<ValueError>(label(rule), " gives both a quantizer and bits, expected one of the two");
-  if (said.other_weights.contains("kernel")) fail<ValueError>(label(rule), ": the kernel's quantizer belongs into weights, not other_weights");
+  if (said.other_weights.contains("kernel"))
+    fail<ValueError>(label(rule), ": the kernel's quantizer belongs into weights, not other_weights");
 }
 
 bool LayerRules::keeps_float(const Model::Node& node) {
@@ -167,7 +172,8 @@ void LayerRules::apply(std::size_t rule, std::optional<QuantizerSpec>& spec, con
                        const std::optional<int>& bits, std::string_view what) const {
   if (chosen) spec = chosen;
   if (!bits) return;
-  if (!spec) fail<ValueError>(label(rule), " gives bits to ", what, " that have no quantizer; name one, as in lsq:", *bits);
+  if (!spec)
+    fail<ValueError>(label(rule), " gives bits to ", what, " that have no quantizer; name one, as in lsq:", *bits);
   spec->bits = *bits;
 }
 
@@ -176,15 +182,19 @@ std::optional<QuantizerSpec> LayerRules::at_edge(std::optional<QuantizerSpec> sp
   return spec;
 }
 
-void LayerRules::require_effect(const std::vector<std::string>& kernels, const std::vector<std::string>& tensors) const {
+void LayerRules::require_effect(const std::vector<std::string>& kernels,
+                                const std::vector<std::string>& tensors) const {
   for (std::size_t rule = 0; rule < effects_.size(); ++rule) {
     const LayerOverride& said = config_.overrides[rule];
     const Effect& effect = effects_[rule];
     if ((said.weights || said.weight_bits) && !effect.weights)
-      fail<ValueError>(label(rule), " quantizes weights, but no layer that it matches has a kernel; these have: ", list(kernels));
+      fail<ValueError>(label(rule),
+                       " quantizes weights, but no layer that it matches has a kernel; these have: ", list(kernels));
     if ((said.activations || said.activation_bits) && !effect.activations)
-      fail<ValueError>(label(rule), " quantizes activations, but nothing that it matches computes a tensor that is quantized; these do: ",
-                       list(tensors));
+      fail<ValueError>(
+          label(rule),
+          " quantizes activations, but nothing that it matches computes a tensor that is quantized; these do: ",
+          list(tensors));
     if (said.keep_float && !effect.keep_float)
       fail<ValueError>(label(rule), " keeps layers in float that no rule would have quantized");
     for (const auto& [name, spec] : said.other_weights)

@@ -15,8 +15,8 @@ namespace bitgrad::qat {
 
 class LayerRules {
  public:
-  /// `model` names the layers that can be meant. ValueError for an override that matches none of them (with the nearest name),
-  /// says nothing, or contradicts itself. The configuration must outlive the rules.
+  /// `model` names the layers that can be meant. ValueError for an override that matches none of them (with the nearest
+  /// name), says nothing, or contradicts itself. The configuration must outlive the rules.
   LayerRules(const Model& model, const QuantizationConfig& config);
 
   bool keeps_float(const Model::Node& node);
@@ -29,8 +29,8 @@ class LayerRules {
   /// The quantizer of the model's input.
   std::optional<QuantizerSpec> input();
 
-  /// ValueError for an override part of which reached nothing; `kernels` and `tensors` are the names that could have been
-  /// reached.
+  /// ValueError for an override part of which reached nothing; `kernels` and `tensors` are the names that could have
+  /// been reached.
   void require_effect(const std::vector<std::string>& kernels, const std::vector<std::string>& tensors) const;
 
  private:

@@ -10,8 +10,8 @@ namespace bitgrad::qat {
 
 class Sampler {
  public:
-  /// Runs the float model on `images` and keeps at most about 131,072 values at each point (node number, -1 for the model's
-  /// input): every n-th, counted through all images in order.
+  /// Runs the float model on `images` and keeps at most about 131,072 values at each point (node number, -1 for the
+  /// model's input): every n-th, counted through all images in order.
   Sampler(Model& model, const std::vector<int>& points, const Tensor& images);
 
   /// float32 [number of values]

@@ -33,8 +33,8 @@ int Topology::readers(int node) const {
 std::vector<bool> Topology::first() const {
   std::vector<bool> seen(size(), false), result(size(), false);
   for (std::size_t i = 0; i < size(); ++i) {
-    const bool before = std::ranges::any_of(model_.nodes()[i].inputs,
-                                            [&](int input) { return input >= 0 && seen[static_cast<std::size_t>(input)]; });
+    const bool before = std::ranges::any_of(
+        model_.nodes()[i].inputs, [&](int input) { return input >= 0 && seen[static_cast<std::size_t>(input)]; });
     result[i] = kernels_[i] && !before;
     seen[i] = kernels_[i] || before;
   }
@@ -46,7 +46,8 @@ std::vector<bool> Topology::last() const {
   for (std::size_t i = size(); i-- > 0;) {
     result[i] = kernels_[i] && !after[i];
     for (const int input : model_.nodes()[i].inputs)
-      if (input >= 0) after[static_cast<std::size_t>(input)] = after[static_cast<std::size_t>(input)] || after[i] || kernels_[i];
+      if (input >= 0)
+        after[static_cast<std::size_t>(input)] = after[static_cast<std::size_t>(input)] || after[i] || kernels_[i];
   }
   return result;
 }

@@ -1,4 +1,5 @@
-// A float model seen by the rules of quantization-aware training: who has a kernel, who is first and last, where values come from.
+// A float model seen by the rules of quantization-aware training: who has a kernel, who is first and last, where values
+// come from.
 #pragma once
 
 #include <string>
@@ -25,8 +26,8 @@ class Topology {
 
   /// Where the values of a node's output were computed: back through layers that only move data. -1: the model's input.
   int producer(int node) const;
-  /// The nodes whose result the output of `node` is, beginning with itself: back through batch normalisation, clamps and moves
-  /// that alone read what is before them, to the layer that computes.
+  /// The nodes whose result the output of `node` is, beginning with itself: back through batch normalisation, clamps
+  /// and moves that alone read what is before them, to the layer that computes.
   std::vector<std::size_t> computed_by(std::size_t node) const;
 
   /// Layers with a kernel before which there is no other, or after which there is none.
@@ -35,7 +36,9 @@ class Topology {
 
   std::size_t size() const { return kernels_.size(); }
   const Model::Node& node(std::size_t number) const { return model_.nodes()[number]; }
-  std::string name(int node) const { return node < 0 ? std::string(model_input) : model_.nodes()[static_cast<std::size_t>(node)].name; }
+  std::string name(int node) const {
+    return node < 0 ? std::string(model_input) : model_.nodes()[static_cast<std::size_t>(node)].name;
+  }
 
  private:
   int readers(int node) const;

@@ -8,13 +8,15 @@ namespace bitgrad::calibration {
 
 TrialGrid symmetric_grid(double threshold, int bits, bool is_signed) {
   const double levels = std::ldexp(1.0, is_signed ? bits - 1 : bits);
-  return {static_cast<float>(threshold / levels), 0, static_cast<float>(is_signed ? -levels : 0), static_cast<float>(levels - 1)};
+  return {static_cast<float>(threshold / levels), 0, static_cast<float>(is_signed ? -levels : 0),
+          static_cast<float>(levels - 1)};
 }
 
 TrialGrid uniform_grid(const Bounds& range, int bits) {
   const double top = std::ldexp(1.0, bits) - 1;
   const double scale = (range.high - range.low) / top;
-  return {static_cast<float>(scale), static_cast<float>(std::nearbyint(-range.low / scale)), 0, static_cast<float>(top)};
+  return {static_cast<float>(scale), static_cast<float>(std::nearbyint(-range.low / scale)), 0,
+          static_cast<float>(top)};
 }
 
 double squared_error(const std::vector<float>& values, const TrialGrid& grid) {
@@ -58,7 +60,8 @@ Distribution::Distribution(const std::vector<float>& values) : counts_(bins, 0.0
 }
 
 double Distribution::divergence(const TrialGrid& grid) const {
-  // The bins inside the grid's range are neighbours; what lies outside is added to the outermost of them that are not empty.
+  // The bins inside the grid's range are neighbours; what lies outside is added to the outermost of them that are not
+  // empty.
   double below = below_, above = above_, inside = 0;
   std::size_t first = bins, last = 0;
   std::vector<float> levels(bins);

@@ -14,11 +14,11 @@ struct InferenceGraphBuilder::Impl {
   std::string layer;
   struct Scope {
     const WeightQuantizers* quantizers;
-    const Layer* quantized;                   ///< or nullptr
-    std::set<std::string> used;               ///< weights that were asked for
+    const Layer* quantized;      ///< or nullptr
+    std::set<std::string> used;  ///< weights that were asked for
   };
-  std::vector<Scope> scopes;                  ///< the last is in effect
-  std::string unused;                         ///< complaint about a finished scope
+  std::vector<Scope> scopes;  ///< the last is in effect
+  std::string unused;         ///< complaint about a finished scope
 
   const RecordedValue& at(GraphValue value) const {
     if (value.index < 0 || static_cast<std::size_t>(value.index) >= values.size())
@@ -45,10 +45,12 @@ struct InferenceGraphBuilder::Impl {
     Scope& scope = scopes.back();
     const auto found = scope.quantizers->find(weight.name);
     if (found == scope.quantizers->end()) return nullptr;
-    if (scope.quantized && !(weight.value.defined() && identical(weight.value, scope.quantized->weight(weight.name)->value())))
+    if (scope.quantized &&
+        !(weight.value.defined() && identical(weight.value, scope.quantized->weight(weight.name)->value())))
       return nullptr;
     scope.used.insert(found->first);
-    if (!found->second) fail<ValueError>("layer \"", layer, "\": the quantizer of weight \"", weight.name, "\" is null");
+    if (!found->second)
+      fail<ValueError>("layer \"", layer, "\": the quantizer of weight \"", weight.name, "\" is null");
     return found->second.get();
   }
 
@@ -86,7 +88,8 @@ struct InferenceGraphBuilder::Impl {
   void check_weight(const Tensor& tensor, const Shape& shape, std::string_view name) const {
     if (!tensor.defined()) fail<ShapeError>("layer \"", layer, "\": ", name, " is undefined, expected float32 ", shape);
     if (tensor.dtype() != DType::float32 || tensor.shape() != shape)
-      fail<ShapeError>("layer \"", layer, "\": ", name, " is ", tensor.dtype(), " ", tensor.shape(), ", expected float32 ", shape);
+      fail<ShapeError>("layer \"", layer, "\": ", name, " is ", tensor.dtype(), " ", tensor.shape(),
+                       ", expected float32 ", shape);
   }
 };
 
@@ -104,11 +107,13 @@ InferenceGraphBuilder& InferenceGraphBuilder::of(GraphBuilder& builder) {
 
 GraphValue InferenceGraphBuilder::input() const { return {0}; }
 
-InferenceGraphBuilder::WeightScope::WeightScope(InferenceGraphBuilder& builder, const WeightQuantizers& quantizers) : builder_(builder) {
+InferenceGraphBuilder::WeightScope::WeightScope(InferenceGraphBuilder& builder, const WeightQuantizers& quantizers)
+    : builder_(builder) {
   builder.impl_->scopes.push_back({&quantizers, nullptr, {}});
 }
 
-InferenceGraphBuilder::WeightScope::WeightScope(InferenceGraphBuilder& builder, const WeightQuantizers& quantizers, const Layer& quantized)
+InferenceGraphBuilder::WeightScope::WeightScope(InferenceGraphBuilder& builder, const WeightQuantizers& quantizers,
+                                                const Layer& quantized)
     : builder_(builder) {
   builder.impl_->scopes.push_back({&quantizers, &quantized, {}});
 }
@@ -118,7 +123,8 @@ InferenceGraphBuilder::WeightScope::~WeightScope() {
   const Impl::Scope& scope = impl.scopes.back();
   for (const auto& [name, quantizer] : *scope.quantizers)
     if (!scope.quantized && !scope.used.contains(name) && impl.unused.empty())
-      impl.unused = message("layer \"", impl.layer, "\": weight \"", name, "\" has a quantizer, but the layer does not use it");
+      impl.unused =
+          message("layer \"", impl.layer, "\": weight \"", name, "\" has a quantizer, but the layer does not use it");
   impl.scopes.pop_back();
 }
 
@@ -160,8 +166,8 @@ GraphValue InferenceGraphBuilder::conv2d(GraphValue x, const Conv2DArguments& wi
 GraphValue InferenceGraphBuilder::dense(GraphValue x, const GraphWeight& kernel, const GraphWeight& bias) {
   const Shape& in = impl_->at(x).shape;
   if (in.rank() != 1 || kernel.value.rank() != 2 || kernel.value.dim(0) != in[0])
-    fail<ShapeError>("layer \"", impl_->layer, "\": dense takes an input (k) and a kernel (k, units), got ", in, " and ",
-                     kernel.value.shape());
+    fail<ShapeError>("layer \"", impl_->layer, "\": dense takes an input (k) and a kernel (k, units), got ", in,
+                     " and ", kernel.value.shape());
   const Index units = kernel.value.dim(1);
   return impl_->record(impl_->linear(kernel, bias, units), {x}, {units});
 }
@@ -182,7 +188,8 @@ GraphValue InferenceGraphBuilder::normalize(GraphValue x, const Tensor& mean, co
   impl_->check_weight(mean, fits(mean), "mean");
   impl_->check_weight(deviation, fits(deviation), "deviation");
   for (const float value : deviation.span<float>())
-    if (!(std::abs(value) > 0.0F)) fail<ValueError>("layer \"", impl_->layer, "\": a deviation is ", value, ", expected a nonzero number");
+    if (!(std::abs(value) > 0.0F))
+      fail<ValueError>("layer \"", impl_->layer, "\": a deviation is ", value, ", expected a nonzero number");
   return impl_->record_same(FloatNormalize{mean, deviation}, x);
 }
 
@@ -191,7 +198,8 @@ GraphValue InferenceGraphBuilder::max_pool2d(GraphValue x, PoolWindow window, St
   return impl_->record(MaxPool2DOp{window, stride, padding}, {x}, output_shape(g).without_front());
 }
 
-GraphValue InferenceGraphBuilder::average_pool2d(GraphValue x, PoolWindow window, Stride stride, const Padding& padding) {
+GraphValue InferenceGraphBuilder::average_pool2d(GraphValue x, PoolWindow window, Stride stride,
+                                                 const Padding& padding) {
   const Pool2DGeometry g = pool2d_geometry(impl_->batch_of(x), window, stride, padding);
   return impl_->record(FloatAveragePool2D{window, stride, padding}, {x}, output_shape(g).without_front());
 }
@@ -199,12 +207,14 @@ GraphValue InferenceGraphBuilder::average_pool2d(GraphValue x, PoolWindow window
 GraphValue InferenceGraphBuilder::global_average_pool2d(GraphValue x) {
   const Shape& in = impl_->at(x).shape;
   if (in.rank() != 3 || in[0] * in[1] == 0)
-    fail<ShapeError>("layer \"", impl_->layer, "\": global average pooling takes (h, w, c) with at least one pixel, got ", in);
+    fail<ShapeError>("layer \"", impl_->layer,
+                     "\": global average pooling takes (h, w, c) with at least one pixel, got ", in);
   return impl_->record(FloatGlobalAveragePool2D{}, {x}, {in[2]});
 }
 
 GraphValue InferenceGraphBuilder::clamp(GraphValue x, float low, float high) {
-  if (!(low <= high)) fail<ValueError>("layer \"", impl_->layer, "\": clamp to ", low, "..", high, ", expected low <= high");
+  if (!(low <= high))
+    fail<ValueError>("layer \"", impl_->layer, "\": clamp to ", low, "..", high, ", expected low <= high");
   return impl_->record_same(FloatClamp{low, high}, x);
 }
 
@@ -218,7 +228,8 @@ GraphValue InferenceGraphBuilder::log_softmax(GraphValue x) { return impl_->reco
 GraphValue InferenceGraphBuilder::add(GraphValue a, GraphValue b) {
   const Shape shape = impl_->at(a).shape;
   if (shape != impl_->at(b).shape)
-    fail<ShapeError>("layer \"", impl_->layer, "\": adds operands of different shapes, ", shape, " and ", impl_->at(b).shape);
+    fail<ShapeError>("layer \"", impl_->layer, "\": adds operands of different shapes, ", shape, " and ",
+                     impl_->at(b).shape);
   return impl_->record(FloatAdd{}, {a, b}, shape);
 }
 
@@ -230,7 +241,8 @@ GraphValue InferenceGraphBuilder::concat(std::span<const GraphValue> values, int
   for (const GraphValue value : values) {
     const Shape& next = impl_->at(value).shape;
     if (next.rank() != first.rank() || next.with(joined, 0) != first.with(joined, 0))
-      fail<ShapeError>("layer \"", impl_->layer, "\": concat of ", first, " and ", next, ", which differ outside axis ", joined);
+      fail<ShapeError>("layer \"", impl_->layer, "\": concat of ", first, " and ", next, ", which differ outside axis ",
+                       joined);
     extent += next[joined];
   }
   return impl_->record(FloatConcat{joined}, {values.begin(), values.end()}, first.with(joined, extent));
@@ -246,7 +258,8 @@ GraphValue InferenceGraphBuilder::pad2d(GraphValue x, const Padding& padding) {
   const Shape& in = impl_->at(x).shape;
   if (in.rank() != 3 || padding.kind != Padding::Kind::explicit_)
     fail<ShapeError>("layer \"", impl_->layer, "\": pad2d takes (h, w, c) and explicit padding, got ", in);
-  return impl_->record(Pad2DOp{padding}, {x}, {in[0] + padding.top + padding.bottom, in[1] + padding.left + padding.right, in[2]});
+  return impl_->record(Pad2DOp{padding}, {x},
+                       {in[0] + padding.top + padding.bottom, in[1] + padding.left + padding.right, in[2]});
 }
 
 InferenceGraph InferenceGraphBuilder::finish(GraphValue output) const {

@@ -16,9 +16,9 @@ namespace bitgrad {
 using WeightQuantizers = std::map<std::string, std::shared_ptr<const BaseInferableQuantizer>, std::less<>>;
 
 /// Collects what layers lower to, then freezes it: recognises [conv2d|dense] → batch_norm? → clamp? → quantize and the
-/// other patterns of graph.hpp whose inputs are all quantized, and leaves the rest in float32. Layers that speak only the
-/// language of GraphBuilder know nothing of this class; the quantization wrapper and the activation holder use the two
-/// functions that it adds.
+/// other patterns of graph.hpp whose inputs are all quantized, and leaves the rest in float32. Layers that speak only
+/// the language of GraphBuilder know nothing of this class; the quantization wrapper and the activation holder use the
+/// two functions that it adds.
 class InferenceGraphBuilder : public GraphBuilder {
  public:
   explicit InferenceGraphBuilder(const Shape& input_shape);
@@ -29,14 +29,14 @@ class InferenceGraphBuilder : public GraphBuilder {
 
   GraphValue input() const;
 
-  /// From now on weights named in `quantizers` are quantized by them, until the scope ends: what the wrapper does around
-  /// its layer's lower(). Of nested scopes the innermost is in effect.
+  /// From now on weights named in `quantizers` are quantized by them, until the scope ends: what the wrapper does
+  /// around its layer's lower(). Of nested scopes the innermost is in effect.
   class WeightScope {
    public:
     /// Every weight named in `quantizers` has to come up, or finish() throws.
     WeightScope(InferenceGraphBuilder& builder, const WeightQuantizers& quantizers);
-    /// `quantized` is the layer to be lowered, its weights on their grids already: only they count, not others of the same
-    /// name (of layers inside it), and those that the layer turns into constants itself need not come up.
+    /// `quantized` is the layer to be lowered, its weights on their grids already: only they count, not others of the
+    /// same name (of layers inside it), and those that the layer turns into constants itself need not come up.
     WeightScope(InferenceGraphBuilder& builder, const WeightQuantizers& quantizers, const Layer& quantized);
     ~WeightScope();
     WeightScope(const WeightScope&) = delete;
@@ -54,10 +54,11 @@ class InferenceGraphBuilder : public GraphBuilder {
   void set_layer_name(std::string_view name) override;
 
   Shape shape(GraphValue value) const override;
-  GraphValue conv2d(GraphValue x, const Conv2DArguments& window, const GraphWeight& kernel, const GraphWeight& bias) override;
+  GraphValue conv2d(GraphValue x, const Conv2DArguments& window, const GraphWeight& kernel,
+                    const GraphWeight& bias) override;
   GraphValue dense(GraphValue x, const GraphWeight& kernel, const GraphWeight& bias) override;
-  GraphValue batch_norm(GraphValue x, const Tensor& gamma, const Tensor& beta, const Tensor& mean, const Tensor& variance,
-                        float epsilon) override;
+  GraphValue batch_norm(GraphValue x, const Tensor& gamma, const Tensor& beta, const Tensor& mean,
+                        const Tensor& variance, float epsilon) override;
   GraphValue normalize(GraphValue x, const Tensor& mean, const Tensor& deviation) override;
   GraphValue max_pool2d(GraphValue x, PoolWindow window, Stride stride, const Padding& padding) override;
   GraphValue average_pool2d(GraphValue x, PoolWindow window, Stride stride, const Padding& padding) override;
@@ -71,9 +72,9 @@ class InferenceGraphBuilder : public GraphBuilder {
   GraphValue reshape(GraphValue x, const Shape& per_sample_shape) override;
   GraphValue pad2d(GraphValue x, const Padding& padding) override;
 
-  /// The finished graph. ValueError naming layer and channel for a bias that does not fit int32, a bias on a grid of its own
-  /// that is no whole number of input scale * kernel scale, a scale that is not finite and positive, or an accumulator that
-  /// could overflow int32.
+  /// The finished graph. ValueError naming layer and channel for a bias that does not fit int32, a bias on a grid of
+  /// its own that is no whole number of input scale * kernel scale, a scale that is not finite and positive, or an
+  /// accumulator that could overflow int32.
   InferenceGraph finish(GraphValue output) const;
 
  private:

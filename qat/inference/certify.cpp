@@ -9,7 +9,8 @@ namespace bitgrad {
 LayerCertificate certify(const InferenceGraph& graph, const GraphNode& node) {
   using namespace inference;
   const IntegerWeights* weights = integer_weights(node.operation);
-  if (!weights) fail<ValueError>("certify: node \"", node.name, "\" (", name_of(node.operation), ") has no integer weights");
+  if (!weights)
+    fail<ValueError>("certify: node \"", node.name, "\" (", name_of(node.operation), ") has no integer weights");
   const Grid& grid = *graph.tensors[static_cast<std::size_t>(node.inputs[0])].grid;
   const std::vector<ChannelBounds> bounds = accumulator_bounds(*weights, grid);
   const auto bias = weights->bias.span<std::int32_t>();

@@ -7,7 +7,8 @@ namespace bitgrad {
 namespace {
 
 std::size_t bytes_of(const IntegerWeights& weights) {
-  const std::size_t code_bits = static_cast<std::size_t>(weights.codes.size()) * static_cast<std::size_t>(weights.grid.bits);
+  const std::size_t code_bits =
+      static_cast<std::size_t>(weights.codes.size()) * static_cast<std::size_t>(weights.grid.bits);
   // Codes packed at their width, int32 biases, one float32 scale per scale.
   return (code_bits + 7) / 8 + weights.bias.byte_size() + weights.grid.scale.size() * sizeof(float);
 }
@@ -18,8 +19,8 @@ std::string describe_tensor(const GraphTensor& tensor) {
   std::ostringstream out;
   out << '"' << tensor.name << "\" " << tensor.shape;
   if (tensor.grid)
-    out << (tensor.grid->is_signed() ? " int" : " uint") << tensor.grid->bits << " scale " << tensor.grid->scale[0] << " zero "
-        << tensor.grid->zero_point[0];
+    out << (tensor.grid->is_signed() ? " int" : " uint") << tensor.grid->bits << " scale " << tensor.grid->scale[0]
+        << " zero " << tensor.grid->zero_point[0];
   else
     out << " float32";
   return out.str();
@@ -31,9 +32,12 @@ std::size_t InferenceGraph::weight_bytes() const {
   std::size_t total = 0;
   for (const GraphNode& node : nodes) {
     if (const IntegerWeights* weights = inference::integer_weights(node.operation)) total += bytes_of(*weights);
-    if (const auto* conv = std::get_if<FloatConv2D>(&node.operation)) total += bytes_of(conv->kernel) + bytes_of(conv->bias);
-    if (const auto* dense = std::get_if<FloatDense>(&node.operation)) total += bytes_of(dense->kernel) + bytes_of(dense->bias);
-    if (const auto* bn = std::get_if<FloatBatchNorm>(&node.operation)) total += bytes_of(bn->gain) + bytes_of(bn->offset);
+    if (const auto* conv = std::get_if<FloatConv2D>(&node.operation))
+      total += bytes_of(conv->kernel) + bytes_of(conv->bias);
+    if (const auto* dense = std::get_if<FloatDense>(&node.operation))
+      total += bytes_of(dense->kernel) + bytes_of(dense->bias);
+    if (const auto* bn = std::get_if<FloatBatchNorm>(&node.operation))
+      total += bytes_of(bn->gain) + bytes_of(bn->offset);
   }
   return total;
 }

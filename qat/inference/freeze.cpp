@@ -13,7 +13,8 @@ namespace {
 
 class Freezer {
  public:
-  Freezer(const std::vector<RecordedValue>& values, int output) : values_(values), chains_(values, output), tensor_of_(values.size(), -1) {}
+  Freezer(const std::vector<RecordedValue>& values, int output)
+      : values_(values), chains_(values, output), tensor_of_(values.size(), -1) {}
 
   InferenceGraph run(int output) {
     for (int v = 0; v < static_cast<int>(values_.size()); ++v)
@@ -83,7 +84,8 @@ class Freezer {
         range.clamp(clamp->low, clamp->high);
       else if (Chains::is_move(value(link)))
         moves.push_back(link);
-    // With data moves behind it the operation gets a tensor of its own, named as the value that the first of them reads.
+    // With data moves behind it the operation gets a tensor of its own, named as the value that the first of them
+    // reads.
     const int last = moves.empty() ? v : value(moves.front()).inputs[0];
     int result = chain->is_table ? add_table(*chain, last, grid) : add_integer(*chain, last, grid, range);
     for (std::size_t i = 0; i < moves.size(); ++i) {
@@ -157,13 +159,15 @@ class Freezer {
   const std::vector<RecordedValue>& values_;
   Chains chains_;
   InferenceGraph graph_;
-  std::vector<int> tensor_of_;        ///< by value number
-  std::map<int, int> dequantized_;    ///< tensor with a grid to its float32 twin
+  std::vector<int> tensor_of_;      ///< by value number
+  std::map<int, int> dequantized_;  ///< tensor with a grid to its float32 twin
   std::set<std::string> tensor_names_, node_names_;
 };
 
 }  // namespace
 
-InferenceGraph freeze(const std::vector<RecordedValue>& values, int output) { return Freezer(values, output).run(output); }
+InferenceGraph freeze(const std::vector<RecordedValue>& values, int output) {
+  return Freezer(values, output).run(output);
+}
 
 }  // namespace bitgrad::inference

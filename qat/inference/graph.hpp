@@ -19,8 +19,8 @@ namespace bitgrad {
 
 /// A tensor of the graph. With a grid (per tensor) it holds codes on that grid, without one float32 values.
 struct GraphTensor {
-  std::string name;           ///< unique: "input", "relu1/out", "dense1"
-  Shape shape;                ///< per sample
+  std::string name;  ///< unique: "input", "relu1/out", "dense1"
+  Shape shape;       ///< per sample
   std::optional<Grid> grid;
 };
 
@@ -32,11 +32,11 @@ struct GraphTensor {
 ///   output without a grid:  float(acc) * multiplier[c]
 /// with multiplier = fl32(fl32(s_x * s_w[c]) / s_y), or fl32(s_x * s_w[c]) without a grid.
 struct IntegerWeights {
-  Tensor codes;                           ///< int32; conv2d: [kh, kw, in / groups, out], dense: [in, out]
-  Grid grid;                              ///< of the codes; after the fold of batch normalisation, one scale per output channel
-  Tensor bias;                            ///< int32 [out]
-  std::vector<float> multiplier;          ///< [out]
-  std::int32_t clamp_lo = 0;              ///< the output grid's lo and hi, narrowed by a fused activation
+  Tensor codes;                   ///< int32; conv2d: [kh, kw, in / groups, out], dense: [in, out]
+  Grid grid;                      ///< of the codes; after the fold of batch normalisation, one scale per output channel
+  Tensor bias;                    ///< int32 [out]
+  std::vector<float> multiplier;  ///< [out]
+  std::int32_t clamp_lo = 0;      ///< the output grid's lo and hi, narrowed by a fused activation
   std::int32_t clamp_hi = 0;
 };
 
@@ -48,7 +48,8 @@ struct IntegerConv2D {
 struct IntegerDense {
   IntegerWeights weights;
 };
-/// Two operands of one shape, read and written offset to lo: u = q - lo, z' = z - lo, as an unsigned 8-bit runtime sees them.
+/// Two operands of one shape, read and written offset to lo: u = q - lo, z' = z - lo, as an unsigned 8-bit runtime sees
+/// them.
 ///   u_y = half_even(fma(u_a, r_a, fma(u_b, r_b, z'_y - fma(r_a, z'_a, r_b * z'_b)))),  r = fl32(s / s_y), all float32
 struct IntegerAdd {
   std::int32_t clamp_lo = 0;
@@ -60,8 +61,8 @@ struct IntegerConcat {
   std::int32_t clamp_lo = 0;
   std::int32_t clamp_hi = 0;
 };
-/// Sum of the dequantized values of the window in row-major order, / count, / s_y, + (z_y - lo_y), all float32; then half_even
-/// and + lo_y: the zero point is added before rounding, offset as in IntegerAdd. Padding does not count.
+/// Sum of the dequantized values of the window in row-major order, / count, / s_y, + (z_y - lo_y), all float32; then
+/// half_even and + lo_y: the zero point is added before rounding, offset as in IntegerAdd. Padding does not count.
 struct IntegerAveragePool2D {
   PoolWindow window;
   Stride stride;
@@ -76,13 +77,13 @@ struct IntegerGlobalAveragePool2D {
 };
 /// q_y = codes[q - lo], or codes[channel, q - lo]: any function of single elements between two grids.
 struct IntegerTable {
-  Tensor codes;               ///< int32 [hi - lo + 1] of the input's grid, or [channels, hi - lo + 1] (last axis)
-  std::string function;       ///< for people: "sigmoid"
+  Tensor codes;          ///< int32 [hi - lo + 1] of the input's grid, or [channels, hi - lo + 1] (last axis)
+  std::string function;  ///< for people: "sigmoid"
 };
 
 // Between the worlds.
-struct QuantizeOp {};         ///< float32 to codes: clamp(half_even(x / s) + z)
-struct DequantizeOp {};       ///< codes to float32: (q - z) * s
+struct QuantizeOp {};    ///< float32 to codes: clamp(half_even(x / s) + z)
+struct DequantizeOp {};  ///< codes to float32: (q - z) * s
 
 // Operations that move data: codes in, codes of the same grid out, or float32 in and out.
 struct MaxPool2DOp {
@@ -90,19 +91,19 @@ struct MaxPool2DOp {
   Stride stride;
   Padding padding;
 };
-struct ReshapeOp {};          ///< to the output's shape
+struct ReshapeOp {};  ///< to the output's shape
 struct Pad2DOp {
-  Padding padding;            ///< with the code of real zero, or 0.0
+  Padding padding;  ///< with the code of real zero, or 0.0
 };
 
 // Operations on float32.
 struct FloatConv2D {
   Conv2DArguments window;
-  Tensor kernel;              ///< [kh, kw, in / groups, out]
-  Tensor bias;                ///< [out] or undefined
+  Tensor kernel;  ///< [kh, kw, in / groups, out]
+  Tensor bias;    ///< [out] or undefined
 };
 struct FloatDense {
-  Tensor kernel;              ///< [in, out]
+  Tensor kernel;  ///< [in, out]
   Tensor bias;
 };
 /// fl32(x * gain[c]) + offset[c]
@@ -137,26 +138,26 @@ struct FloatConcat {
 };
 
 using GraphOperation =
-    std::variant<IntegerConv2D, IntegerDense, IntegerAdd, IntegerConcat, IntegerAveragePool2D, IntegerGlobalAveragePool2D,
-                 IntegerTable, QuantizeOp, DequantizeOp, MaxPool2DOp, ReshapeOp, Pad2DOp, FloatConv2D, FloatDense,
-                 FloatBatchNorm, FloatNormalize, FloatAveragePool2D, FloatGlobalAveragePool2D, FloatClamp, FloatElementwise,
-                 FloatSoftmax, FloatAdd, FloatConcat>;
+    std::variant<IntegerConv2D, IntegerDense, IntegerAdd, IntegerConcat, IntegerAveragePool2D,
+                 IntegerGlobalAveragePool2D, IntegerTable, QuantizeOp, DequantizeOp, MaxPool2DOp, ReshapeOp, Pad2DOp,
+                 FloatConv2D, FloatDense, FloatBatchNorm, FloatNormalize, FloatAveragePool2D, FloatGlobalAveragePool2D,
+                 FloatClamp, FloatElementwise, FloatSoftmax, FloatAdd, FloatConcat>;
 
 /// "integer_conv2d", "quantize", ...: the names in graph.json.
 std::string_view name_of(const GraphOperation& operation);
 
 struct GraphNode {
-  std::string name;           ///< of the layer it comes from: "block1/conv1"
+  std::string name;  ///< of the layer it comes from: "block1/conv1"
   GraphOperation operation;
-  std::vector<int> inputs;    ///< tensor numbers
+  std::vector<int> inputs;  ///< tensor numbers
   int output = -1;
 };
 
 /// How a layer's accumulator is turned into the next codes. `ort` is ONNX Runtime's fused rule, the one above.
 enum class RequantizationMode { ort };
 
-/// What training hands over. run() and run_integer() are const, safe to call from several threads at once, and give every
-/// sample the same bytes whatever the batch.
+/// What training hands over. run() and run_integer() are const, safe to call from several threads at once, and give
+/// every sample the same bytes whatever the batch.
 class InferenceGraph {
  public:
   std::vector<GraphTensor> tensors;
@@ -171,24 +172,25 @@ class InferenceGraph {
   Tensor run(const Tensor& x) const;
   /// Every tensor of the graph for a batch, by tensor number: codes as int32, the rest float32.
   std::vector<Tensor> run_all(const Tensor& x) const;
-  /// Integer codes (int32) of the first quantized tensor in, and out: codes as int32 when the output has a grid, otherwise
-  /// the last float32 values. Integer arithmetic between codes. NotImplementedError naming the first layer that is left in
-  /// float before the output.
+  /// Integer codes (int32) of the first quantized tensor in, and out: codes as int32 when the output has a grid,
+  /// otherwise the last float32 values. Integer arithmetic between codes. NotImplementedError naming the first layer
+  /// that is left in float before the output.
   Tensor run_integer(const Tensor& input_codes) const;
   /// The same, keeping every tensor.
   std::vector<Tensor> run_integer_all(const Tensor& input_codes) const;
   /// Number of the tensor whose codes run_integer() takes: the quantized input.
   int integer_input() const;
 
-  /// Checks all references, shapes, grids and array sizes; ValueError or ShapeError naming node and field. load() calls it.
+  /// Checks all references, shapes, grids and array sizes; ValueError or ShapeError naming node and field. load() calls
+  /// it.
   void validate() const;
 
   /// DIR/graph.json (structure, versioned) and DIR/graph.npz (arrays), written beside and renamed. IoError.
   void save(const std::string& directory) const;
   static InferenceGraph load(const std::string& directory);
 
-  /// Bytes of the weights: packed codes at their bit width plus int32 biases and float32 scales, or float32 where a layer
-  /// was left in float.
+  /// Bytes of the weights: packed codes at their bit width plus int32 biases and float32 scales, or float32 where a
+  /// layer was left in float.
   std::size_t weight_bytes() const;
   /// One line per node: name, operation, shapes, grids.
   std::string describe() const;

@@ -22,8 +22,9 @@ NamedTensors read_arrays(const io::Path& path, const inference::ArrayFile& expec
   const io::Bytes bytes = io::read_file(path);
   const inference::ArrayFile found = array_file(bytes);
   if (found.bytes != expected.bytes || found.crc32 != expected.crc32)
-    fail<IoError>(path.string(), ": ", found.bytes, " bytes with CRC-32 ", found.crc32, ", but graph.json beside it expects ",
-                  expected.bytes, " bytes with CRC-32 ", expected.crc32, "; the file is damaged or belongs to another graph");
+    fail<IoError>(path.string(), ": ", found.bytes, " bytes with CRC-32 ", found.crc32,
+                  ", but graph.json beside it expects ", expected.bytes, " bytes with CRC-32 ", expected.crc32,
+                  "; the file is damaged or belongs to another graph");
   return io::parse_npz(bytes, path.string());
 }
 

@@ -12,7 +12,8 @@
 namespace bitgrad::inference {
 namespace {
 
-using Json = nlohmann::basic_json<nlohmann::ordered_map, std::vector, std::string, bool, std::int64_t, std::uint64_t, float>;
+using Json =
+    nlohmann::basic_json<nlohmann::ordered_map, std::vector, std::string, bool, std::int64_t, std::uint64_t, float>;
 
 constexpr int max_depth = 6;
 
@@ -71,10 +72,12 @@ class Object {
  private:
   template <class T>
   T to_integer(const char* key, const Json& value) const {
-    const bool fits = value.is_number_unsigned() ? std::in_range<T>(value.get<std::uint64_t>())
-                                                 : value.is_number_integer() && std::in_range<T>(value.get<std::int64_t>());
+    const bool fits = value.is_number_unsigned()
+                          ? std::in_range<T>(value.get<std::uint64_t>())
+                          : value.is_number_integer() && std::in_range<T>(value.get<std::int64_t>());
     if (!fits) complain("\"", key, "\" is ", value.dump(), ", expected an integer in range");
-    return static_cast<T>(value.is_number_unsigned() ? value.get<std::uint64_t>() : static_cast<std::uint64_t>(value.get<std::int64_t>()));
+    return static_cast<T>(value.is_number_unsigned() ? value.get<std::uint64_t>()
+                                                     : static_cast<std::uint64_t>(value.get<std::int64_t>()));
   }
 
   const Json& json_;
@@ -93,14 +96,16 @@ struct NodeReader {
     const std::string name = node + "." + key;
     const Tensor* found = arrays.find(name);
     if (!found) object.complain("array \"", name, "\" is missing");
-    if (std::ranges::find(dtypes, found->dtype()) == dtypes.end()) object.complain("array \"", name, "\" is ", found->dtype());
+    if (std::ranges::find(dtypes, found->dtype()) == dtypes.end())
+      object.complain("array \"", name, "\" is ", found->dtype());
     used.insert(name);
     return *found;
   }
   template <class T>
   std::vector<T> vector(const char* key) {
     const Tensor tensor = array(key, {dtype_of<T>});
-    if (tensor.rank() != 1) object.complain("array \"", node, ".", key, "\" has shape ", tensor.shape(), ", expected one axis");
+    if (tensor.rank() != 1)
+      object.complain("array \"", node, ".", key, "\" has shape ", tensor.shape(), ", expected one axis");
     return {tensor.span<T>().begin(), tensor.span<T>().end()};
   }
 
@@ -226,12 +231,9 @@ class GraphReader {
     result.shape = Shape(object.integers<Index>("shape"));
     if (object.has("grid")) {
       Object grid(object.get("grid"), message(what_, ": tensor \"", result.name, "\": grid"));
-      result.grid = Grid{grid.integer<int>("bits"),
-                         grid.integer<std::int32_t>("lo"),
-                         grid.integer<std::int32_t>("hi"),
-                         {grid.number("scale")},
-                         {grid.integer<std::int32_t>("zero_point")},
-                         std::nullopt};
+      result.grid =
+          Grid{grid.integer<int>("bits"), grid.integer<std::int32_t>("lo"),           grid.integer<std::int32_t>("hi"),
+               {grid.number("scale")},    {grid.integer<std::int32_t>("zero_point")}, std::nullopt};
       grid.finish();
     }
     object.finish();
@@ -271,7 +273,8 @@ class GraphReader {
 
 }  // namespace
 
-InferenceGraph parse_graph(std::string_view json, const std::string& what, const std::function<NamedTensors(const ArrayFile&)>& load_arrays) {
+InferenceGraph parse_graph(std::string_view json, const std::string& what,
+                           const std::function<NamedTensors(const ArrayFile&)>& load_arrays) {
   const Json value = io::parse_strict_json<Json>(json, what, max_depth);
   return GraphReader(value, what).read(load_arrays);
 }

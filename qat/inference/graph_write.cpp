@@ -9,7 +9,8 @@ namespace bitgrad::inference {
 namespace {
 
 // With float as its number type nlohmann_json writes the shortest text that reads back to the same float32.
-using Json = nlohmann::basic_json<nlohmann::ordered_map, std::vector, std::string, bool, std::int64_t, std::uint64_t, float>;
+using Json =
+    nlohmann::basic_json<nlohmann::ordered_map, std::vector, std::string, bool, std::int64_t, std::uint64_t, float>;
 
 Json padding_to_json(const Padding& padding) {
   if (padding.kind == Padding::Kind::valid) return "valid";
@@ -80,7 +81,11 @@ struct NodeWriter {
 Json tensor_to_json(const GraphTensor& tensor) {
   Json result = {{"name", tensor.name}, {"shape", shape_to_json(tensor.shape)}};
   if (const std::optional<Grid>& grid = tensor.grid)
-    result["grid"] = {{"bits", grid->bits}, {"lo", grid->lo}, {"hi", grid->hi}, {"scale", grid->scale[0]}, {"zero_point", grid->zero_point[0]}};
+    result["grid"] = {{"bits", grid->bits},
+                      {"lo", grid->lo},
+                      {"hi", grid->hi},
+                      {"scale", grid->scale[0]},
+                      {"zero_point", grid->zero_point[0]}};
   return result;
 }
 

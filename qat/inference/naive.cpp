@@ -1,5 +1,5 @@
-// The second opinion: graph.hpp's rules once more, with plain loops over int64. Nothing here is shared with the engines but
-// the graph itself, the extents of windows, and the operations that are left in float32.
+// The second opinion: graph.hpp's rules once more, with plain loops over int64. Nothing here is shared with the engines
+// but the graph itself, the extents of windows, and the operations that are left in float32.
 #include <bitgrad/qat/inference/verify.hpp>
 
 #include <algorithm>
@@ -25,8 +25,12 @@ struct Sample {
   const GraphTensor& tensor(int t) const { return graph.tensors[static_cast<std::size_t>(t)]; }
   const Grid& grid(int t) const { return *tensor(t).grid; }
   Tensor row(int t) const { return all[static_cast<std::size_t>(t)].rows(number, number + 1); }
-  std::int32_t* codes(int t) const { return all[static_cast<std::size_t>(t)].data<std::int32_t>() + number * tensor(t).shape.size(); }
-  float* values(int t) const { return all[static_cast<std::size_t>(t)].data<float>() + number * tensor(t).shape.size(); }
+  std::int32_t* codes(int t) const {
+    return all[static_cast<std::size_t>(t)].data<std::int32_t>() + number * tensor(t).shape.size();
+  }
+  float* values(int t) const {
+    return all[static_cast<std::size_t>(t)].data<float>() + number * tensor(t).shape.size();
+  }
 };
 
 /// Weights minus zero points, widened once: [k, out].
@@ -55,10 +59,12 @@ class NaiveNode {
         std::ranges::copy(op.weights.bias.span<std::int32_t>(), sums.begin());
         for (Index kh = 0; kh < g.k_h; ++kh)
           for (Index kw = 0; kw < g.k_w; ++kw) {
-            const Index h = oh * g.stride_h + kh * g.dilation_h - g.pad_top, w = ow * g.stride_w + kw * g.dilation_w - g.pad_left;
+            const Index h = oh * g.stride_h + kh * g.dilation_h - g.pad_top,
+                        w = ow * g.stride_w + kw * g.dilation_w - g.pad_left;
             if (h < 0 || h >= g.in_h || w < 0 || w >= g.in_w) continue;  // padding is real zero: it adds nothing
             for (Index o = 0; o < g.out_c; ++o) {
-              const Index in_group = g.in_c / g.groups, first = o / (g.out_c / g.groups) * in_group;  // of the inputs that o sees
+              const Index in_group = g.in_c / g.groups,
+                          first = o / (g.out_c / g.groups) * in_group;  // of the inputs that o sees
               for (Index i = 0; i < in_group; ++i)
                 sums[static_cast<std::size_t>(o)] +=
                     (x[(h * g.in_w + w) * g.in_c + first + i] - zero) *
@@ -147,7 +153,8 @@ class NaiveNode {
     for (Index i = 0; i < output().shape.size(); ++i) {
       const float x = in_values()[i];
       if (std::isnan(x))
-        fail<ValueError>("quantize \"", output().name, "\": element ", i, " of sample ", sample_.number, " is NaN, which has no code");
+        fail<ValueError>("quantize \"", output().name, "\": element ", i, " of sample ", sample_.number,
+                         " is NaN, which has no code");
       out_codes()[i] = naive_clamp(std::nearbyint(x / out_grid().scale[0]), out_grid(), out_grid().lo, out_grid().hi);
     }
   }
@@ -159,11 +166,12 @@ class NaiveNode {
   void operator()(const MaxPool2DOp& op) const {
     if (!output().grid) return run_as_float();
     const std::int32_t* x = in_codes();
-    for_each_window(pool2d_geometry(input_batch(), op.window, op.stride, op.padding), [&](Index out, const std::vector<Index>& pixels) {
-      std::int32_t largest = in_grid().lo;
-      for (const Index pixel : pixels) largest = std::max(largest, x[pixel]);
-      out_codes()[out] = largest;
-    });
+    for_each_window(pool2d_geometry(input_batch(), op.window, op.stride, op.padding),
+                    [&](Index out, const std::vector<Index>& pixels) {
+                      std::int32_t largest = in_grid().lo;
+                      for (const Index pixel : pixels) largest = std::max(largest, x[pixel]);
+                      out_codes()[out] = largest;
+                    });
   }
 
   void operator()(const ReshapeOp&) const {
@@ -200,7 +208,9 @@ class NaiveNode {
   float* out_values() const { return sample_.values(node_.output); }
   Shape input_batch() const { return input().shape.prepended(1); }
 
-  static float real(std::int32_t code, const Grid& grid) { return static_cast<float>(code - grid.zero_point[0]) * grid.scale[0]; }
+  static float real(std::int32_t code, const Grid& grid) {
+    return static_cast<float>(code - grid.zero_point[0]) * grid.scale[0];
+  }
 
   /// sums += x * (row k of the weights)
   void add_row(std::int64_t x, Index k, std::vector<std::int64_t>& sums) const {
@@ -254,7 +264,8 @@ class NaiveNode {
 
 std::vector<Tensor> run_naive(const InferenceGraph& graph, const Tensor& x) {
   const Shape& expected = graph.tensors[static_cast<std::size_t>(graph.input)].shape;
-  if (!x.defined() || x.rank() != expected.rank() + 1 || x.shape().without_front() != expected || x.dtype() != DType::float32)
+  if (!x.defined() || x.rank() != expected.rank() + 1 || x.shape().without_front() != expected ||
+      x.dtype() != DType::float32)
     fail<ShapeError>("run_naive: the input is ", x.dtype(), " ", x.shape(), ", expected a float32 batch of ", expected);
   std::vector<Tensor> all;
   for (const GraphTensor& tensor : graph.tensors)
@@ -264,7 +275,9 @@ std::vector<Tensor> run_naive(const InferenceGraph& graph, const Tensor& x) {
   for (const GraphNode& node : graph.nodes) {
     const auto* conv = std::get_if<IntegerConv2D>(&node.operation);
     const auto* dense = std::get_if<IntegerDense>(&node.operation);
-    weights.push_back(conv ? naive_weights(conv->weights) : dense ? naive_weights(dense->weights) : std::vector<std::int64_t>());
+    weights.push_back(conv    ? naive_weights(conv->weights)
+                      : dense ? naive_weights(dense->weights)
+                              : std::vector<std::int64_t>());
   }
   parallel_for(x.dim(0), 1, [&](Index begin, Index end) {
     for (Index n = begin; n < end; ++n) {

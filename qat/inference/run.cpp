@@ -39,8 +39,8 @@ std::vector<Tensor> execute_with(const Execution& execution, const Tensor& x) {
   return execute(execution, x, load, run_node, store);
 }
 
-/// Throws NotImplementedError naming the first layer that keeps `start` from being enough: one in float32 between codes, or
-/// one that reads the float32 input past it.
+/// Throws NotImplementedError naming the first layer that keeps `start` from being enough: one in float32 between
+/// codes, or one that reads the float32 input past it.
 void require_integers(const InferenceGraph& graph, int start) {
   const auto at = [](int i) { return static_cast<std::size_t>(i); };
   std::vector<char> needed(graph.tensors.size(), 0), reached(graph.tensors.size(), 0);
@@ -62,7 +62,8 @@ void require_integers(const InferenceGraph& graph, int start) {
     const bool back_to_codes = std::holds_alternative<QuantizeOp>(node.operation);
     if (!reachable || back_to_codes)
       fail<NotImplementedError>("run_integer: layer \"", (culprit ? *culprit : node).name, "\" (",
-                                name_of((culprit ? *culprit : node).operation), ") is left in float32 before the output");
+                                name_of((culprit ? *culprit : node).operation),
+                                ") is left in float32 before the output");
     reached[at(node.output)] = 1;
   }
 }

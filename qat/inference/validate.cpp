@@ -37,8 +37,10 @@ class NodeCheck {
 
   /// How many inputs there are, and on which side of the operation there are grids.
   void check_operands() const {
-    const bool any = std::holds_alternative<IntegerConcat>(node_.operation) || std::holds_alternative<FloatConcat>(node_.operation);
-    const bool two = std::holds_alternative<IntegerAdd>(node_.operation) || std::holds_alternative<FloatAdd>(node_.operation);
+    const bool any =
+        std::holds_alternative<IntegerConcat>(node_.operation) || std::holds_alternative<FloatConcat>(node_.operation);
+    const bool two =
+        std::holds_alternative<IntegerAdd>(node_.operation) || std::holds_alternative<FloatAdd>(node_.operation);
     const std::size_t wanted = any ? std::max<std::size_t>(node_.inputs.size(), 1) : (two ? 2 : 1);
     if (node_.inputs.size() != wanted) complain<ValueError>(node_.inputs.size(), " inputs, expected ", wanted);
     if (moves_data(node_.operation)) {
@@ -47,21 +49,26 @@ class NodeCheck {
     }
     const std::string_view name = name_of(node_.operation);
     const bool integer = name.starts_with("integer_");
-    const bool codes_in = integer || name == "dequantize", codes_out = name == "quantize" || (integer && !integer_weights(node_.operation));
+    const bool codes_in = integer || name == "dequantize",
+               codes_out = name == "quantize" || (integer && !integer_weights(node_.operation));
     for (const int i : node_.inputs)
       if (tensor(i).grid.has_value() != codes_in)
-        complain<ValueError>("input \"", tensor(i).name, codes_in ? "\" has no grid" : "\" has a grid, expected float32");
+        complain<ValueError>("input \"", tensor(i).name,
+                             codes_in ? "\" has no grid" : "\" has a grid, expected float32");
     if (!integer_weights(node_.operation) && output().grid.has_value() != codes_out)
-      complain<ValueError>("output \"", output().name, codes_out ? "\" has no grid" : "\" has a grid, expected float32");
+      complain<ValueError>("output \"", output().name,
+                           codes_out ? "\" has no grid" : "\" has a grid, expected float32");
   }
 
   void check_shape(const Shape& expected) const {
-    if (output().shape != expected) complain<ShapeError>("output \"", output().name, "\" has shape ", output().shape, ", expected ", expected);
+    if (output().shape != expected)
+      complain<ShapeError>("output \"", output().name, "\" has shape ", output().shape, ", expected ", expected);
   }
   void check_array(const Tensor& array, std::string_view field, const Shape& shape, DType dtype) const {
     if (!array.defined() || array.dtype() != dtype || array.shape() != shape)
-      complain<ShapeError>("field ", field, " is ", array.defined() ? message(array.dtype(), " ", array.shape()) : "undefined",
-                           ", expected ", dtype, " ", shape);
+      complain<ShapeError>("field ", field, " is ",
+                           array.defined() ? message(array.dtype(), " ", array.shape()) : "undefined", ", expected ",
+                           dtype, " ", shape);
   }
   void check_clamp(std::int32_t lo, std::int32_t hi) const {
     const Grid& grid = *output().grid;
@@ -72,13 +79,15 @@ class NodeCheck {
   void check_weights(const IntegerWeights& weights, int rank) const {
     const Index out = weights.codes.defined() && weights.codes.rank() == rank ? weights.codes.dim(-1) : 0;
     if (weights.codes.dtype() != DType::int32 || out == 0)
-      complain<ShapeError>("field codes is ", weights.codes.dtype(), " ", weights.codes.shape(), ", expected int32 of rank ", rank,
-                           " with at least one output channel");
+      complain<ShapeError>("field codes is ", weights.codes.dtype(), " ", weights.codes.shape(),
+                           ", expected int32 of rank ", rank, " with at least one output channel");
     validate(weights.grid, message("graph node \"", node_.name, "\": weights"));
-    const bool last = weights.grid.channel_axis && (*weights.grid.channel_axis == -1 || *weights.grid.channel_axis == rank - 1);
+    const bool last =
+        weights.grid.channel_axis && (*weights.grid.channel_axis == -1 || *weights.grid.channel_axis == rank - 1);
     if (weights.grid.scale.size() != (weights.grid.per_channel() ? static_cast<std::size_t>(out) : 1) ||
         (weights.grid.per_channel() && !last))
-      complain<ValueError>("field grid has ", weights.grid.scale.size(), " scales, expected one or, along axis -1, ", out);
+      complain<ValueError>("field grid has ", weights.grid.scale.size(), " scales, expected one or, along axis -1, ",
+                           out);
     for (const std::int32_t code : weights.codes.span<std::int32_t>())
       if (code < weights.grid.lo || code > weights.grid.hi)
         complain<ValueError>("field codes holds ", code, ", expected ", weights.grid.lo, "..", weights.grid.hi);
@@ -86,7 +95,8 @@ class NodeCheck {
     if (static_cast<Index>(weights.multiplier.size()) != out)
       complain<ShapeError>("field multiplier has ", weights.multiplier.size(), " elements, expected ", out);
     for (const float m : weights.multiplier)
-      if (!std::isfinite(m) || m <= 0) complain<ValueError>("field multiplier holds ", m, ", expected finite positive numbers");
+      if (!std::isfinite(m) || m <= 0)
+        complain<ValueError>("field multiplier holds ", m, ", expected finite positive numbers");
     if (output().grid) check_clamp(weights.clamp_lo, weights.clamp_hi);
     const std::vector<ChannelBounds> bounds = accumulator_bounds(weights, *input().grid);
     for (std::size_t c = 0; c < bounds.size(); ++c)
@@ -96,7 +106,8 @@ class NodeCheck {
 
   void check_window(const Conv2DArguments& window, const Shape& kernel) const {
     if (window.dilation.h > most_extent || window.dilation.w > most_extent)
-      complain<ValueError>("field dilation is [", window.dilation.h, ",", window.dilation.w, "], expected at most ", most_extent);
+      complain<ValueError>("field dilation is [", window.dilation.h, ",", window.dilation.w, "], expected at most ",
+                           most_extent);
     check_shape(output_shape(conv2d_geometry(batch_of_one(), kernel, window)).without_front());
   }
   void check(const IntegerConv2D& op) const {
@@ -108,11 +119,13 @@ class NodeCheck {
     check_dense(op.weights.codes.shape());
   }
   void check_dense(const Shape& kernel) const {
-    if (input().shape != Shape{kernel[0]}) complain<ShapeError>("input has shape ", input().shape, ", the weights are ", kernel);
+    if (input().shape != Shape{kernel[0]})
+      complain<ShapeError>("input has shape ", input().shape, ", the weights are ", kernel);
     check_shape({kernel[1]});
   }
   void check_add() const {
-    if (input(0).shape != input(1).shape) complain<ShapeError>("inputs have shapes ", input(0).shape, " and ", input(1).shape);
+    if (input(0).shape != input(1).shape)
+      complain<ShapeError>("inputs have shapes ", input(0).shape, " and ", input(1).shape);
     check_shape(input().shape);
   }
   void check(const IntegerAdd& op) const {
@@ -144,7 +157,8 @@ class NodeCheck {
   }
   void check_global_average() const {
     const Shape& shape = input().shape;
-    if (shape.rank() != 3 || shape[0] * shape[1] == 0) complain<ShapeError>("input has shape ", shape, ", expected (h, w, c)");
+    if (shape.rank() != 3 || shape[0] * shape[1] == 0)
+      complain<ShapeError>("input has shape ", shape, ", expected (h, w, c)");
     check_shape({shape[2]});
   }
   void check(const IntegerGlobalAveragePool2D& op) const {
@@ -152,7 +166,8 @@ class NodeCheck {
     check_clamp(op.clamp_lo, op.clamp_hi);
     const CentredRange range = centred_range(*input().grid);
     const std::int64_t most = input().shape[0] * input().shape[1] * std::max(range.hi, -range.lo);
-    if (most > std::numeric_limits<std::int32_t>::max()) complain<ValueError>("the sum can reach ", most, ", which does not fit int32");
+    if (most > std::numeric_limits<std::int32_t>::max())
+      complain<ValueError>("the sum can reach ", most, ", which does not fit int32");
   }
   void check(const IntegerTable& op) const {
     const Grid& grid = *input().grid;
@@ -166,7 +181,8 @@ class NodeCheck {
   void check(const DequantizeOp&) const { check_shape(input().shape); }
   void check(const MaxPool2DOp& op) const { check_pool(op.window, op.stride, op.padding); }
   void check(const ReshapeOp&) const {
-    if (input().shape.size() != output().shape.size()) complain<ShapeError>("cannot reshape ", input().shape, " to ", output().shape);
+    if (input().shape.size() != output().shape.size())
+      complain<ShapeError>("cannot reshape ", input().shape, " to ", output().shape);
   }
   void check(const Pad2DOp& op) const {
     const Padding& p = op.padding;
@@ -188,7 +204,8 @@ class NodeCheck {
     check_bias(op.bias, shape[3]);
   }
   void check(const FloatDense& op) const {
-    if (!op.kernel.defined() || op.kernel.rank() != 2) complain<ShapeError>("field kernel is ", op.kernel.shape(), ", expected rank 2");
+    if (!op.kernel.defined() || op.kernel.rank() != 2)
+      complain<ShapeError>("field kernel is ", op.kernel.shape(), ", expected rank 2");
     check_array(op.kernel, "kernel", op.kernel.shape(), DType::float32);
     check_dense(op.kernel.shape());
     check_bias(op.bias, op.kernel.dim(1));
@@ -234,7 +251,8 @@ void check_tensors(const InferenceGraph& graph) {
     validate(*tensor.grid, message("graph tensor \"", tensor.name, "\""));
     const Grid& grid = *tensor.grid;
     if (grid.per_channel() || grid.zero_point[0] < grid.lo || grid.zero_point[0] > grid.hi)
-      fail<ValueError>("graph tensor \"", tensor.name, "\": expected one scale and a zero point among the codes, got ", grid);
+      fail<ValueError>("graph tensor \"", tensor.name, "\": expected one scale and a zero point among the codes, got ",
+                       grid);
   }
 }
 
@@ -244,7 +262,8 @@ void check_order(const InferenceGraph& graph) {
   const auto exists = [&](int t) { return t >= 0 && t < count; };
   if (!exists(graph.input) || !exists(graph.output))
     fail<ValueError>("graph: input is tensor ", graph.input, " and output ", graph.output, " of ", count);
-  if (graph.tensors[static_cast<std::size_t>(graph.input)].grid) fail<ValueError>("graph: the input has a grid, expected float32");
+  if (graph.tensors[static_cast<std::size_t>(graph.input)].grid)
+    fail<ValueError>("graph: the input has a grid, expected float32");
   std::vector<char> written(graph.tensors.size(), 0);
   written[static_cast<std::size_t>(graph.input)] = 1;
   std::set<std::string_view> names;
@@ -256,12 +275,14 @@ void check_order(const InferenceGraph& graph) {
       if (!exists(input) || !written[static_cast<std::size_t>(input)])
         fail<ValueError>("graph node \"", node.name, "\" reads tensor ", input, ", which no earlier node writes");
     if (!exists(node.output) || written[static_cast<std::size_t>(node.output)])
-      fail<ValueError>("graph node \"", node.name, "\" writes tensor ", node.output, ", which does not exist or is written already");
+      fail<ValueError>("graph node \"", node.name, "\" writes tensor ", node.output,
+                       ", which does not exist or is written already");
     written[static_cast<std::size_t>(node.output)] = 1;
   }
   const auto missing = std::ranges::find(written, 0);
   if (missing != written.end())
-    fail<ValueError>("graph: no node writes tensor \"", graph.tensors[static_cast<std::size_t>(missing - written.begin())].name, "\"");
+    fail<ValueError>("graph: no node writes tensor \"",
+                     graph.tensors[static_cast<std::size_t>(missing - written.begin())].name, "\"");
 }
 
 }  // namespace

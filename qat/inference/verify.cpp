@@ -6,8 +6,8 @@
 #include <filesystem>
 #include <tuple>
 
-#include <bitgrad/qat/inference/detail/accumulator.hpp>
 #include <bitgrad/qat/inference/builder.hpp>
+#include <bitgrad/qat/inference/detail/accumulator.hpp>
 #include <bitgrad/qat/inference/detail/names.hpp>
 #include <bitgrad/qat/inference/detail/training_forward.hpp>
 
@@ -19,7 +19,8 @@ class ScratchDirectory {
  public:
   ScratchDirectory() {
     std::string name = (std::filesystem::temp_directory_path() / "bitgrad-verify-XXXXXX").string();
-    if (!mkdtemp(name.data())) fail<IoError>("verify: cannot create a scratch directory ", name, ": ", std::strerror(errno));
+    if (!mkdtemp(name.data()))
+      fail<IoError>("verify: cannot create a scratch directory ", name, ": ", std::strerror(errno));
     path_ = name;
   }
   ~ScratchDirectory() {
@@ -68,11 +69,12 @@ class Verification {
   const InferenceGraph& graph_;
   std::vector<int> promised_;
   VerifyReport report_;
-  Index first_sample_ = 0;                                 ///< of the batch at hand
-  std::tuple<std::size_t, Index, Index> first_{};          ///< order, sample, element of the first difference
+  Index first_sample_ = 0;                         ///< of the batch at hand
+  std::tuple<std::size_t, Index, Index> first_{};  ///< order, sample, element of the first difference
 };
 
-void Verification::compare_tensor(std::string_view executor, std::size_t order, const Tensor& expected, const Tensor& found) {
+void Verification::compare_tensor(std::string_view executor, std::size_t order, const Tensor& expected,
+                                  const Tensor& found) {
   report_.codes_compared += expected.size();
   if (std::memcmp(expected.bytes(), found.bytes(), expected.byte_size()) == 0) return;
   const Index per_sample = expected.size() / expected.dim(0);
@@ -90,7 +92,8 @@ void Verification::compare_tensor(std::string_view executor, std::size_t order, 
   }
 }
 
-void Verification::compare(std::string_view executor, const std::vector<Tensor>& expected, const std::vector<Tensor>& found) {
+void Verification::compare(std::string_view executor, const std::vector<Tensor>& expected,
+                           const std::vector<Tensor>& found) {
   for (std::size_t order = 0; order < promised_.size(); ++order) {
     const std::size_t t = static_cast<std::size_t>(promised_[order]);
     if (found[t].defined()) compare_tensor(executor, order, expected[t], found[t]);
@@ -108,13 +111,16 @@ void Verification::run_integer_engine(const std::vector<Tensor>& expected) {
 }
 
 /// Tensors of `live` in the order of `graph`, by name.
-std::vector<Tensor> aligned(const InferenceGraph& graph, const InferenceGraph& live, const std::vector<Tensor>& values) {
+std::vector<Tensor> aligned(const InferenceGraph& graph, const InferenceGraph& live,
+                            const std::vector<Tensor>& values) {
   std::vector<Tensor> result;
   for (const GraphTensor& tensor : graph.tensors) {
     const auto same = [&](const GraphTensor& other) { return other.name == tensor.name; };
     const auto found = std::find_if(live.tensors.begin(), live.tensors.end(), same);
-    if (found == live.tensors.end() || found->shape != tensor.shape || found->grid.has_value() != tensor.grid.has_value())
-      fail<ValueError>("verify: the model does not lower to this graph: tensor \"", tensor.name, "\" is missing or of another kind");
+    if (found == live.tensors.end() || found->shape != tensor.shape ||
+        found->grid.has_value() != tensor.grid.has_value())
+      fail<ValueError>("verify: the model does not lower to this graph: tensor \"", tensor.name,
+                       "\" is missing or of another kind");
     result.push_back(values[static_cast<std::size_t>(found - live.tensors.begin())]);
   }
   return result;

@@ -20,10 +20,10 @@ std::vector<Tensor> run_naive(const InferenceGraph& graph, const Tensor& x);
 struct CodeDifference {
   std::string tensor;
   Index sample = 0;
-  Index element = 0;            ///< flat index inside the sample
-  std::int32_t expected = 0;    ///< naive executor; for logits of an integer layer the bits of the float32
+  Index element = 0;          ///< flat index inside the sample
+  std::int32_t expected = 0;  ///< naive executor; for logits of an integer layer the bits of the float32
   std::int32_t found = 0;
-  std::string executor;         ///< "evaluate", "engine" (reloaded graph), "integer engine"
+  std::string executor;  ///< "evaluate", "engine" (reloaded graph), "integer engine"
 };
 
 /// The worst accumulator of an integer layer over its real weights.
@@ -33,14 +33,15 @@ struct LayerCertificate {
   Index channel = 0;                   ///< where it is
   bool int32_safe = false;             ///< no sum leaves int32, in any order of addition, with or without bias
   bool float32_exact = false;          ///< every partial sum below 2^24, in any order
-  std::vector<std::int32_t> attaining_input;  ///< codes of one window (conv: [kh, kw, in / groups], dense: [in]) that attain it
+  std::vector<std::int32_t>
+      attaining_input;  ///< codes of one window (conv: [kh, kw, in / groups], dense: [in]) that attain it
 };
 
 /// One layer fed the engine's codes through the model's own training arithmetic.
 struct LayerAgreement {
   std::string tensor;
   Index codes = 0;
-  Index differing = 0;          ///< codes that are not the engine's
+  Index differing = 0;  ///< codes that are not the engine's
   std::int32_t largest_step = 0;
 };
 
@@ -51,8 +52,8 @@ struct VerifyReport {
   std::optional<CodeDifference> first_difference;
   std::vector<LayerAgreement> training_forward;
   std::vector<LayerCertificate> certificates;
-  std::vector<std::string> float_layers;   ///< left in float32, outside the promise
-  std::string integer_engine_skipped;      ///< why the integer engine could not take part; empty: it did
+  std::vector<std::string> float_layers;  ///< left in float32, outside the promise
+  std::string integer_engine_skipped;     ///< why the integer engine could not take part; empty: it did
   bool passed() const { return differing_codes == 0; }
   /// The table a person reads.
   std::string describe() const;
@@ -63,9 +64,9 @@ struct VerifyOptions {
   bool training_forward = true;  ///< also feed every layer of the model (costs one more pass)
 };
 
-/// Runs the model's evaluation, the graph saved into a scratch directory and reloaded (both engines) and the naive executor
-/// over all images (float32 [n, input shape]) and compares the codes at every quantized tensor, and the float32 results of
-/// integer layers. ValueError when the model does not lower to tensors of the same names and shapes.
+/// Runs the model's evaluation, the graph saved into a scratch directory and reloaded (both engines) and the naive
+/// executor over all images (float32 [n, input shape]) and compares the codes at every quantized tensor, and the
+/// float32 results of integer layers. ValueError when the model does not lower to tensors of the same names and shapes.
 VerifyReport verify(Model& model, const InferenceGraph& graph, const Tensor& images, const VerifyOptions& options = {});
 /// Without the model: the reloaded graph's engines against the naive executor.
 VerifyReport verify(const InferenceGraph& graph, const Tensor& images, const VerifyOptions& options = {});

@@ -16,20 +16,25 @@ int widest(const Rows& rows, std::string_view title, Name&& name) {
 
 void describe_certificates(std::ostream& out, const std::vector<LayerCertificate>& certificates) {
   const int width = widest(certificates, "layer", [](const auto& c) -> const std::string& { return c.layer; });
-  out << '\n' << std::left << std::setw(width) << "layer" << std::right << std::setw(18) << "worst accumulator" << "  int32  float32\n";
+  out << '\n'
+      << std::left << std::setw(width) << "layer" << std::right << std::setw(18) << "worst accumulator"
+      << "  int32  float32\n";
   for (const LayerCertificate& c : certificates)
     out << std::left << std::setw(width) << c.layer << std::right << std::setw(18) << c.worst_accumulator
         << (c.int32_safe ? "  safe " : "  UNSAFE") << (c.float32_exact ? "  exact" : "  in blocks") << '\n';
 }
 
 void describe_agreement(std::ostream& out, const std::vector<LayerAgreement>& agreements) {
-  const int width = widest(agreements, "training forward", [](const auto& a) -> const std::string& { return a.tensor; });
-  out << '\n' << std::left << std::setw(width) << "training forward" << std::right << std::setw(14) << "codes" << std::setw(12)
+  const int width =
+      widest(agreements, "training forward", [](const auto& a) -> const std::string& { return a.tensor; });
+  out << '\n'
+      << std::left << std::setw(width) << "training forward" << std::right << std::setw(14) << "codes" << std::setw(12)
       << "differing" << std::setw(10) << "percent" << std::setw(14) << "largest step\n";
   for (const LayerAgreement& a : agreements) {
     const double percent = a.codes == 0 ? 0.0 : 100.0 * static_cast<double>(a.differing) / static_cast<double>(a.codes);
-    out << std::left << std::setw(width) << a.tensor << std::right << std::setw(14) << a.codes << std::setw(12) << a.differing
-        << std::setw(10) << std::fixed << std::setprecision(4) << percent << std::setw(13) << a.largest_step << '\n';
+    out << std::left << std::setw(width) << a.tensor << std::right << std::setw(14) << a.codes << std::setw(12)
+        << a.differing << std::setw(10) << std::fixed << std::setprecision(4) << percent << std::setw(13)
+        << a.largest_step << '\n';
   }
 }
 
@@ -37,12 +42,12 @@ void describe_agreement(std::ostream& out, const std::vector<LayerAgreement>& ag
 
 std::string VerifyReport::describe() const {
   std::ostringstream out;
-  out << (passed() ? "verified: " : "FAILED: ") << samples << " samples, " << codes_compared << " codes compared, " << differing_codes
-      << " differ\n";
+  out << (passed() ? "verified: " : "FAILED: ") << samples << " samples, " << codes_compared << " codes compared, "
+      << differing_codes << " differ\n";
   if (first_difference)
-    out << "first difference: tensor \"" << first_difference->tensor << "\", sample " << first_difference->sample << ", element "
-        << first_difference->element << ": " << first_difference->executor << " gives " << first_difference->found
-        << ", the naive executor " << first_difference->expected << '\n';
+    out << "first difference: tensor \"" << first_difference->tensor << "\", sample " << first_difference->sample
+        << ", element " << first_difference->element << ": " << first_difference->executor << " gives "
+        << first_difference->found << ", the naive executor " << first_difference->expected << '\n';
   if (!integer_engine_skipped.empty()) out << "without the integer engine: " << integer_engine_skipped << '\n';
   if (!certificates.empty()) describe_certificates(out, certificates);
   if (!training_forward.empty()) describe_agreement(out, training_forward);

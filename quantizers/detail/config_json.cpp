@@ -30,7 +30,8 @@ Tensor param_from(std::string_view json, const std::string& what) {
 std::string json_of(const QuantizationParams& params) {
   JsonWriter writer;
   for (const auto& [key, value] : params) {
-    if (!value.defined()) fail<ValueError>("quantization_params: \"", key, "\" is undefined, expected a float64 tensor");
+    if (!value.defined())
+      fail<ValueError>("quantization_params: \"", key, "\" is undefined, expected a float64 tensor");
     writer.add_object(key, json_of(value));
   }
   return writer.text();
@@ -39,7 +40,8 @@ std::string json_of(const QuantizationParams& params) {
 QuantizationParams params_from(std::string_view json, const std::string& what) {
   JsonReader reader(json, what);
   QuantizationParams params;
-  for (const std::string& key : reader.keys()) params.emplace(key, param_from(reader.object(key), message(what, ": ", key)));
+  for (const std::string& key : reader.keys())
+    params.emplace(key, param_from(reader.object(key), message(what, ": ", key)));
   return params;
 }
 
@@ -61,8 +63,10 @@ void write(JsonWriter& writer, const BaseQuantizerConfig& config) {
   if (config.candidates.empty()) return;
   std::vector<std::string> candidates;
   for (const TrainableQuantizerCandidateConfig& candidate : config.candidates)
-    candidates.push_back(
-        JsonWriter().add("n_bits", candidate.n_bits).add_object("quantization_params", json_of(candidate.quantization_params)).text());
+    candidates.push_back(JsonWriter()
+                             .add("n_bits", candidate.n_bits)
+                             .add_object("quantization_params", json_of(candidate.quantization_params))
+                             .text());
   writer.add_objects("candidates", candidates);
 }
 
@@ -78,7 +82,8 @@ void read(JsonReader& reader, const std::string& what, BaseQuantizerConfig& conf
     const std::string place = message(what, ": candidates[", config.candidates.size(), ']');
     JsonReader candidate(json, place);
     const int bits = candidate.integer("n_bits");
-    config.candidates.push_back({bits, params_from(candidate.object("quantization_params"), place + ": quantization_params")});
+    config.candidates.push_back(
+        {bits, params_from(candidate.object("quantization_params"), place + ": quantization_params")});
     candidate.finish();
   }
 }

@@ -76,8 +76,8 @@ std::string JsonWriter::text() const { return members_->object.dump(); }
 struct JsonReader::Members {
   std::string what;
   json object;
-  std::set<std::string> asked;     // and read
-  std::set<std::string> known;     // asked, or looked for
+  std::set<std::string> asked;  // and read
+  std::set<std::string> known;  // asked, or looked for
 
   const json& member(std::string_view key) {
     asked.emplace(key);
@@ -105,7 +105,8 @@ JsonReader::JsonReader(std::string_view text, std::string_view what) : members_(
   try {
     members_->object = json::parse(text);
   } catch (const json::exception& error) {
-    const std::string_view reason = error.what();  // "[json.exception.parse_error.101] parse error at line 1, column 2: ..."
+    const std::string_view reason =
+        error.what();  // "[json.exception.parse_error.101] parse error at line 1, column 2: ..."
     fail<ValueError>(what, ": not a JSON object: ", reason.substr(std::min(reason.find("] ") + 2, reason.size())));
   }
   if (!members_->object.is_object()) fail<ValueError>(what, ": not a JSON object: ", text.substr(0, 60));
@@ -117,7 +118,9 @@ bool JsonReader::has(std::string_view key) const {
   return members_->object.contains(std::string(key));
 }
 
-bool JsonReader::is_string(std::string_view key) const { return has(key) && members_->object[std::string(key)].is_string(); }
+bool JsonReader::is_string(std::string_view key) const {
+  return has(key) && members_->object[std::string(key)].is_string();
+}
 
 std::vector<std::string> JsonReader::keys() const {
   std::vector<std::string> names;
@@ -163,7 +166,8 @@ std::string JsonReader::string(std::string_view key, std::string_view fallback) 
 
 std::vector<double> JsonReader::numbers(std::string_view key) {
   std::vector<double> numbers;
-  for (const json& element : members_->list(key, &json::is_number, "a list of numbers")) numbers.push_back(element.get<double>());
+  for (const json& element : members_->list(key, &json::is_number, "a list of numbers"))
+    numbers.push_back(element.get<double>());
   return numbers;
 }
 
@@ -182,7 +186,8 @@ std::string JsonReader::object(std::string_view key) {
 
 std::vector<std::string> JsonReader::objects(std::string_view key) {
   std::vector<std::string> texts;
-  for (const json& element : members_->list(key, &json::is_object, "a list of objects")) texts.push_back(element.dump());
+  for (const json& element : members_->list(key, &json::is_object, "a list of objects"))
+    texts.push_back(element.dump());
   return texts;
 }
 

@@ -80,7 +80,8 @@ void AttentionWeightsQuantizer::initialize_quantization(const std::optional<Shap
 
 void AttentionWeightsQuantizer::set_training_progress(double share) {
   progress_ = share;
-  // Once annealed the choice stands. What an optimizer remembers must not change it any more, nor move what is not used.
+  // Once annealed the choice stands. What an optimizer remembers must not change it any more, nor move what is not
+  // used.
   const bool learns = !freeze_quant_params();
   get_quantizer_variable(attention_key)->set_trainable(learns && mixes());
   for (std::size_t i = 0; i < steps_.size(); ++i)

@@ -277,6 +277,7 @@ TEST_CASE("a parameter may say how far is far, and its copies say the same") {
   CHECK_FALSE(copy->trainable());
   copy->value().fill(1);
   CHECK(p.value().span<float>()[0] == 0);
-  for (const double bad : {0.0, -1.0, std::numeric_limits<double>::infinity(), std::numeric_limits<double>::quiet_NaN()})
+  for (const double bad :
+       {0.0, -1.0, std::numeric_limits<double>::infinity(), std::numeric_limits<double>::quiet_NaN()})
     CHECK_THROWS_WITH(p.set_unit(bad), Catch::Contains("parameter offset: the unit is"));
 }

@@ -26,7 +26,8 @@ std::vector<Case> cases() {
     for (const bool normalize : {false, true})
       for (const kernels::Clamp clamp : {kernels::Clamp::none, kernels::Clamp::relu, kernels::Clamp::relu6}) {
         result.push_back({"no grid", shape, normalize, clamp, {}});
-        for (const ClampGradient gradient : {ClampGradient::everywhere, ClampGradient::level_in_bounds, ClampGradient::value_in_bounds}) {
+        for (const ClampGradient gradient :
+             {ClampGradient::everywhere, ClampGradient::level_in_bounds, ClampGradient::value_in_bounds}) {
           result.push_back({"grid", shape, normalize, clamp, {.lo = -4, .hi = 11, .gradient = gradient}});
           result.push_back({"offset", shape, normalize, clamp, {.lo = 0, .hi = 15, .gradient = gradient}, true});
         }
@@ -138,13 +139,19 @@ TEST_CASE("a step that cannot stand behind the others lets them be taken first")
 TEST_CASE("a grid per channel, and other dtypes, are computed step by step") {
   const Tensor x = uniform({4, 3}, 1, -2, 2, DType::float32);
   const LearnedGrid grid{.step = Variable(Tensor::from({3}, {0.1F, 0.2F, 0.3F})), .lo = 0, .hi = 7};
-  CHECK(identical(fake_quantize("grid", Pending(x).relu(), grid).value(), fake_quantize("grid", relu(x), grid).value()));
+  CHECK(
+      identical(fake_quantize("grid", Pending(x).relu(), grid).value(), fake_quantize("grid", relu(x), grid).value()));
 }
 
 TEST_CASE("a pending normalisation is checked where it is asked for") {
   const Tensor x = Tensor::zeros({4, 3}), c = Tensor::zeros({3});
   const BatchStatistics statistics = batch_statistics(x);
-  CHECK(error_of<ShapeError>([&] { Pending(x).batch_norm(statistics, Tensor::zeros({4}), c, 1e-3); }).find("gamma (4)") != std::string::npos);
-  CHECK(error_of<ValueError>([&] { Pending(x).batch_norm(statistics, c, c, 0); }).find("epsilon is 0") != std::string::npos);
-  CHECK(error_of<ShapeError>([&] { batch_statistics(Tensor::zeros({1, 3})); }).find("two values per channel") != std::string::npos);
+  CHECK(error_of<ShapeError>([&] {
+          Pending(x).batch_norm(statistics, Tensor::zeros({4}), c, 1e-3);
+        }).find("gamma (4)") != std::string::npos);
+  CHECK(error_of<ValueError>([&] { Pending(x).batch_norm(statistics, c, c, 0); }).find("epsilon is 0") !=
+        std::string::npos);
+  CHECK(error_of<ShapeError>([&] {
+          batch_statistics(Tensor::zeros({1, 3}));
+        }).find("two values per channel") != std::string::npos);
 }

@@ -112,7 +112,8 @@ TEST_CASE("a gradient check sees straight-through surrogates") {
     const Variable u = grad_scale(v[0], 0.3);
     return ste_round(u) * ste_clip(u, -2, 1.5) + ste_floor(u) - ste_ceil(u * 3.0) + bitgrad::round(u) * u;
   };
-  for (const Shape& shape : {Shape{}, Shape{1}, Shape{4, 3}, Shape{2, 3, 1, 5}, Shape{0, 3}}) check_gradient(all, {uniform(shape, 6, -6, 6)});
+  for (const Shape& shape : {Shape{}, Shape{1}, Shape{4, 3}, Shape{2, 3, 1, 5}, Shape{0, 3}})
+    check_gradient(all, {uniform(shape, 6, -6, 6)});
 }
 
 TEST_CASE("straight-through results do not depend on threads") {

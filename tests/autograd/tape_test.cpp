@@ -264,8 +264,8 @@ TEST_CASE("gradients that were passed on are not changed by what is added elsewh
   Tape tape;
   const Variable x = tape.watch(tensor({1, 2})), y = tape.watch(tensor({3, 4})), z = tape.watch(tensor({5, 6}));
   const Tensor seed = tensor({10, 20});
-  const Variable sum_of_two = x + y;           // passes its gradient to both
-  tape.backward(sum_of_two + x + z, seed);     // and x gets another one
+  const Variable sum_of_two = x + y;        // passes its gradient to both
+  tape.backward(sum_of_two + x + z, seed);  // and x gets another one
   CHECK(identical(tape.gradient(x), tensor({20, 40})));
   CHECK(identical(tape.gradient(y), seed));
   CHECK(identical(tape.gradient(z), seed));
@@ -282,7 +282,8 @@ TEST_CASE("a target is new memory the first time and what is there the second ti
     return record_operation("op", x.value().clone(), {x}, [&stores, value](const Tensor&, GradSink& sink) {
       GradTarget target = sink.target(0);
       stores.push_back(target.store);
-      for (float& element : target.gradient.span<float>()) element = (target.store == kernels::Store::add ? element : 0) + value;
+      for (float& element : target.gradient.span<float>())
+        element = (target.store == kernels::Store::add ? element : 0) + value;
     });
   };
   tape.backward(sum(op(1) + op(2)));

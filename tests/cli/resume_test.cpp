@@ -121,12 +121,15 @@ TEST_CASE("train --resume refuses a run with other options, another model or a b
   const Workshop shop(64);
   const std::vector<std::string> mlp{"--model", "mlp", "--epochs", "1"};
   REQUIRE(shop.train("run", mlp).code == 0);
-  const auto resume = [&](const std::vector<std::string>& options) { return support::run_cli(resuming(shop.training("run", options))); };
+  const auto resume = [&](const std::vector<std::string>& options) {
+    return support::run_cli(resuming(shop.training("run", options)));
+  };
 
   const Outcome options = resume({"--model", "mlp", "--epochs", "2", "--seed", "3"});
   CHECK(options.code == 1);
   CHECK_THAT(options.err, Contains("float.safetensors: made with other options: ") &&
-                              Contains("float/epochs is 1 there and 2 here") && Contains("float/seed is 1 there and 3 here"));
+                              Contains("float/epochs is 1 there and 2 here") &&
+                              Contains("float/seed is 1 there and 3 here"));
   const Outcome model = resume({"--model", "fashion_cnn", "--epochs", "1"});
   CHECK(model.code == 1);
   CHECK_THAT(model.err, Contains("checkpoint of model \"mlp\", expected \"fashion_cnn\""));
@@ -144,11 +147,13 @@ TEST_CASE("a disk that is full stops the run, and leaves the last good checkpoin
   REQUIRE(shop.train("run", mlp).code == 0);
   const auto before = shop.bytes("run/float.safetensors");
   std::string command = "ulimit -f 8; trap '' XFSZ; exec '" BITGRAD_PROGRAM "'";
-  for (const std::string& argument : shop.training("run", {"--model", "mlp", "--epochs", "2"})) command += " '" + argument + "'";
+  for (const std::string& argument : shop.training("run", {"--model", "mlp", "--epochs", "2"}))
+    command += " '" + argument + "'";
   command += " > /dev/null 2> '" + shop.path("message") + "'";
   const int status = std::system(command.c_str());
   CHECK(WEXITSTATUS(status) == 1);
-  CHECK_THAT(shop.text("message"), Contains("bitgrad: error: ") && Contains("float.safetensors") && Contains("File too large"));
+  CHECK_THAT(shop.text("message"),
+             Contains("bitgrad: error: ") && Contains("float.safetensors") && Contains("File too large"));
   CHECK(shop.bytes("run/float.safetensors") == before);
   for (const auto& entry : std::filesystem::directory_iterator(shop / "run")) {
     const std::string name = entry.path().filename();

@@ -43,12 +43,14 @@ class Workshop {
 
   /// `train --data ... --out NAME`, small batches, two threads, and what else is asked for.
   std::vector<std::string> training(const std::string& out, const std::vector<std::string>& more = {}) const {
-    std::vector<std::string> arguments{"train", "--data", path("data"), "--out",     path(out),
-                                       "--batch", "32",   "--threads", "2", "--calibration", "64"};
+    std::vector<std::string> arguments{"train", "--data",    path("data"), "--out",         path(out), "--batch",
+                                       "32",    "--threads", "2",          "--calibration", "64"};
     arguments.insert(arguments.end(), more.begin(), more.end());
     return arguments;
   }
-  Outcome train(const std::string& out, const std::vector<std::string>& more = {}) const { return run_cli(training(out, more)); }
+  Outcome train(const std::string& out, const std::vector<std::string>& more = {}) const {
+    return run_cli(training(out, more));
+  }
 
   bitgrad::io::Bytes bytes(const std::string& name) const { return bitgrad::io::read_file(directory_ / name); }
   std::string text(const std::string& name) const { return bitgrad::io::read_text_file(directory_ / name); }
@@ -66,7 +68,7 @@ inline std::vector<std::string> metrics_rows(const Workshop& shop, const std::st
   return rows;
 }
 
-inline const std::vector<std::string> w4a4{"--model", "fashion_cnn", "--epochs", "2", "--qat-epochs", "3",
-                                           "--weights", "lsq:4", "--activations", "lsq:4"};
+inline const std::vector<std::string> w4a4{"--model",   "fashion_cnn", "--epochs",      "2",    "--qat-epochs", "3",
+                                           "--weights", "lsq:4",       "--activations", "lsq:4"};
 
 }  // namespace support

@@ -14,14 +14,18 @@ using support::Workshop;
 TEST_CASE("verify compares the run's graph with its model") {
   const Workshop shop;
   REQUIRE(shop.train("run", support::w4a4).code == 0);
-  const auto verify = [&](const std::string& run) { return support::run_cli({"verify", shop.path(run), "--data", shop.path("data")}); };
+  const auto verify = [&](const std::string& run) {
+    return support::run_cli({"verify", shop.path(run), "--data", shop.path("data")});
+  };
   const Outcome good = verify("run");
   CHECK(good.err == "");
   CHECK(good.code == 0);
   CHECK_THAT(good.out, Contains("accuracy") && Contains("40 images"));
 
   // Another run's graph beside this run's checkpoint.
-  REQUIRE(shop.train("other", {"--from", shop.path("run/float.safetensors"), "--weights", "lsq:4", "--activations", "lsq:3"}).code == 0);
+  REQUIRE(shop.train("other",
+                     {"--from", shop.path("run/float.safetensors"), "--weights", "lsq:4", "--activations", "lsq:3"})
+              .code == 0);
   std::filesystem::remove_all(shop / "run/graph");
   std::filesystem::copy(shop / "other/graph", shop / "run/graph");
   const Outcome bad = verify("run");
@@ -48,7 +52,8 @@ TEST_CASE("infer gives the graph's numbers with either engine, from floats and f
   io::write_npy(shop / "bytes.npy", test.images);
   io::write_npy(shop / "flat.npy", test.images.reshape({300, 8, 8}));
   const auto infer = [&](const std::string& input, const std::string& engine) {
-    return support::run_cli({"infer", shop.path("run"), "--engine", engine, "--input", shop.path(input), "--output", shop.path("y.npy")});
+    return support::run_cli(
+        {"infer", shop.path("run"), "--engine", engine, "--input", shop.path(input), "--output", shop.path("y.npy")});
   };
   for (const char* input : {"floats.npy", "bytes.npy", "flat.npy"})
     for (const char* engine : {"float", "integer"}) {
@@ -73,8 +78,8 @@ TEST_CASE("the integer engine is refused for a graph in float") {
   const Workshop shop(32, 8);
   REQUIRE(shop.train("run", {"--model", "mlp", "--epochs", "1"}).code == 0);
   io::write_npy(shop / "x.npy", Tensor::zeros({2, 8, 8, 1}));
-  const Outcome outcome = support::run_cli(
-      {"infer", shop.path("run"), "--engine", "integer", "--input", shop.path("x.npy"), "--output", shop.path("y.npy")});
+  const Outcome outcome = support::run_cli({"infer", shop.path("run"), "--engine", "integer", "--input",
+                                            shop.path("x.npy"), "--output", shop.path("y.npy")});
   CHECK(outcome.code == 1);
   CHECK_THAT(outcome.err, Contains("float"));
 }
@@ -88,8 +93,8 @@ void write_report(const Workshop& shop, const std::string& run, int bits, double
   const std::string number = std::to_string(accuracy), width = std::to_string(bits);
   io::write_file_atomically(
       shop / (run + "/report.json"),
-      R"({"format":"bitgrad.report","version":1,"model":"mlp","data":"d","weights":")" + kind + R"(","activations":")" + kind +
-          R"(","weight_bits":)" + width + R"(,"activation_bits":)" + width +
+      R"({"format":"bitgrad.report","version":1,"model":"mlp","data":"d","weights":")" + kind + R"(","activations":")" +
+          kind + R"(","weight_bits":)" + width + R"(,"activation_bits":)" + width +
           R"(,"epochs":1,"qat_epochs":2,"float_accuracy":90,"quantized_accuracy":80,"converted_accuracy":)" + number +
           R"(,"codes_compared":)" + (bits == 32 ? "0" : "100") + R"(,"differing_codes":)" + std::to_string(differing) +
           R"(,"parameters":10,"float_bytes":4096,"quantized_bytes":2048,"images_per_second":100,"seconds":12.5,"seed":1})");
@@ -135,9 +140,10 @@ TEST_CASE("quantizers are listed with their grids, sorted by name") {
   const Outcome outcome = support::run_cli({"quantizers"});
   CHECK(outcome.err == "");
   CHECK(outcome.code == 0);
-  for (const char* line : {"  lsq       weights and activations: symmetric\n", "  lsq-pot   weights and activations: pot\n",
-                           "  lsq-plus  weights: symmetric, uniform; activations: uniform\n",
-                           "  mct-ste   weights and activations: pot, symmetric, uniform\n", "  dqa       weights: symmetric, uniform\n"})
+  for (const char* line :
+       {"  lsq       weights and activations: symmetric\n", "  lsq-pot   weights and activations: pot\n",
+        "  lsq-plus  weights: symmetric, uniform; activations: uniform\n",
+        "  mct-ste   weights and activations: pot, symmetric, uniform\n", "  dqa       weights: symmetric, uniform\n"})
     CHECK_THAT(outcome.out, Contains(line));
   CHECK(outcome.out.find("dqa") < outcome.out.find("lsq"));
 }

@@ -7,9 +7,9 @@
 
 #include <bitgrad/core/io/npy.hpp>
 #include <bitgrad/core/io/safetensors.hpp>
+#include <bitgrad/qat/checkpoint.hpp>
 #include <bitgrad/qat/evaluation.hpp>
 #include <bitgrad/qat/inference/builder.hpp>
-#include <bitgrad/qat/checkpoint.hpp>
 #include "support.hpp"
 
 using namespace bitgrad;
@@ -41,9 +41,9 @@ TEST_CASE("train leaves checkpoints, graph, metrics and a report that agree") {
         std::vector<std::string>{"stage,epoch", "float,1", "float,2", "quantized,1", "quantized,2", "quantized,3"});
 
   const auto report = report_of(shop, "run");
-  for (const char* key : {"float_accuracy", "quantized_accuracy", "converted_accuracy", "differing_codes", "weight_bits",
-                          "activation_bits", "float_bytes", "quantized_bytes", "images_per_second", "seed", "model", "data",
-                          "parameters", "seconds", "versions"})
+  for (const char* key : {"float_accuracy", "quantized_accuracy", "converted_accuracy", "differing_codes",
+                          "weight_bits", "activation_bits", "float_bytes", "quantized_bytes", "images_per_second",
+                          "seed", "model", "data", "parameters", "seconds", "versions"})
     CHECK(report.contains(key));
   CHECK(report["seed"] == 7);
   CHECK(report["weight_bits"] == 4);
@@ -66,7 +66,8 @@ TEST_CASE("train leaves checkpoints, graph, metrics and a report that agree") {
 
 TEST_CASE("checkpoints and graph are the same bytes for 1, 2 and 3 threads") {
   const Workshop shop(70);
-  for (const char* threads : {"1", "2", "3"}) REQUIRE(shop.train(threads, plus(support::w4a4, {"--threads", threads})).code == 0);
+  for (const char* threads : {"1", "2", "3"})
+    REQUIRE(shop.train(threads, plus(support::w4a4, {"--threads", threads})).code == 0);
   for (const char* file : {"float.safetensors", "quantized.safetensors", "graph/graph.json", "graph/graph.npz"}) {
     INFO(file);
     CHECK(shop.bytes(std::string("1/") + file) == shop.bytes(std::string("2/") + file));
@@ -94,7 +95,8 @@ TEST_CASE("a float run converts as well, and another starts from it") {
   const auto state = [&](const std::string& run) { return read_checkpoint(shop / (run + "/float.safetensors")).state; };
   CHECK(identical(state("calibrated"), state("float")));
 
-  REQUIRE(shop.train("longer", {"--from", checkpoint, "--epochs", "1", "--weights", "none", "--activations", "none"}).code == 0);
+  REQUIRE(shop.train("longer", {"--from", checkpoint, "--epochs", "1", "--weights", "none", "--activations", "none"})
+              .code == 0);
   CHECK_FALSE(identical(state("longer"), state("float")));
 
   const Outcome other = shop.train("other", {"--from", checkpoint, "--model", "fashion_cnn"});
@@ -120,7 +122,8 @@ TEST_CASE("a command that cannot work leaves an earlier run alone") {
   const Workshop shop(64);
   REQUIRE(shop.train("run", {"--model", "mlp", "--epochs", "1"}).code == 0);
   const auto before = shop.bytes("run/float.safetensors");
-  const Outcome quantizer = shop.train("run", {"--model", "mlp", "--epochs", "2", "--weights", "mct-lsq:1", "--first-last-bits", "0"});
+  const Outcome quantizer =
+      shop.train("run", {"--model", "mlp", "--epochs", "2", "--weights", "mct-lsq:1", "--first-last-bits", "0"});
   CHECK(quantizer.code == 1);
   CHECK_THAT(quantizer.err, Contains("LSQWeightQATQuantizer: 1 bit signed"));
   CHECK(shop.train("run", {"--model", "lenet5"}).code == 1);
@@ -132,8 +135,12 @@ TEST_CASE("a model that trains but cannot be evaluated is a divergence as well")
   const Workshop shop(32);  // one step: its loss is that of the weights before it
   const Outcome outcome = shop.train("run", {"--model", "mlp", "--epochs", "1", "--lr", "1e30"});
   CHECK(outcome.code == 1);
-  CHECK_THAT(outcome.err, Contains("bitgrad: error: epoch 1: what was trained cannot be evaluated: predictions: a logit of sample 0 is NaN; "
-                                   "the last good checkpoint is ") && Contains("run/float.safetensors, of epoch 0"));
+  CHECK_THAT(
+      outcome.err,
+      Contains(
+          "bitgrad: error: epoch 1: what was trained cannot be evaluated: predictions: a logit of sample 0 is NaN; "
+          "the last good checkpoint is ") &&
+          Contains("run/float.safetensors, of epoch 0"));
   CHECK(read_checkpoint(shop / "run/float.safetensors").epoch == 0);
   CHECK(metrics_rows(shop, "run") == std::vector<std::string>{"stage,epoch"});
 }
@@ -142,10 +149,12 @@ TEST_CASE("training that diverges stops and keeps the last good checkpoint") {
   const Workshop shop;
   const std::vector<std::string> options{"--model", "mlp", "--epochs", "3"};
   REQUIRE(shop.train("good", options).code == 0);
-  const Outcome outcome = shop.train("bad", plus({"--from", shop.path("good/float.safetensors"), "--lr", "1e36"}, {"--epochs", "2"}));
+  const Outcome outcome =
+      shop.train("bad", plus({"--from", shop.path("good/float.safetensors"), "--lr", "1e36"}, {"--epochs", "2"}));
   CHECK(outcome.code == 1);
-  CHECK_THAT(outcome.err, Contains("bitgrad: error: epoch 1, step ") && (Contains("nan") || Contains("inf")) && Contains("dense") &&
-                              Contains("; the last good checkpoint is " + shop.path("bad/float.safetensors") + ", of epoch 0"));
+  CHECK_THAT(outcome.err,
+             Contains("bitgrad: error: epoch 1, step ") && (Contains("nan") || Contains("inf")) && Contains("dense") &&
+                 Contains("; the last good checkpoint is " + shop.path("bad/float.safetensors") + ", of epoch 0"));
   const Checkpoint kept = read_checkpoint(shop / "bad/float.safetensors");
   CHECK(kept.epoch == 0);
   CHECK(identical(kept.state, read_checkpoint(shop / "good/float.safetensors").state));
@@ -156,8 +165,20 @@ TEST_CASE("mixed precision from a file, end to end") {
   const Workshop shop(64);
   io::write_file_atomically(shop / "bits.json", std::string_view(R"({"format": "bitgrad.bits", "version": 1, "rules": [
     {"type": "Dense", "weights": 5}, {"layer": "conv2", "weights": "lsq-pot:2:minmax", "activations": 3}, {"layer": "input", "activations": 7}]})"));
-  const std::vector<std::string> options{"--model", "fashion_cnn", "--epochs", "1", "--qat-epochs", "1", "--weights", "lsq:4", "--activations", "lsq:4",
-                                         "--bits", shop.path("bits.json"), "--calibration-method", "percentile=99"};
+  const std::vector<std::string> options{"--model",
+                                         "fashion_cnn",
+                                         "--epochs",
+                                         "1",
+                                         "--qat-epochs",
+                                         "1",
+                                         "--weights",
+                                         "lsq:4",
+                                         "--activations",
+                                         "lsq:4",
+                                         "--bits",
+                                         shop.path("bits.json"),
+                                         "--calibration-method",
+                                         "percentile=99"};
   const Outcome outcome = shop.train("run", options);
   CHECK(outcome.err == "");
   REQUIRE(outcome.code == 0);
@@ -167,17 +188,28 @@ TEST_CASE("mixed precision from a file, end to end") {
   CHECK(report["mixed"] == true);
   std::map<std::string, int> bits;
   for (const auto& layer : report["layers"]) bits[layer["tensor"]] = layer["bits"];
-  CHECK(bits == std::map<std::string, int>{{"conv1/kernel", 8}, {"conv2/kernel", 2}, {"conv3/kernel", 4}, {"dense1/kernel", 5}, {"dense2/kernel", 5},
-                                           {"input/out", 7}, {"relu1/out", 4}, {"relu2/out", 3}, {"relu3/out", 4}, {"relu4/out", 8}});
+  CHECK(bits == std::map<std::string, int>{{"conv1/kernel", 8},
+                                           {"conv2/kernel", 2},
+                                           {"conv3/kernel", 4},
+                                           {"dense1/kernel", 5},
+                                           {"dense2/kernel", 5},
+                                           {"input/out", 7},
+                                           {"relu1/out", 4},
+                                           {"relu2/out", 3},
+                                           {"relu3/out", 4},
+                                           {"relu4/out", 8}});
   const InferenceGraph graph = InferenceGraph::load(shop.path("run/graph"));
   CHECK_THAT(graph.metadata.at("bits"), Contains("lsq-pot:2:minmax"));
   for (const GraphNode& node : graph.nodes)
-    if (const auto* conv = std::get_if<IntegerConv2D>(&node.operation); conv && node.name == "conv2") CHECK(conv->weights.grid.bits == 2);
+    if (const auto* conv = std::get_if<IntegerConv2D>(&node.operation); conv && node.name == "conv2")
+      CHECK(conv->weights.grid.bits == 2);
   const Outcome table = support::run_cli({"table", shop.path("run")});
   CHECK_THAT(table.out, Contains("4 / 4 mixed"));
 
   // Another file is another run.
-  io::write_file_atomically(shop / "bits.json", std::string_view(R"({"format": "bitgrad.bits", "version": 1, "rules": [{"layer": "conv2", "weights": 3}]})"));
+  io::write_file_atomically(
+      shop / "bits.json",
+      std::string_view(R"({"format": "bitgrad.bits", "version": 1, "rules": [{"layer": "conv2", "weights": 3}]})"));
   const Outcome other = shop.train("run", plus(options, {"--resume"}));
   CHECK(other.code == 1);
   CHECK_THAT(other.err, Contains("made with other options") && Contains("bits"));
@@ -187,14 +219,17 @@ TEST_CASE("mixed precision from a file, end to end") {
 TEST_CASE("what a file of mixed precision asks for is checked before anything is trained") {
   const Workshop shop(16, 4);
   const auto refused = [&](const std::string& rule) {
-    io::write_file_atomically(shop / "bits.json", R"({"format": "bitgrad.bits", "version": 1, "rules": [)" + rule + "]}");
-    const Outcome outcome = shop.train("run", {"--model", "fashion_cnn", "--epochs", "1", "--bits", shop.path("bits.json")});
+    io::write_file_atomically(shop / "bits.json",
+                              R"({"format": "bitgrad.bits", "version": 1, "rules": [)" + rule + "]}");
+    const Outcome outcome =
+        shop.train("run", {"--model", "fashion_cnn", "--epochs", "1", "--bits", shop.path("bits.json")});
     CHECK(outcome.code == 1);
     CHECK(outcome.out == "");
     CHECK_FALSE(shop.exists("run"));
     return outcome.err;
   };
-  CHECK_THAT(refused(R"({"layer": "conv9", "weights": 4})"), Contains("bits.json: rules[0] (layer \"conv9\") matches no layer") && Contains("did you mean \"conv"));
+  CHECK_THAT(refused(R"({"layer": "conv9", "weights": 4})"),
+             Contains("bits.json: rules[0] (layer \"conv9\") matches no layer") && Contains("did you mean \"conv"));
   CHECK_THAT(refused(R"({"layer": "conv1", "weights": 40})"), Contains("bits.json: rules[0]: \"weights\" is 40"));
   CHECK_THAT(refused(R"({"layer": "conv1", "weights": "mct-lsq:1"})"), Contains("bit"));
   CHECK(shop.train("run", {"--model", "mlp", "--bits", shop.path("nowhere.json")}).code == 1);

@@ -8,8 +8,8 @@
 
 using Catch::Matchers::Contains;
 using Catch::Matchers::StartsWith;
-using support::run_cli;
 using support::Outcome;
+using support::run_cli;
 
 namespace {
 
@@ -45,7 +45,8 @@ TEST_CASE("the help of train lists the registered quantizers") {
   CHECK_THAT(help.out, Contains("Quantizers and their grids:") && Contains("\n  lsq") && Contains("\n  mct-ste"));
   CHECK_THAT(help.out, Contains("mct-lsq") && Contains("weights and activations: pot, symmetric, uniform\n"));
   // Whatever is registered by then: the list is not written down anywhere.
-  for (const std::string& identifier : bitgrad::trainable_identifiers()) CHECK_THAT(help.out, Contains("\n  " + identifier + " "));
+  for (const std::string& identifier : bitgrad::trainable_identifiers())
+    CHECK_THAT(help.out, Contains("\n  " + identifier + " "));
 }
 
 TEST_CASE("check finds a quantizer right, and says what it departs from and refuses") {
@@ -68,7 +69,8 @@ TEST_CASE("wrong usage is one line and exit code 2") {
   check_error(run_cli({"train", "--model", "mlp"}), 2, Contains("--out"));
   check_error(run_cli({"train", "--model", "mlp", "--out", "x", "--epochs", "three"}), 2,
               Contains("--epochs = three, expected a number (a whole one where the help says N)"));
-  check_error(run_cli({"train", "--model", "mlp", "--out", "x", "--seed", "-1"}), 2, Contains("--seed: -1, expected a whole number, 0 or more"));
+  check_error(run_cli({"train", "--model", "mlp", "--out", "x", "--seed", "-1"}), 2,
+              Contains("--seed: -1, expected a whole number, 0 or more"));
   check_error(run_cli({"infer", "x", "--input", "a.npy", "--output", "b.npy", "--engine", "floot"}), 2,
               Contains("unknown engine \"floot\" (did you mean \"float\""));
 }
@@ -78,11 +80,14 @@ TEST_CASE("unknown names come with the nearest one") {
   const auto train = [&](const std::vector<std::string>& more) { return shop.train("run", more); };
   check_error(train({"--model", "lenet"}), 2, Contains("unknown model \"lenet\" (did you mean \"lenet5\""));
   check_error(train({"--model", "mlp", "--weights", "lsk:4"}), 2, Contains("--weights lsk:4: ") && Contains("lsq"));
-  check_error(train({"--model", "mlp", "--activations", "lsq:4:symetric"}), 2, Contains("--activations") && Contains("symmetric"));
+  check_error(train({"--model", "mlp", "--activations", "lsq:4:symetric"}), 2,
+              Contains("--activations") && Contains("symmetric"));
   check_error(train({"--model", "mlp", "--weights", "lsq:17"}), 2, Contains("17"));
   check_error(train({"--model", "mlp", "--weights", "lsq:0"}), 2, Contains("lsq:0"));
-  check_error(train({"--model", "mlp", "--optimizer", "adamw"}), 2, Contains("unknown optimizer \"adamw\" (did you mean \"adam\""));
-  check_error(train({"--model", "mlp", "--schedule", "cos"}), 2, Contains("did you mean \"cosine\"") || Contains("constant"));
+  check_error(train({"--model", "mlp", "--optimizer", "adamw"}), 2,
+              Contains("unknown optimizer \"adamw\" (did you mean \"adam\""));
+  check_error(train({"--model", "mlp", "--schedule", "cos"}), 2,
+              Contains("did you mean \"cosine\"") || Contains("constant"));
   check_error(train({}), 2, Contains("--model is required") && Contains("resnet8"));
   check_error(run_cli({"train", "--data", "fashion-mnits", "--model", "mlp", "--out", shop.path("run")}), 2,
               Contains("unknown data set \"fashion-mnits\" (did you mean \"fashion-mnist\""));
@@ -103,9 +108,11 @@ TEST_CASE("options out of range are usage errors") {
   check_error(train({"--batch", "0"}), 2, Contains("batch is 0, expected at least 1"));
   check_error(train({"--threads", "257"}), 2, Contains("--threads is 257, expected 0 to 256"));
   check_error(train({"--calibration", "0"}), 2, Contains("--calibration is 0, expected at least 1"));
-  check_error(train({"--first-last-bits", "17"}), 2, Contains("--first-last-bits is 17, expected 0 (as the others) to 16"));
+  check_error(train({"--first-last-bits", "17"}), 2,
+              Contains("--first-last-bits is 17, expected 0 (as the others) to 16"));
   check_error(train({"--limit", "-5"}), 2, Contains("--limit is -5"));
-  check_error(train({"--qat-epochs", "2", "--weights", "none", "--activations", "none"}), 2, Contains("nothing to quantize"));
+  check_error(train({"--qat-epochs", "2", "--weights", "none", "--activations", "none"}), 2,
+              Contains("nothing to quantize"));
   CHECK_FALSE(shop.exists("run"));
 }
 

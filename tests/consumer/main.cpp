@@ -3,8 +3,8 @@
 
 #include <iostream>
 
-#if defined(XTENSOR_VERSION_MAJOR) || defined(CBLAS_H) || defined(NLOHMANN_JSON_VERSION_MAJOR) || defined(ZLIB_H) || defined(PNG_H) || \
-    defined(JPEGLIB_H)
+#if defined(XTENSOR_VERSION_MAJOR) || defined(CBLAS_H) || defined(NLOHMANN_JSON_VERSION_MAJOR) || defined(ZLIB_H) || \
+    defined(PNG_H) || defined(JPEGLIB_H)
 #error "a dependency of bitgrad has leaked into its user's file"
 #endif
 

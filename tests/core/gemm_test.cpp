@@ -20,7 +20,8 @@ struct Case {
 
 std::vector<Case> cases() {
   std::vector<Case> result;
-  for (const auto& [m, n, k] : {std::array<Index, 3>{1, 1, 1}, {3, 5, 7}, {17, 1, 33}, {1, 40, 9}, {64, 33, 20}, {150, 70, 90}})
+  for (const auto& [m, n, k] :
+       {std::array<Index, 3>{1, 1, 1}, {3, 5, 7}, {17, 1, 33}, {1, 40, 9}, {64, 33, 20}, {150, 70, 90}})
     for (const Transpose a_op : {Transpose::no, Transpose::yes})
       for (const Transpose b_op : {Transpose::no, Transpose::yes})
         for (const Index extra : {0, 3}) {
@@ -32,7 +33,8 @@ std::vector<Case> cases() {
 }
 
 template <class T>
-std::vector<T> naive(const Case& p, T alpha, const std::vector<T>& a, const std::vector<T>& b, T beta, std::vector<T> c) {
+std::vector<T> naive(const Case& p, T alpha, const std::vector<T>& a, const std::vector<T>& b, T beta,
+                     std::vector<T> c) {
   const auto at = [](Index i) { return static_cast<std::size_t>(i); };
   for (Index i = 0; i < p.m; ++i)
     for (Index j = 0; j < p.n; ++j) {
@@ -74,7 +76,8 @@ TEST_CASE("parallel_gemm agrees with three loops") {
 }
 
 TEST_CASE("parallel_gemm gives the same bytes for any number of threads") {
-  // The second: fewer rows per call would fall into OpenBLAS's kernels for small matrices, which sum k in another order.
+  // The second: fewer rows per call would fall into OpenBLAS's kernels for small matrices, which sum k in another
+  // order.
   for (const auto& [m, n, k] : {std::array<Index, 3>{517, 130, 301}, {300, 8, 1000}}) {
     const auto a = reals(m * k, 1), b = reals(k * n, 2);
     std::vector<std::vector<float>> results;
@@ -103,8 +106,9 @@ TEST_CASE("gemm refuses row distances that are too small and extents beyond 31 b
   float x = 0;
   CHECK_THROWS_AS(gemm(Transpose::no, Transpose::no, 2, 2, 3, 1.0f, &x, 2, &x, 2, 0.0f, &x, 2), ShapeError);
   CHECK_THROWS_AS(gemm(Transpose::yes, Transpose::no, 2, 2, 3, 1.0f, &x, 1, &x, 2, 0.0f, &x, 2), ShapeError);
-  CHECK_THROWS_AS(gemm(Transpose::no, Transpose::no, 1, 1, Index{1} << 31, 1.0f, &x, Index{1} << 31, &x, 1, 0.0f, &x, 1),
-                  ShapeError);
+  CHECK_THROWS_AS(
+      gemm(Transpose::no, Transpose::no, 1, 1, Index{1} << 31, 1.0f, &x, Index{1} << 31, &x, 1, 0.0f, &x, 1),
+      ShapeError);
   CHECK_THROWS_AS(gemm(Transpose::no, Transpose::no, -1, 1, 1, 1.0f, &x, 1, &x, 1, 0.0f, &x, 1), ShapeError);
 }
 

@@ -82,8 +82,8 @@ TEST_CASE("batch norm's forward is the formula, to the bit") {
     }
     for_each_setting([&] {
       std::vector<float> y(p.x.size());
-      kernels::batch_norm_forward(rows, channels, p.x.data(), p.mean.data(), p.variance.data(), p.epsilon, p.gamma.data(),
-                                  p.beta.data(), y.data());
+      kernels::batch_norm_forward(rows, channels, p.x.data(), p.mean.data(), p.variance.data(), p.epsilon,
+                                  p.gamma.data(), p.beta.data(), y.data());
       CHECK(same_bits(y, expected));
     });
   }
@@ -97,7 +97,8 @@ TEST_CASE("batch norm's gradients agree with central differences in double") {
   const double epsilon = 1e-3;
   std::vector<double> mean(at(channels)), variance(at(channels));
   kernels::batch_norm_statistics(rows, channels, x.data(), mean.data(), variance.data());
-  const auto loss = [&](const std::vector<double>& xs, const std::vector<double>& g, const std::vector<double>& b, bool frozen) {
+  const auto loss = [&](const std::vector<double>& xs, const std::vector<double>& g, const std::vector<double>& b,
+                        bool frozen) {
     std::vector<double> m = mean, v = variance, y(at(n));
     if (!frozen) kernels::batch_norm_statistics(rows, channels, xs.data(), m.data(), v.data());
     kernels::batch_norm_forward(rows, channels, xs.data(), m.data(), v.data(), epsilon, g.data(), b.data(), y.data());
@@ -118,7 +119,8 @@ TEST_CASE("batch norm's gradients agree with central differences in double") {
       return (value(up) - value(down)) / (2 * h);
     };
     for (std::size_t i = 0; i < dx.size(); ++i)
-      CHECK(dx[i] - 10.0 == Approx(difference([&](auto& t, double d) { std::get<0>(t)[i] += d; })).epsilon(1e-5).margin(1e-6));
+      CHECK(dx[i] - 10.0 ==
+            Approx(difference([&](auto& t, double d) { std::get<0>(t)[i] += d; })).epsilon(1e-5).margin(1e-6));
     for (std::size_t c = 0; c < dgamma.size(); ++c) {
       CHECK(dgamma[c] - 20.0 == Approx(difference([&](auto& t, double d) { std::get<1>(t)[c] += d; })).epsilon(1e-5));
       CHECK(dbeta[c] - 30.0 == Approx(difference([&](auto& t, double d) { std::get<2>(t)[c] += d; })).epsilon(1e-5));
@@ -131,13 +133,15 @@ TEST_CASE("batch norm's float gradients follow the double ones and are the same 
     const Index rows = extents.first, channels = extents.second;
     const Problem p(rows, channels);
     const auto to_double = [](const std::vector<float>& v) { return std::vector<double>(v.begin(), v.end()); };
-    const auto x = to_double(p.x), mean = to_double(p.mean), variance = to_double(p.variance), gamma = to_double(p.gamma);
+    const auto x = to_double(p.x), mean = to_double(p.mean), variance = to_double(p.variance),
+               gamma = to_double(p.gamma);
     const auto dy = to_double(p.dy);
     for (const bool frozen : {false, true}) {
       std::vector<double> dx64(x.size()), dgamma64(gamma.size()), dbeta64(gamma.size());
-      (frozen ? kernels::batch_norm_frozen_gradient<double> : kernels::batch_norm_gradient<double>)(
-          rows, channels, x.data(), mean.data(), variance.data(), static_cast<double>(p.epsilon), gamma.data(), dy.data(),
-          {dx64.data(), dgamma64.data(), dbeta64.data()});
+      (frozen ? kernels::batch_norm_frozen_gradient<double>
+              : kernels::batch_norm_gradient<double>)(rows, channels, x.data(), mean.data(), variance.data(),
+                                                      static_cast<double>(p.epsilon), gamma.data(), dy.data(),
+                                                      {dx64.data(), dgamma64.data(), dbeta64.data()});
       std::vector<float> first;
       for_each_setting([&] {
         std::vector<float> dx(p.x.size()), dgamma(p.gamma.size()), dbeta(p.gamma.size());

@@ -21,21 +21,21 @@ std::vector<Conv2DGeometry> geometries() {
       conv2d_geometry({3, 7, 5, 2}, {3, 2, 2, 5}, {2, 2}, Padding::same()),
       conv2d_geometry({2, 6, 6, 4}, {1, 1, 4, 7}, {1, 1}, Padding::valid()),
       conv2d_geometry({2, 6, 7, 4}, {1, 1, 4, 3}, {2, 3}, Padding::same()),
-      conv2d_geometry({2, 4, 4, 2}, {2, 2, 2, 3}, {3, 3}, Padding::valid()),             // gaps between windows
+      conv2d_geometry({2, 4, 4, 2}, {2, 2, 2, 3}, {3, 3}, Padding::valid()),  // gaps between windows
       conv2d_geometry({2, 9, 8, 2}, {1, 2, 2, 3}, {4, 5}, Padding::explicit_(2, 3, 4, 1)),
       conv2d_geometry({1, 3, 3, 2}, {3, 3, 2, 2}, {1, 1}, Padding::explicit_(4, 5, 3, 4)),  // windows of padding only
       conv2d_geometry({1, 1, 1, 1}, {1, 1, 1, 1}, {2, 2}, Padding::explicit_(1, 1, 1, 1)),  // outputs of padding only
       conv2d_geometry({2, 5, 5, 1}, {1, 1, 1, 2}, {1, 1}, Padding::explicit_(1, 0, 0, 1)),
-      conv2d_geometry({2, 2, 3, 4}, {5, 7, 4, 6}, {1, 1}, Padding::same()),              // a kernel larger than the image
-      conv2d_geometry({3, 1, 1, 20}, {3, 3, 20, 9}, {1, 1}, Padding::same()),            // one pixel
+      conv2d_geometry({2, 2, 3, 4}, {5, 7, 4, 6}, {1, 1}, Padding::same()),    // a kernel larger than the image
+      conv2d_geometry({3, 1, 1, 20}, {3, 3, 20, 9}, {1, 1}, Padding::same()),  // one pixel
       conv2d_geometry({2, 2, 1, 3}, {6, 4, 3, 18}, {3, 2}, Padding::explicit_(4, 1, 0, 5)),
       conv2d_geometry({1, 1, 37, 5}, {1, 5, 5, 3}, {1, 2}, Padding::explicit_(0, 0, 1, 3)),  // one row
-      conv2d_geometry({2, 29, 1, 5}, {4, 1, 5, 3}, {3, 1}, Padding::valid()),            // one column
-      conv2d_geometry({5, 32, 32, 16}, {3, 3, 16, 16}, {1, 1}, Padding::same()),         // several bands and chunks
+      conv2d_geometry({2, 29, 1, 5}, {4, 1, 5, 3}, {3, 1}, Padding::valid()),                // one column
+      conv2d_geometry({5, 32, 32, 16}, {3, 3, 16, 16}, {1, 1}, Padding::same()),             // several bands and chunks
       conv2d_geometry({9, 40, 30, 8}, {5, 5, 8, 24}, {2, 1}, Padding::same()),
       conv2d_geometry({3, 40, 40, 16}, {5, 5, 16, 1}, {1, 1}, Padding::same()),
-      conv2d_geometry({40, 4, 4, 40}, {3, 3, 40, 70}, {1, 1}, Padding::same()),          // several images at once
-      conv2d_geometry({2, 5, 1100, 8}, {3, 3, 8, 2}, {1, 1}, Padding::same()),           // a row that fills no band
+      conv2d_geometry({40, 4, 4, 40}, {3, 3, 40, 70}, {1, 1}, Padding::same()),  // several images at once
+      conv2d_geometry({2, 5, 1100, 8}, {3, 3, 8, 2}, {1, 1}, Padding::same()),   // a row that fills no band
       conv2d_geometry({0, 5, 5, 3}, {3, 3, 3, 4}, {1, 1}, Padding::same()),
   };
   const auto grouped = [&](Shape input, Shape kernel, Index groups, Stride stride = {}, Dilation dilation = {}) {
@@ -53,7 +53,8 @@ std::vector<Conv2DGeometry> geometries() {
   grouped({17, 20, 20, 16}, {3, 3, 1, 16}, 16);
   // Output and input channels around the lengths of vectors and tiles.
   for (const Index channels : {1, 2, 3, 4, 5, 7, 8, 9, 12, 15, 16, 17, 24, 25, 31, 32, 33, 48})
-    all.push_back(conv2d_geometry({2, 5, 6, 1 + channels % 7}, {3, 3, 1 + channels % 7, channels}, {1, 1}, Padding::same()));
+    all.push_back(
+        conv2d_geometry({2, 5, 6, 1 + channels % 7}, {3, 3, 1 + channels % 7, channels}, {1, 1}, Padding::same()));
   for (const Index channels : {1, 3, 6, 13, 16, 33})
     all.push_back(conv2d_geometry({2, 7, 7, channels}, {3, 3, channels, 6}, {2, 2}, Padding::same()));
   // Widths around the lengths of tiles.
@@ -87,7 +88,8 @@ std::vector<double> magnitudes(const std::vector<float>& values) {
 }
 
 /// Largest |found - exact| in units of an ulp times the sum of the magnitudes that were added.
-double worst_error(const std::vector<float>& found, const std::vector<double>& exact, const std::vector<double>& magnitude) {
+double worst_error(const std::vector<float>& found, const std::vector<double>& exact,
+                   const std::vector<double>& magnitude) {
   double worst = 0;
   for (std::size_t i = 0; i < found.size(); ++i) {
     const double error = std::abs(static_cast<double>(found[i]) - exact[i]) / (std::ldexp(1.0, -24) * magnitude[i]);
@@ -159,8 +161,10 @@ TEST_CASE("convolution of real numbers is as exact as its sums are long") {
     const auto wide = [](const std::vector<float>& v) { return std::vector<double>(v.begin(), v.end()); };
     const Passes<double> exact(g, wide(x), wide(w), wide(dy));
     const Passes<double> magnitude(g, magnitudes(x), magnitudes(w), magnitudes(dy));
-    // n additions of rounded products err by at most (n + 1) half ulps of the sum of magnitudes; one more for the final sum.
-    const double terms = static_cast<double>(g.k_h * g.k_w * g.in_c / g.groups), gradient_terms = static_cast<double>(g.k_h * g.k_w * g.out_c);
+    // n additions of rounded products err by at most (n + 1) half ulps of the sum of magnitudes; one more for the final
+    // sum.
+    const double terms = static_cast<double>(g.k_h * g.k_w * g.in_c / g.groups),
+                 gradient_terms = static_cast<double>(g.k_h * g.k_w * g.out_c);
     const double pixels = static_cast<double>(g.batch * g.out_h * g.out_w);
     for_each_isa([&] {
       const Passes<float> found(g, x, w, dy);

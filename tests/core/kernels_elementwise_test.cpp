@@ -19,7 +19,8 @@ std::vector<T> with_specials(Index size, unsigned seed) {
   const auto values = reals(size, seed, 8.0f);
   std::vector<T> result(values.begin(), values.end());
   const T inf = std::numeric_limits<T>::infinity();
-  const T specials[] = {T{0}, -T{0}, T{6}, inf, -inf, std::numeric_limits<T>::quiet_NaN(), std::numeric_limits<T>::denorm_min()};
+  const T specials[] = {
+      T{0}, -T{0}, T{6}, inf, -inf, std::numeric_limits<T>::quiet_NaN(), std::numeric_limits<T>::denorm_min()};
   for (std::size_t i = 0; i < result.size(); i += 5) result[i] = specials[(i / 5 + seed) % std::size(specials)];
   return result;
 }
@@ -76,10 +77,11 @@ TEMPLATE_TEST_CASE("arithmetic is exact under every instruction set", "", float,
   check_binary<T>(k::maximum<T>, [](T a, T b, T) { return std::isnan(a) || std::isnan(b) ? T(NAN) : (a > b ? a : b); });
   check_binary<T>(k::minimum<T>, [](T a, T b, T) { return std::isnan(a) || std::isnan(b) ? T(NAN) : (a < b ? a : b); });
   check_unary<T>([](Index n, const T* x, T* y) { k::scale(n, T(0.3), x, y); }, [](T x, T) { return T(0.3) * x; });
-  check_unary<T>([](Index n, const T* x, T* y) { k::add_scaled(n, T(0.3), x, y); }, [](T x, T y) {
-    const volatile T product = T(0.3) * x;
-    return y + product;
-  });
+  check_unary<T>([](Index n, const T* x, T* y) { k::add_scaled(n, T(0.3), x, y); },
+                 [](T x, T y) {
+                   const volatile T product = T(0.3) * x;
+                   return y + product;
+                 });
   check_unary<T>(k::absolute<T>, [](T x, T) { return std::abs(x); });
   check_unary<T>(k::square_root<T>, [](T x, T) { return std::sqrt(x); });
 }
@@ -92,7 +94,8 @@ TEMPLATE_TEST_CASE("activations and their gradients", "", float, double) {
                  [](T x, T) { return std::isnan(x) ? x : std::min(std::max(x, T(-1.5)), T(6)); });
   check_gradient<T>(k::relu_gradient<T>, [](T x, T dy) { return x > 0 ? dy : T{0}; });
   check_gradient<T>(k::relu6_gradient<T>, [](T x, T dy) { return x > 0 && x < 6 ? dy : T{0}; });
-  check_gradient<T>([](Index n, const T* x, const T* dy, k::Store store, T* dx) { k::clip_gradient(n, T(0), T(6), x, dy, store, dx); },
+  check_gradient<T>([](Index n, const T* x, const T* dy, k::Store store,
+                       T* dx) { k::clip_gradient(n, T(0), T(6), x, dy, store, dx); },
                     [](T x, T dy) { return x >= 0 && x <= 6 ? dy : T{0}; });
   check_gradient<T>(k::absolute_gradient<T>, [](T x, T dy) { return x > 0 ? dy : x < 0 ? -dy : T{0}; });
   check_binary<T>(k::square_root_gradient<T>, [](T y, T dy, T dx) { return dx + dy / (T{2} * y); });
@@ -136,14 +139,16 @@ TEST_CASE("column sums are exact where they can be, add, and never depend on thr
     for (const Index rows : {0, 1, 2, 37, 5003}) {
       const auto a = small_integers(rows * channels, 1), b = small_integers(rows * channels, 2);
       const auto real_a = reals(rows * channels, 3), real_b = reals(rows * channels, 4);
-      std::vector<float> expected(static_cast<std::size_t>(channels), 5.0f), expected_product(expected), first, first_product;
+      std::vector<float> expected(static_cast<std::size_t>(channels), 5.0f), expected_product(expected), first,
+          first_product;
       for (std::size_t i = 0; i < a.size(); ++i) {
         expected[i % expected.size()] += a[i];
         expected_product[i % expected.size()] += a[i] * b[i];
       }
       for_each_setting([&] {
         CAPTURE(rows, channels);
-        std::vector<float> sums(expected.size(), 5.0f), products(sums), real_sums(sums.size()), real_products(sums.size());
+        std::vector<float> sums(expected.size(), 5.0f), products(sums), real_sums(sums.size()),
+            real_products(sums.size());
         kernels::add_column_sums(rows, channels, a.data(), sums.data());
         kernels::add_column_sums_of_product(rows, channels, a.data(), b.data(), products.data());
         CHECK(sums == expected);

@@ -35,8 +35,10 @@ std::vector<Case> cases() {
     for (const bool normalize : {false, true})
       for (const Clamp clamp : {Clamp::none, Clamp::relu, Clamp::relu6}) {
         if (rows == 1 && normalize) continue;
-        if (normalize) result.push_back({rows, channels, normalize, clamp, false, false, false, StraightThrough::masked});
-        for (const StraightThrough mode : {StraightThrough::masked, StraightThrough::value_masked, StraightThrough::unmasked})
+        if (normalize)
+          result.push_back({rows, channels, normalize, clamp, false, false, false, StraightThrough::masked});
+        for (const StraightThrough mode :
+             {StraightThrough::masked, StraightThrough::value_masked, StraightThrough::unmasked})
           for (const auto& [offset, zero_point] : {std::pair{false, false}, {true, false}, {false, true}})
             result.push_back({rows, channels, normalize, clamp, true, offset, zero_point, mode});
       }
@@ -55,7 +57,11 @@ struct Problem {
     mean.resize(at(c.channels)), variance.resize(at(c.channels));
     kernels::batch_norm_statistics(c.rows, c.channels, x.data(), mean.data(), variance.data());
     normalization = {mean.data(), variance.data(), 1e-3f, gamma.data(), beta.data()};
-    grid = {.scale = &scale, .offset = c.offset ? &offset : nullptr, .lo = 0, .hi = 15, .zero_point = c.zero_point ? &zero_point : nullptr};
+    grid = {.scale = &scale,
+            .offset = c.offset ? &offset : nullptr,
+            .lo = 0,
+            .hi = 15,
+            .zero_point = c.zero_point ? &zero_point : nullptr};
   }
   kernels::EpilogueSteps steps() const {
     return {c.rows, c.channels, c.normalize ? &normalization : nullptr, c.clamp, c.on_grid ? &grid : nullptr, c.mode};
@@ -74,10 +80,15 @@ struct Result {
 };
 
 Result one_pass(const Problem& p, kernels::Store store = kernels::Store::overwrite) {
-  Result r{std::vector<float>(p.x.size()), std::vector<float>(p.x.size(), store == kernels::Store::add ? 2.0f : NAN),
-           std::vector<float>(p.gamma.size(), 1.0f), std::vector<float>(p.gamma.size(), 1.0f), {}, {}};
+  Result r{std::vector<float>(p.x.size()),
+           std::vector<float>(p.x.size(), store == kernels::Store::add ? 2.0f : NAN),
+           std::vector<float>(p.gamma.size(), 1.0f),
+           std::vector<float>(p.gamma.size(), 1.0f),
+           {},
+           {}};
   kernels::epilogue(p.steps(), p.x.data(), r.y.data());
-  const auto sums = kernels::epilogue_gradient(p.steps(), p.x.data(), p.dy.data(), {r.dx.data(), store, r.dgamma.data(), r.dbeta.data()});
+  const auto sums = kernels::epilogue_gradient(p.steps(), p.x.data(), p.dy.data(),
+                                               {r.dx.data(), store, r.dgamma.data(), r.dbeta.data()});
   r.scale = sums.scale, r.offset = sums.offset;
   return r;
 }
@@ -94,21 +105,29 @@ Result three_passes(const Problem& p, kernels::Store store = kernels::Store::ove
   const Index n = c.rows * c.channels;
   std::vector<float> v(p.x), w(p.x.size()), y, g(p.dy), dv(p.x.size());
   if (c.normalize)
-    kernels::batch_norm_forward(c.rows, c.channels, p.x.data(), p.mean.data(), p.variance.data(), 1e-3f, p.gamma.data(), p.beta.data(), v.data());
+    kernels::batch_norm_forward(c.rows, c.channels, p.x.data(), p.mean.data(), p.variance.data(), 1e-3f, p.gamma.data(),
+                                p.beta.data(), v.data());
   clamp_forward(c.clamp, v, w);
   y = w;
   const kernels::ChannelLayout layout = kernels::per_tensor(n);
   if (c.on_grid) kernels::fake_quantize(layout, w.data(), p.grid, y.data());
-  Result r{y, std::vector<float>(p.x.size(), store == kernels::Store::add ? 2.0f : NAN), std::vector<float>(p.gamma.size(), 1.0f), std::vector<float>(p.gamma.size(), 1.0f), {}, {}};
+  Result r{y,
+           std::vector<float>(p.x.size(), store == kernels::Store::add ? 2.0f : NAN),
+           std::vector<float>(p.gamma.size(), 1.0f),
+           std::vector<float>(p.gamma.size(), 1.0f),
+           {},
+           {}};
   if (c.on_grid) {
-    const auto sums = kernels::fake_quantize_gradient(layout, w.data(), p.grid, c.mode, p.dy.data(), kernels::Store::overwrite, g.data());
+    const auto sums = kernels::fake_quantize_gradient(layout, w.data(), p.grid, c.mode, p.dy.data(),
+                                                      kernels::Store::overwrite, g.data());
     r.scale = sums.scale, r.offset = sums.offset;
   }
   dv = g;
   if (c.clamp == Clamp::relu) kernels::relu_gradient(n, v.data(), g.data(), kernels::Store::overwrite, dv.data());
   if (c.clamp == Clamp::relu6) kernels::relu6_gradient(n, v.data(), g.data(), kernels::Store::overwrite, dv.data());
   if (c.normalize)
-    kernels::batch_norm_gradient<float>(c.rows, c.channels, p.x.data(), p.mean.data(), p.variance.data(), 1e-3f, p.gamma.data(), dv.data(),
+    kernels::batch_norm_gradient<float>(c.rows, c.channels, p.x.data(), p.mean.data(), p.variance.data(), 1e-3f,
+                                        p.gamma.data(), dv.data(),
                                         {r.dx.data(), r.dgamma.data(), r.dbeta.data(), store});
   else if (store == kernels::Store::overwrite)
     r.dx = dv;
@@ -128,7 +147,8 @@ bool near(const std::vector<double>& a, const std::vector<double>& b, double rel
 
 TEST_CASE("normalization, clamp and grid in one pass: the bits of three passes") {
   for (const Case& c : cases()) {
-    CAPTURE(c.rows, c.channels, c.normalize, static_cast<int>(c.clamp), c.on_grid, c.offset, c.zero_point, static_cast<int>(c.mode));
+    CAPTURE(c.rows, c.channels, c.normalize, static_cast<int>(c.clamp), c.on_grid, c.offset, c.zero_point,
+            static_cast<int>(c.mode));
     const Problem p(c);
     for_each_isa([&] {
       for (const kernels::Store store : {kernels::Store::overwrite, kernels::Store::add}) {
@@ -172,7 +192,8 @@ TEST_CASE("the epilogue leaves out what nobody wants, and keeps NaN") {
   Problem p({64, 16, true, Clamp::relu, true, false, false, StraightThrough::value_masked});
   const Result all = one_pass(p);
   std::vector<float> dgamma(16, 1.0f);
-  const auto sums = kernels::epilogue_gradient(p.steps(), p.x.data(), p.dy.data(), {nullptr, kernels::Store::overwrite, dgamma.data(), nullptr});
+  const auto sums = kernels::epilogue_gradient(p.steps(), p.x.data(), p.dy.data(),
+                                               {nullptr, kernels::Store::overwrite, dgamma.data(), nullptr});
   CHECK(same_bits(dgamma, all.dgamma));
   CHECK(same_bits(sums.scale, all.scale));
   p.x[5] = NAN;

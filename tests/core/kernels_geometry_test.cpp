@@ -12,8 +12,9 @@ TEST_CASE("SAME padding follows TensorFlow's rule") {
     Index in, kernel, stride, out, before, after;
   };
   // Worked out by hand from out = ceil(in / stride), total = max((out - 1) * stride + kernel - in, 0).
-  for (const Row& row : {Row{5, 3, 1, 5, 1, 1}, Row{5, 2, 1, 5, 0, 1}, Row{6, 3, 2, 3, 0, 1}, Row{5, 3, 2, 3, 1, 1},
-                         Row{32, 3, 2, 16, 0, 1}, Row{4, 1, 2, 2, 0, 0}, Row{7, 5, 3, 3, 2, 2}, Row{1, 3, 1, 1, 1, 1}}) {
+  for (const Row& row :
+       {Row{5, 3, 1, 5, 1, 1}, Row{5, 2, 1, 5, 0, 1}, Row{6, 3, 2, 3, 0, 1}, Row{5, 3, 2, 3, 1, 1},
+        Row{32, 3, 2, 16, 0, 1}, Row{4, 1, 2, 2, 0, 0}, Row{7, 5, 3, 3, 2, 2}, Row{1, 3, 1, 1, 1, 1}}) {
     const auto g = conv2d_geometry({2, row.in, 4, 3}, {row.kernel, 1, 3, 8}, {row.stride, 1}, Padding::same());
     CAPTURE(row.in, row.kernel, row.stride);
     CHECK(g.out_h == row.out);
@@ -42,7 +43,8 @@ TEST_CASE("geometries that do not fit are refused by name") {
   const auto conv = [](Shape input, Shape kernel, Stride stride = {}, Padding padding = {}) {
     return conv2d_geometry(input, kernel, stride, padding);
   };
-  CHECK_THROWS_WITH(conv({1, 5, 5, 3}, {3, 3, 4, 8}), Contains("3 channels") && Contains("(3, 3, 4, 8)") && Contains("expects 4"));
+  CHECK_THROWS_WITH(conv({1, 5, 5, 3}, {3, 3, 4, 8}),
+                    Contains("3 channels") && Contains("(3, 3, 4, 8)") && Contains("expects 4"));
   CHECK_THROWS_AS(conv({5, 5, 3}, {3, 3, 3, 8}), ShapeError);
   CHECK_THROWS_AS(conv({1, 5, 5, 3}, {3, 3, 8}), ShapeError);
   CHECK_THROWS_AS(conv({1, 0, 5, 3}, {3, 3, 3, 8}, {}, Padding::same()), ShapeError);
@@ -52,7 +54,8 @@ TEST_CASE("geometries that do not fit are refused by name") {
   CHECK_THROWS_AS(conv({1, 5, 5, 3}, {3, 3, 3, 8}, {0, 1}), ValueError);
   CHECK_THROWS_AS(conv({1, 5, 5, 3}, {3, 3, 3, 8}, {1, -1}), ValueError);
   CHECK_THROWS_AS(Padding::explicit_(0, -1, 0, 0), ValueError);
-  CHECK_THROWS_WITH(pool2d_geometry({1, 4, 4, 1}, {2, 2}, {1, 1}, Padding::explicit_(2, 0, 0, 0)), Contains("padding 2"));
+  CHECK_THROWS_WITH(pool2d_geometry({1, 4, 4, 1}, {2, 2}, {1, 1}, Padding::explicit_(2, 0, 0, 0)),
+                    Contains("padding 2"));
   CHECK_THROWS_AS(pool2d_geometry({1, 4, 4, 1}, {0, 2}, {1, 1}, Padding::valid()), ValueError);
   CHECK_THROWS_AS(pool2d_geometry({4, 4, 1}, {2, 2}, {1, 1}, Padding::valid()), ShapeError);
   CHECK(conv({0, 5, 5, 3}, {3, 3, 3, 8}).out_h == 3);

@@ -27,7 +27,8 @@ TEST_CASE("convolution of codes is exact") {
     const auto x = small_integers<std::int32_t>(input_shape(g).size(), 1, -255, 255);
     const auto w = small_integers<std::int32_t>(kernel_shape(g).size(), 2, -128, 127);
     const auto bias = small_integers<std::int32_t>(g.out_c, 3, -1000000, 1000000);
-    std::vector<std::int64_t> x64(x.begin(), x.end()), w64(w.begin(), w.end()), sums(static_cast<std::size_t>(output_shape(g).size()));
+    std::vector<std::int64_t> x64(x.begin(), x.end()), w64(w.begin(), w.end()),
+        sums(static_cast<std::size_t>(output_shape(g).size()));
     reference::conv2d_forward(g, x64.data(), w64.data(), sums.data());
     std::vector<std::int32_t> expected(sums.begin(), sums.end()), biased(expected);
     for (std::size_t i = 0; i < biased.size(); ++i) biased[i] += bias[i % bias.size()];
@@ -44,13 +45,15 @@ TEST_CASE("convolution of codes is exact") {
 TEST_CASE("the dense product of codes is exact") {
   for (const Index out : {1, 10, 33}) {
     const Index rows = 11, in = 70;
-    const auto x = small_integers<std::int32_t>(rows * in, 1, -255, 255), w = small_integers<std::int32_t>(in * out, 2, -128, 127);
+    const auto x = small_integers<std::int32_t>(rows * in, 1, -255, 255),
+               w = small_integers<std::int32_t>(in * out, 2, -128, 127);
     const auto bias = small_integers<std::int32_t>(out, 3, -1000, 1000);
     std::vector<std::int32_t> expected;
     for (Index r = 0; r < rows; ++r)
       for (Index o = 0; o < out; ++o) {
         std::int32_t sum = bias[static_cast<std::size_t>(o)];
-        for (Index i = 0; i < in; ++i) sum += x[static_cast<std::size_t>(r * in + i)] * w[static_cast<std::size_t>(i * out + o)];
+        for (Index i = 0; i < in; ++i)
+          sum += x[static_cast<std::size_t>(r * in + i)] * w[static_cast<std::size_t>(i * out + o)];
         expected.push_back(sum);
       }
     for_each_setting([&] {
@@ -68,15 +71,18 @@ TEST_CASE("accumulators that overflow wrap around and are no undefined behaviour
   CHECK(acc == std::numeric_limits<std::int32_t>::min());
 }
 
-TEMPLATE_TEST_CASE("requantization: float product, half to even, then the zero point", "", std::int32_t, std::uint8_t, std::int8_t) {
+TEMPLATE_TEST_CASE("requantization: float product, half to even, then the zero point", "", std::int32_t, std::uint8_t,
+                   std::int8_t) {
   using Code = TestType;
   const std::int32_t lo = std::numeric_limits<Code>::is_signed ? -128 : 0, hi = lo + 255;
   for (const Index channels : {1, 3, 16, 300})
     for (const Index rows : {0, 1, 29, 700}) {
       auto acc = small_integers<std::int32_t>(rows * channels, 1, -2000, 2000);
-      for (std::size_t i = 0; i < acc.size(); i += 9) acc[i] = static_cast<std::int32_t>(i * 2654435761u);  // all magnitudes
+      for (std::size_t i = 0; i < acc.size(); i += 9)
+        acc[i] = static_cast<std::int32_t>(i * 2654435761u);  // all magnitudes
       std::vector<float> m(static_cast<std::size_t>(channels));
-      for (std::size_t c = 0; c < m.size(); ++c) m[c] = c % 2 == 0 ? 0.125f : 0.0317f / static_cast<float>(c);  // eighths give ties
+      for (std::size_t c = 0; c < m.size(); ++c)
+        m[c] = c % 2 == 0 ? 0.125f : 0.0317f / static_cast<float>(c);  // eighths give ties
       for (const std::int32_t zero_point : {0, 3, -5}) {
         std::vector<Code> expected(acc.size()), from_float(acc.size());
         std::vector<float> carried(acc.begin(), acc.end());

@@ -13,7 +13,8 @@ using kernels::Isa;
 
 TEST_CASE("instruction sets have names, and unknown names are refused") {
   for (const Isa isa : {Isa::base, Isa::avx2, Isa::avx512}) CHECK(kernels::isa_from_name(kernels::name_of(isa)) == isa);
-  CHECK_THROWS_WITH(kernels::isa_from_name("avx"), Catch::Contains("\"avx\"") && Catch::Contains("base, avx2 or avx512"));
+  CHECK_THROWS_WITH(kernels::isa_from_name("avx"),
+                    Catch::Contains("\"avx\"") && Catch::Contains("base, avx2 or avx512"));
 }
 
 TEST_CASE("the active instruction set is available, and the environment decides it") {

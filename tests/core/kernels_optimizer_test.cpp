@@ -16,20 +16,22 @@ TEST_CASE("SGD by hand: decay, momentum, Nesterov") {
   CHECK(velocity == Approx(4.25));  // 0.5 * 0.5 + (2 + 0.2 * 10)
   CHECK(parameter == Approx(9.575));
   velocity = 0.5, parameter = 10.0;
-  kernels::sgd_update(1, {.rate = 0.1, .momentum = 0.5, .weight_decay = 0.2, .nesterov = true}, &gradient, &velocity, &parameter);
+  kernels::sgd_update(1, {.rate = 0.1, .momentum = 0.5, .weight_decay = 0.2, .nesterov = true}, &gradient, &velocity,
+                      &parameter);
   CHECK(parameter == Approx(10.0 - 0.1 * (4.0 + 0.5 * 4.25)));
 }
 
 TEST_CASE("Adam by hand: the first step has the length of the rate") {
   const double gradient = -3.0;
   double first = 0, second = 0, parameter = 1.0;
-  kernels::adam_update(1, {.rate = 0.01, .correction1 = 1 - 0.9, .correction2 = 1 - 0.999}, &gradient, &first, &second, &parameter);
+  kernels::adam_update(1, {.rate = 0.01, .correction1 = 1 - 0.9, .correction2 = 1 - 0.999}, &gradient, &first, &second,
+                       &parameter);
   CHECK(first == Approx(-0.3));
   CHECK(second == Approx(0.009));
   CHECK(parameter == Approx(1.01));
   // The second step, with weight decay: g = -3 + 0.1 * 1.01
-  kernels::adam_update(1, {.rate = 0.01, .weight_decay = 0.1, .correction1 = 1 - 0.81, .correction2 = 1 - 0.998001}, &gradient,
-                       &first, &second, &parameter);
+  kernels::adam_update(1, {.rate = 0.01, .weight_decay = 0.1, .correction1 = 1 - 0.81, .correction2 = 1 - 0.998001},
+                       &gradient, &first, &second, &parameter);
   const double g = -3 + 0.1 * 1.01, m = 0.9 * -0.3 + 0.1 * g, v = 0.999 * 0.009 + 0.001 * g * g;
   CHECK(parameter == Approx(1.01 - 0.01 * (m / 0.19) / (std::sqrt(v / 0.001999) + 1e-8)));
 }
@@ -42,7 +44,8 @@ TEST_CASE("optimizer updates are the same bits in every setting") {
   std::vector<float> first_sgd, first_adam;
   for_each_setting([&] {
     auto p = start, v = velocity, s = second;
-    kernels::sgd_update(n, {.rate = 0.1, .momentum = 0.9, .weight_decay = 1e-4, .nesterov = true}, gradient.data(), v.data(), p.data());
+    kernels::sgd_update(n, {.rate = 0.1, .momentum = 0.9, .weight_decay = 1e-4, .nesterov = true}, gradient.data(),
+                        v.data(), p.data());
     if (first_sgd.empty()) first_sgd = p;
     CHECK(same_bits(p, first_sgd));
     p = start, v = velocity;

@@ -56,7 +56,8 @@ void for_each_setting(F&& f) {
   });
 }
 
-/// Small whole numbers: sums of their products are exact in float, so that any order of summation must agree to the bit.
+/// Small whole numbers: sums of their products are exact in float, so that any order of summation must agree to the
+/// bit.
 template <class T = float>
 std::vector<T> small_integers(Index size, unsigned seed, int lo = -4, int hi = 4) {
   std::mt19937 engine(seed);
@@ -73,7 +74,8 @@ inline std::vector<float> reals(Index size, unsigned seed, float range = 1.0f) {
   return values;
 }
 
-/// True when both hold the same bits; the NaNs of both sides count as one. For long vectors: a failing CHECK(a == b) prints them.
+/// True when both hold the same bits; the NaNs of both sides count as one. For long vectors: a failing CHECK(a == b)
+/// prints them.
 template <class T>
 bool same_bits(const std::vector<T>& a, const std::vector<T>& b) {
   if (a.size() != b.size()) return false;

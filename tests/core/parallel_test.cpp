@@ -48,9 +48,10 @@ TEST_CASE("the exception of the lowest failing chunk reaches the caller and the 
   for (const int threads : {1, 2, 4}) {
     const Threads scope(threads);
     for (int repeat = 0; repeat < 50; ++repeat) {
-      CHECK_THROWS_WITH(parallel_for(16, 1, [](Index begin, Index) {
-                          if (begin == 0 || begin == 9) fail<ValueError>("chunk ", begin);
-                        }),
+      CHECK_THROWS_WITH(parallel_for(16, 1,
+                                     [](Index begin, Index) {
+                                       if (begin == 0 || begin == 9) fail<ValueError>("chunk ", begin);
+                                     }),
                         "chunk 0");
     }
     std::atomic<int> sum{0};
@@ -76,5 +77,6 @@ TEST_CASE("illegal numbers of threads are refused") {
   CHECK_THROWS_WITH(set_num_threads(0), Catch::Contains("0 threads, expected 1 to 256"));
   CHECK_THROWS_AS(set_num_threads(257), ValueError);
   const Threads scope(2);
-  CHECK_THROWS_WITH(parallel_for(4, 1, [](Index, Index) { set_num_threads(2); }), Catch::Contains("inside a parallel region"));
+  CHECK_THROWS_WITH(parallel_for(4, 1, [](Index, Index) { set_num_threads(2); }),
+                    Catch::Contains("inside a parallel region"));
 }

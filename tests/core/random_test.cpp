@@ -79,7 +79,8 @@ TEST_CASE("moments of uniforms and normals") {
   SECTION("uniform") {
     Random random(11, 4);
     const auto m = moments([&] { return random.uniform(); });
-    for (int k = 1; k <= 4; ++k) CHECK(m[static_cast<std::size_t>(k - 1)] == Approx(1.0 / (k + 1)).margin(5 * 0.3 / std::sqrt(n)));
+    for (int k = 1; k <= 4; ++k)
+      CHECK(m[static_cast<std::size_t>(k - 1)] == Approx(1.0 / (k + 1)).margin(5 * 0.3 / std::sqrt(n)));
   }
   SECTION("normal, float and double") {
     Random random(12, 4);
@@ -105,8 +106,9 @@ TEST_CASE("moments of uniforms and normals") {
 
 TEST_CASE("streams, seeds and derived streams are different and uncorrelated") {
   Random base(5, 0);
-  std::vector<Random> others{Random(6, 0), Random(5, 1), Random(5, std::uint64_t{1} << 40), Random(5 + (std::uint64_t{1} << 40), 0),
-                             base.derive(0), base.derive(1), base.derive(0).derive(0)};
+  std::vector<Random> others{
+      Random(6, 0),   Random(5, 1),   Random(5, std::uint64_t{1} << 40), Random(5 + (std::uint64_t{1} << 40), 0),
+      base.derive(0), base.derive(1), base.derive(0).derive(0)};
   constexpr int n = 20000;
   std::vector<float> reference;
   for (int i = 0; i < n; ++i) reference.push_back(base.uniform() - 0.5f);
@@ -213,7 +215,8 @@ TEST_CASE("random access gives the numbers of the sequence") {
   std::vector<std::uint32_t> far(2);
   Random::words_at(77, 5, (std::uint64_t{1} << 40) + 3, far);
   sequence.set_position((std::uint64_t{1} << 40) + 3);
-  CHECK(far == std::vector<std::uint32_t>{0x33a87107, 0x87d30e04});  // from Python: the upper half of the counter counts
+  CHECK(far ==
+        std::vector<std::uint32_t>{0x33a87107, 0x87d30e04});  // from Python: the upper half of the counter counts
   CHECK(far[0] == sequence.next_u32());
   CHECK(far[1] == sequence.next_u32());
 }
@@ -227,5 +230,6 @@ TEST_CASE("the state as text continues the sequence") {
   for (int i = 0; i < 5; ++i) CHECK(copy.next_u32() == random.next_u32());
   for (const char* wrong : {"", "philox4x32-10", "philox4x32-10:1:2", "philox4x32-10:1:2:3:4", "philox4x32-10:1:2:-3",
                             "philox4x32-10:1:2:3 ", "philox4x32-10:1:2:18446744073709551616", "mt19937:1:2:3"})
-    CHECK_THROWS_WITH(Random::from_state(wrong), Contains(wrong) && Contains("expected \"philox4x32-10:SEED:STREAM:POSITION\""));
+    CHECK_THROWS_WITH(Random::from_state(wrong),
+                      Contains(wrong) && Contains("expected \"philox4x32-10:SEED:STREAM:POSITION\""));
 }

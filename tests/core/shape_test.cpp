@@ -79,7 +79,8 @@ TEST_CASE("shape: broadcasting is NumPy's") {
   CHECK(broadcast_shapes({}, {2}, "f") == Shape{2});
   CHECK(broadcast_shapes({}, {}, "f") == Shape{});
   CHECK(broadcast_shapes({0, 3}, {1, 3}, "f") == Shape{0, 3});
-  CHECK_THROWS_WITH(broadcast_shapes({2, 3}, {2}, "add"), "add: shapes (2, 3) and (2) do not broadcast: axis -1 has 3 and 2");
+  CHECK_THROWS_WITH(broadcast_shapes({2, 3}, {2}, "add"),
+                    "add: shapes (2, 3) and (2) do not broadcast: axis -1 has 3 and 2");
   CHECK_THROWS_AS(broadcast_shapes({0}, {2}, "f"), ShapeError);
 }
 
@@ -98,5 +99,6 @@ TEST_CASE("dtype: sizes, names and C++ types") {
     CHECK(dispatch_any(dtype, [](auto zero) { return dtype_of<decltype(zero)>; }) == dtype);
   CHECK(dispatch_floating("f", DType::float64, [](auto zero) { return sizeof zero; }) == 8);
   CHECK(dispatch_floating("f", DType::float32, [](auto zero) { return sizeof zero; }) == 4);
-  CHECK_THROWS_WITH(dispatch_floating("relu", DType::int8, [](auto) {}), "relu: dtype is int8, expected float32 or float64");
+  CHECK_THROWS_WITH(dispatch_floating("relu", DType::int8, [](auto) {}),
+                    "relu: dtype is int8, expected float32 or float64");
 }

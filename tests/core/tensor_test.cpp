@@ -107,7 +107,8 @@ TEST_CASE("tensor: conversions") {
   CHECK(identical(x.to(DType::int8), Tensor::from({5}, std::vector<std::int8_t>{-128, 0, 0, 1, 127})));
   CHECK(identical(x.to(DType::float64).to(DType::float32), x));
   CHECK(x.to(DType::float32).data<float>() == x.data<float>());
-  CHECK(identical(Tensor::from({2}, std::vector<std::uint8_t>{0, 255}).to(DType::int32), Tensor::from({2}, std::vector<std::int32_t>{0, 255})));
+  CHECK(identical(Tensor::from({2}, std::vector<std::uint8_t>{0, 255}).to(DType::int32),
+                  Tensor::from({2}, std::vector<std::int32_t>{0, 255})));
   CHECK(identical(Tensor::from({1}, std::vector<double>{1e300}).to(DType::float32), Tensor::full({1}, INFINITY)));
 
   CHECK_THROWS_WITH(Tensor::full({1}, 128).to(DType::int8), "Tensor::to: int8 cannot hold 128");
@@ -151,7 +152,8 @@ TEST_CASE("tensor: reshape and rows share, slice copies") {
   CHECK(cube.slice(2, 4, 4).shape() == Shape{2, 3, 0});
   slice.fill(0);
   CHECK(cube.at<float>({0, 1, 0}) == 4);
-  CHECK(identical(Tensor::from({3}, std::vector<std::int8_t>{1, 2, 3}).slice(0, 1, 3), Tensor::from({2}, std::vector<std::int8_t>{2, 3})));
+  CHECK(identical(Tensor::from({3}, std::vector<std::int8_t>{1, 2, 3}).slice(0, 1, 3),
+                  Tensor::from({2}, std::vector<std::int8_t>{2, 3})));
   CHECK_THROWS_WITH(cube.slice(1, 2, 4), "Tensor::slice: [2, 4) is not inside [0, 3) of axis 1 of shape (2, 3, 4)");
   CHECK_THROWS_WITH(cube.slice(3, 0, 1), Contains("Tensor::slice: axis 3 is out of range for rank 3"));
 }

@@ -79,8 +79,10 @@ TEST_CASE("xt: expressions become tensors") {
   CHECK(identical(from_xt(xt::sum(view, {0})), Tensor::from({3}, {3, 5, 7})));
   CHECK(identical(from_xt(xt::sum(view)), Tensor::scalar(15)));
   CHECK(identical(from_xt(xt::view(view, 1, xt::range(0, 3, 2))), Tensor::from({2}, {3, 5})));
-  CHECK(identical(from_xt(view + xt::xtensor_fixed<float, xt::xshape<2, 1>>{{10}, {20}}), Tensor::from({2, 3}, {10, 11, 12, 23, 24, 25})));
-  CHECK(identical(from_xt(xt::xarray<float, xt::layout_type::column_major>{{1, 2}, {3, 4}}), Tensor::from({2, 2}, {1, 2, 3, 4})));
+  CHECK(identical(from_xt(view + xt::xtensor_fixed<float, xt::xshape<2, 1>>{{10}, {20}}),
+                  Tensor::from({2, 3}, {10, 11, 12, 23, 24, 25})));
+  CHECK(identical(from_xt(xt::xarray<float, xt::layout_type::column_major>{{1, 2}, {3, 4}}),
+                  Tensor::from({2, 2}, {1, 2, 3, 4})));
   CHECK(from_xt(xt::zeros<float>({0, 4})).shape() == Shape{0, 4});
   CHECK(from_xt(xt::ones<double>({2, 1, 2, 1, 2, 1})).shape() == Shape{2, 1, 2, 1, 2, 1});
   CHECK_THROWS_WITH(from_xt(xt::ones<float>({1, 1, 1, 1, 1, 1, 1})), Contains("rank 7"));
@@ -106,7 +108,8 @@ TEST_CASE("xt: assignment into a tensor keeps its buffer and dtype") {
   assign_xt(target, as_xt<std::int32_t>(target) * 2);
   CHECK(identical(target, Tensor::from({2, 2}, std::vector<std::int32_t>{2, -2, 6, 8})));
   CHECK(target.bytes() == before);
-  CHECK_THROWS_WITH(assign_xt(target, xt::xarray<float>{1, 2, 3, 4}), "assign_xt: the expression has shape (4), the tensor (2, 2)");
+  CHECK_THROWS_WITH(assign_xt(target, xt::xarray<float>{1, 2, 3, 4}),
+                    "assign_xt: the expression has shape (4), the tensor (2, 2)");
   CHECK_THROWS_WITH(assign_xt(target, xt::xarray<float>{1, 2}), Contains("has shape (2), the tensor (2, 2)"));
   Tensor none;
   CHECK_THROWS_AS(assign_xt(none, xt::xarray<float>{1}), ShapeError);

@@ -115,7 +115,8 @@ int main(int argc, char** argv) try {
   corpus.add("image", "grey.png", support::png(2, 3, {0, 1, 2, 253, 254, 255}));
   corpus.add("image", "alpha.png", support::png(1, 2, {7, 8, 9, 255, 1, 2, 3, 255}, {.color_type = 6}));
   corpus.add("image", "palette.png",
-             support::png(1, 3, {0b01000000}, {.color_type = 3, .bit_depth = 1, .chunks = support::png_chunk("PLTE", "abcdef")}));
+             support::png(1, 3, {0b01000000},
+                          {.color_type = 3, .bit_depth = 1, .chunks = support::png_chunk("PLTE", "abcdef")}));
   corpus.add("image", "grey.jpg", support::jpeg(9, 17, {77}));
   corpus.add("image", "progressive.jpg",
              support::jpeg(8, 8, {200, 30, 40}, [](auto& info) { jpeg_simple_progression(&info); }));

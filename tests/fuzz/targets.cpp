@@ -118,15 +118,9 @@ void read_graph(Input bytes) {
 }
 
 constexpr Target all_targets[] = {
-    {"npy", read_npy},
-    {"npz", read_npz},
-    {"safetensors", read_safetensors},
-    {"idx", read_idx},
-    {"gzip", read_gzip},
-    {"image", read_image},
-    {"bits", read_bits},
-    {"plan", read_plan},
-    {"quantizer", read_quantizer},
+    {"npy", read_npy},     {"npz", read_npz},   {"safetensors", read_safetensors},
+    {"idx", read_idx},     {"gzip", read_gzip}, {"image", read_image},
+    {"bits", read_bits},   {"plan", read_plan}, {"quantizer", read_quantizer},
     {"graph", read_graph},
 };
 

@@ -74,10 +74,12 @@ data::Dataset first(data::Dataset dataset, Index count) {
 
 /// Separable convolutions as in MobileNet (Howard et al. 2017), with groups, dilation and a depth multiplier besides.
 Model depthwise_model() {
-  return Sequential(Conv2D({.filters = 8, .kernel = 3, .stride = 2}), BatchNorm(), ReLU(), DepthwiseConv2D({.kernel = 3, .bias = false}),
-                    BatchNorm(), ReLU6(), Conv2D({.filters = 16, .kernel = 1}), BatchNorm(), ReLU(),
+  return Sequential(Conv2D({.filters = 8, .kernel = 3, .stride = 2}), BatchNorm(), ReLU(),
+                    DepthwiseConv2D({.kernel = 3, .bias = false}), BatchNorm(), ReLU6(),
+                    Conv2D({.filters = 16, .kernel = 1}), BatchNorm(), ReLU(),
                     DepthwiseConv2D({.kernel = 3, .depth_multiplier = 2, .stride = 2}), ReLU(),
-                    Conv2D({.filters = 16, .kernel = 3, .dilation = 2, .groups = 4}), BatchNorm(), ReLU(), GlobalAveragePool2D(), Dense({.units = 10}));
+                    Conv2D({.filters = 16, .kernel = 3, .dilation = 2, .groups = 4}), BatchNorm(), ReLU(),
+                    GlobalAveragePool2D(), Dense({.units = 10}));
 }
 
 /// What the command line asks for.

@@ -31,13 +31,18 @@ std::vector<Case> cases() {
   add("conv 3x3 same", Conv2D({.filters = 4, .kernel = 3}), {{5, 6, 3}});
   add("conv stride 2 same, even image", Conv2D({.filters = 3, .kernel = 3, .stride = 2}), {{6, 4, 2}});
   add("conv {2, 3}, stride {1, 2}, valid, no bias",
-      Conv2D({.filters = 2, .kernel = {2, 3}, .stride = {1, 2}, .padding = Padding::valid(), .bias = false}), {{4, 7, 3}});
-  add("conv explicit padding", Conv2D({.filters = 2, .kernel = 3, .padding = Padding::explicit_(0, 2, 1, 0)}), {{4, 4, 1}});
-  add("conv dilated {2, 3}", Conv2D({.filters = 3, .kernel = {2, 3}, .stride = {2, 1}, .dilation = {2, 3}}), {{5, 8, 2}});
+      Conv2D({.filters = 2, .kernel = {2, 3}, .stride = {1, 2}, .padding = Padding::valid(), .bias = false}),
+      {{4, 7, 3}});
+  add("conv explicit padding", Conv2D({.filters = 2, .kernel = 3, .padding = Padding::explicit_(0, 2, 1, 0)}),
+      {{4, 4, 1}});
+  add("conv dilated {2, 3}", Conv2D({.filters = 3, .kernel = {2, 3}, .stride = {2, 1}, .dilation = {2, 3}}),
+      {{5, 8, 2}});
   add("conv in 3 groups", Conv2D({.filters = 6, .kernel = 3, .padding = Padding::valid(), .groups = 3}), {{4, 5, 6}});
   add("depthwise 3x3", DepthwiseConv2D({.kernel = 3}), {{5, 4, 3}});
-  add("depthwise of 2 outputs each, stride 2, no bias", DepthwiseConv2D({.kernel = {3, 2}, .depth_multiplier = 2, .stride = 2, .bias = false}), {{6, 5, 3}});
-  add("depthwise dilated", DepthwiseConv2D({.kernel = 3, .padding = Padding::valid(), .dilation = {1, 2}}), {{4, 6, 2}});
+  add("depthwise of 2 outputs each, stride 2, no bias",
+      DepthwiseConv2D({.kernel = {3, 2}, .depth_multiplier = 2, .stride = 2, .bias = false}), {{6, 5, 3}});
+  add("depthwise dilated", DepthwiseConv2D({.kernel = 3, .padding = Padding::valid(), .dilation = {1, 2}}),
+      {{4, 6, 2}});
   add("depthwise of one channel", DepthwiseConv2D({.kernel = 2}), {{3, 3, 1}});
   add("conv 1x1 on one pixel", Conv2D({.filters = 5, .kernel = 1}), {{1, 1, 2}});
   add("dense", Dense({.units = 4}), {{7}});
@@ -47,7 +52,8 @@ std::vector<Case> cases() {
   add("max pool", MaxPool2D(), {{5, 6, 2}});
   add("max pool 3, stride 2, same", MaxPool2D({.window = 3, .stride = 2, .padding = Padding::same()}), {{6, 5, 2}});
   add("average pool", AveragePool2D(), {{4, 6, 3}});
-  add("average pool {1, 3} same", AveragePool2D({.window = {1, 3}, .stride = {1, 2}, .padding = Padding::same()}), {{3, 6, 2}});
+  add("average pool {1, 3} same", AveragePool2D({.window = {1, 3}, .stride = {1, 2}, .padding = Padding::same()}),
+      {{3, 6, 2}});
   add("global average pool", GlobalAveragePool2D(), {{3, 5, 2}});
   add("relu", ReLU(), {{3, 4}});
   add("sigmoid", Sigmoid(), {{3, 4}});
@@ -65,8 +71,8 @@ std::vector<Case> cases() {
   return result;
 }
 
-/// A model that cuts a flat input into the layer's inputs cannot be written; inputs beyond the first are made by Dense and
-/// Reshape layers, so that the layer sits in a model.
+/// A model that cuts a flat input into the layer's inputs cannot be written; inputs beyond the first are made by Dense
+/// and Reshape layers, so that the layer sits in a model.
 Model model_around(const Case& test) {
   Model model;
   std::vector<Model::Value> values{model.input()};
@@ -114,8 +120,9 @@ TEST_CASE("gradients of every layer, in inference and in training") {
         parameters.push_back(parameter);
       }
       const Context context{.training = training, .seed = 11};
-      const auto report = check_gradients([&](const std::vector<Variable>& x) { return model.forward(x.front(), context); },
-                                          {random_tensor(test.inputs.front().prepended(3), 8, -2, 2)}, parameters);
+      const auto report =
+          check_gradients([&](const std::vector<Variable>& x) { return model.forward(x.front(), context); },
+                          {random_tensor(test.inputs.front().prepended(3), 8, -2, 2)}, parameters);
       INFO(report);
       CHECK(report.passed);
     }
@@ -137,15 +144,21 @@ TEST_CASE("a layer computes with the weights it is given") {
 TEST_CASE("layers refuse options out of range") {
   CHECK_THROWS_WITH(Conv2D({.kernel = 3}), "Conv2D: filters is 0, expected at least 1");
   CHECK_THROWS_WITH(Conv2D({.filters = 3}), "Conv2D: kernel is (0, 0), expected at least 1");
-  CHECK_THROWS_WITH(Conv2D({.filters = 3, .kernel = 3, .stride = {1, 0}}), "Conv2D: stride is (1, 0), expected at least 1");
+  CHECK_THROWS_WITH(Conv2D({.filters = 3, .kernel = 3, .stride = {1, 0}}),
+                    "Conv2D: stride is (1, 0), expected at least 1");
   CHECK_THROWS_WITH(Conv2D({.filters = 3, .kernel = 3, .initializer = nullptr}), "Conv2D: the initializer is empty");
-  CHECK_THROWS_WITH(Conv2D({.filters = 3, .kernel = 3, .dilation = 0}), "Conv2D: dilation is (0, 0), expected at least 1");
+  CHECK_THROWS_WITH(Conv2D({.filters = 3, .kernel = 3, .dilation = 0}),
+                    "Conv2D: dilation is (0, 0), expected at least 1");
   CHECK_THROWS_WITH(Conv2D({.filters = 3, .kernel = 3, .groups = 0}), "Conv2D: groups is 0, expected at least 1");
   CHECK_THROWS_WITH(DepthwiseConv2D({}), "DepthwiseConv2D: kernel is (0, 0), expected at least 1");
-  CHECK_THROWS_WITH(DepthwiseConv2D({.kernel = 3, .depth_multiplier = 0}), "DepthwiseConv2D: depth_multiplier is 0, expected at least 1");
-  CHECK_THROWS_WITH(DepthwiseConv2D({.kernel = 3, .stride = {0, 1}}), "DepthwiseConv2D: stride is (0, 1), expected at least 1");
-  CHECK_THROWS_WITH(DepthwiseConv2D({.kernel = 3, .dilation = -1}), "DepthwiseConv2D: dilation is (-1, -1), expected at least 1");
-  CHECK_THROWS_WITH(DepthwiseConv2D({.kernel = 3, .initializer = nullptr}), "DepthwiseConv2D: the initializer is empty");
+  CHECK_THROWS_WITH(DepthwiseConv2D({.kernel = 3, .depth_multiplier = 0}),
+                    "DepthwiseConv2D: depth_multiplier is 0, expected at least 1");
+  CHECK_THROWS_WITH(DepthwiseConv2D({.kernel = 3, .stride = {0, 1}}),
+                    "DepthwiseConv2D: stride is (0, 1), expected at least 1");
+  CHECK_THROWS_WITH(DepthwiseConv2D({.kernel = 3, .dilation = -1}),
+                    "DepthwiseConv2D: dilation is (-1, -1), expected at least 1");
+  CHECK_THROWS_WITH(DepthwiseConv2D({.kernel = 3, .initializer = nullptr}),
+                    "DepthwiseConv2D: the initializer is empty");
   CHECK_THROWS_WITH(Dense({.units = -1}), "Dense: units is -1, expected at least 1");
   CHECK_THROWS_WITH(Dropout({.rate = 1}), "Dropout: rate is 1, expected 0 <= rate < 1");
   CHECK_THROWS_WITH(Dropout({.rate = std::nanf("")}), Contains("rate is nan"));
@@ -165,8 +178,10 @@ TEST_CASE("layers refuse inputs that do not fit, naming shapes") {
                     "Conv2D: input of shape (784) per sample, expected (height, width, channels)");
   CHECK_THROWS_WITH(shape_of(Conv2D({.filters = 2, .kernel = 5, .padding = Padding::valid()}), {{4, 9, 1}}),
                     Contains("window of height 5 does not fit an input of height 4"));
-  CHECK_THROWS_WITH(shape_of(Conv2D({.filters = 4, .kernel = 3, .groups = 2}), {{4, 4, 3}}), Contains("3 input and 4 output channels, expected multiples of the 2 groups"));
-  CHECK_THROWS_WITH(shape_of(Conv2D({.filters = 3, .kernel = 3, .groups = 2}), {{4, 4, 4}}), Contains("4 input and 3 output channels, expected multiples of the 2 groups"));
+  CHECK_THROWS_WITH(shape_of(Conv2D({.filters = 4, .kernel = 3, .groups = 2}), {{4, 4, 3}}),
+                    Contains("3 input and 4 output channels, expected multiples of the 2 groups"));
+  CHECK_THROWS_WITH(shape_of(Conv2D({.filters = 3, .kernel = 3, .groups = 2}), {{4, 4, 4}}),
+                    Contains("4 input and 3 output channels, expected multiples of the 2 groups"));
   CHECK_THROWS_WITH(shape_of(DepthwiseConv2D({.kernel = 3, .padding = Padding::valid(), .dilation = 2}), {{4, 9, 1}}),
                     Contains("window of height 5 does not fit an input of height 4"));
   CHECK_THROWS_WITH(shape_of(Dense({.units = 2}), {{4, 4}}), Contains("put a Flatten in front"));
@@ -174,11 +189,15 @@ TEST_CASE("layers refuse inputs that do not fit, naming shapes") {
   CHECK_THROWS_WITH(shape_of(Add(), {{4, 4}, {4, 1}}), "Add: inputs of shapes (4, 4) and (4, 1), expected one shape");
   CHECK_THROWS_WITH(shape_of(Add(), {{4}}), "Add: takes two inputs, got 1");
   CHECK_THROWS_WITH(shape_of(Concat(), {{4, 4}, {3, 4}}), Contains("(4, 4) and (3, 4) differ outside axis 1"));
-  CHECK_THROWS_WITH(shape_of(Concat({.axis = 2}), {{4, 4}}), "Concat: axis 2 is out of range for rank 2, expected -2 to 1");
-  CHECK_THROWS_WITH(shape_of(BatchNorm(), {Shape{}}), Contains("BatchNorm: input of shape () per sample has no channel axis"));
+  CHECK_THROWS_WITH(shape_of(Concat({.axis = 2}), {{4, 4}}),
+                    "Concat: axis 2 is out of range for rank 2, expected -2 to 1");
+  CHECK_THROWS_WITH(shape_of(BatchNorm(), {Shape{}}),
+                    Contains("BatchNorm: input of shape () per sample has no channel axis"));
   CHECK_THROWS_WITH(shape_of(Concat(), {}), Contains("at least one input"));
-  CHECK_THROWS_WITH(shape_of(Reshape({.shape = {5}}), {{2, 3}}), Contains("(2, 3) per sample has 6 elements, (5) has 5"));
-  CHECK_THROWS_WITH(shape_of(Normalize({.mean = {1, 2}}), {{4, 4, 3}}), Contains("2 numbers in mean for input of shape (4, 4, 3)"));
+  CHECK_THROWS_WITH(shape_of(Reshape({.shape = {5}}), {{2, 3}}),
+                    Contains("(2, 3) per sample has 6 elements, (5) has 5"));
+  CHECK_THROWS_WITH(shape_of(Normalize({.mean = {1, 2}}), {{4, 4, 3}}),
+                    Contains("2 numbers in mean for input of shape (4, 4, 3)"));
 
   Add add;
   Random random(1);
@@ -194,7 +213,8 @@ TEST_CASE("every layer refuses another number of inputs, by name") {
     INFO(test.name);
     std::vector<Shape> one_more = test.inputs;
     one_more.push_back(test.inputs.front());
-    const std::string expected = message(test.layer->type(), test.inputs.size() == 1 ? ": takes one input, got 2" : ": takes two inputs, got 3");
+    const std::string expected =
+        message(test.layer->type(), test.inputs.size() == 1 ? ": takes one input, got 2" : ": takes two inputs, got 3");
     CHECK_THROWS_WITH(test.layer->output_shape(one_more), expected);
     Random random(1);
     test.layer->build(test.inputs, random);
@@ -208,7 +228,9 @@ TEST_CASE("every layer of images refuses what is no image") {
   const Shape flat{12};
   for (const Case& test : cases()) {
     const std::string_view type = test.layer->type();
-    if (type.find("Conv2D") == std::string_view::npos && type != "ZeroPadding2D" && type.find("Pool2D") == std::string_view::npos) continue;
+    if (type.find("Conv2D") == std::string_view::npos && type != "ZeroPadding2D" &&
+        type.find("Pool2D") == std::string_view::npos)
+      continue;
     INFO(test.name);
     CHECK_THROWS_WITH(test.layer->output_shape({&flat, 1}),
                       message(type, ": input of shape (12) per sample, expected (height, width, channels)"));
@@ -222,14 +244,22 @@ TEST_CASE("a built layer refuses batches of other channels, a single one include
     layer.forward(Tensor::zeros(x), {.training = training});
   };
   for (const bool training : {false, true}) {
-    CHECK_THROWS_WITH(run(BatchNorm(), {4, 4, 3}, {2, 4, 4, 1}, training), "BatchNorm: input of shape (2, 4, 4, 1), expected 3 channels (the last axis)");
-    CHECK_THROWS_WITH(run(BatchNorm(), {1}, {2, 3}, training), "BatchNorm: input of shape (2, 3), expected 1 channel (the last axis)");
-    CHECK_THROWS_WITH(run(Normalize({.mean = {1, 2, 3}}), {4, 3}, {2, 4, 1}, training), "Normalize: input of shape (2, 4, 1), expected 3 channels (the last axis)");
-    CHECK_THROWS_WITH(run(Normalize({.deviation = {1, 2, 3}}), {4, 3}, {2, 4, 2}, training), Contains("(2, 4, 2), expected 3 channels"));
-    CHECK_THROWS_WITH(run(Conv2D({.filters = 2, .kernel = 3}), {4, 4, 3}, {2, 4, 4, 1}, training), Contains("conv2d: input (2, 4, 4, 1) has 1 channels, kernel (3, 3, 3, 2) expects 3"));
-    CHECK_THROWS_WITH(run(DepthwiseConv2D({.kernel = 3}), {4, 4, 3}, {2, 4, 4, 1}, training), Contains("1 input and 3 output channels, expected multiples of the 3 groups"));
-    CHECK_THROWS_WITH(run(DepthwiseConv2D({.kernel = 3}), {4, 4, 3}, {2, 4, 4, 6}, training), Contains("expects 1 in each of 3 groups"));
-    CHECK_THROWS_WITH(run(Dense({.units = 2}), {3}, {2, 4}, training), "matmul: shapes are (2, 4) and (3, 2), expected (m, k) and (k, n)");
+    CHECK_THROWS_WITH(run(BatchNorm(), {4, 4, 3}, {2, 4, 4, 1}, training),
+                      "BatchNorm: input of shape (2, 4, 4, 1), expected 3 channels (the last axis)");
+    CHECK_THROWS_WITH(run(BatchNorm(), {1}, {2, 3}, training),
+                      "BatchNorm: input of shape (2, 3), expected 1 channel (the last axis)");
+    CHECK_THROWS_WITH(run(Normalize({.mean = {1, 2, 3}}), {4, 3}, {2, 4, 1}, training),
+                      "Normalize: input of shape (2, 4, 1), expected 3 channels (the last axis)");
+    CHECK_THROWS_WITH(run(Normalize({.deviation = {1, 2, 3}}), {4, 3}, {2, 4, 2}, training),
+                      Contains("(2, 4, 2), expected 3 channels"));
+    CHECK_THROWS_WITH(run(Conv2D({.filters = 2, .kernel = 3}), {4, 4, 3}, {2, 4, 4, 1}, training),
+                      Contains("conv2d: input (2, 4, 4, 1) has 1 channels, kernel (3, 3, 3, 2) expects 3"));
+    CHECK_THROWS_WITH(run(DepthwiseConv2D({.kernel = 3}), {4, 4, 3}, {2, 4, 4, 1}, training),
+                      Contains("1 input and 3 output channels, expected multiples of the 3 groups"));
+    CHECK_THROWS_WITH(run(DepthwiseConv2D({.kernel = 3}), {4, 4, 3}, {2, 4, 4, 6}, training),
+                      Contains("expects 1 in each of 3 groups"));
+    CHECK_THROWS_WITH(run(Dense({.units = 2}), {3}, {2, 4}, training),
+                      "matmul: shapes are (2, 4) and (3, 2), expected (m, k) and (k, n)");
     CHECK_NOTHROW(run(Normalize({.mean = {1}, .deviation = {2}}), {4, 3}, {2, 4, 1}, training));
   }
 }
@@ -257,7 +287,8 @@ TEST_CASE("a layer is built once") {
   CHECK(conv.build({&shape, 1}, random) == Shape{4, 4, 2});
   CHECK(identical(kernel, conv.weight("kernel")->value()));
   CHECK_THROWS_AS(conv.build({&other, 1}, random), StateError);
-  CHECK_THROWS_WITH(conv.build({&other, 1}, random), Contains("already built for inputs of shape (4, 4, 1), now asked to build for (4, 4, 3)"));
+  CHECK_THROWS_WITH(conv.build({&other, 1}, random),
+                    Contains("already built for inputs of shape (4, 4, 1), now asked to build for (4, 4, 3)"));
   CHECK_THROWS_WITH(conv.weight("gamma"), "first (Conv2D): no weight \"gamma\"; it has kernel, bias");
   CHECK_THROWS_WITH(conv.buffer("x"), "first (Conv2D): no buffer \"x\"; it has none");
 }
@@ -293,6 +324,7 @@ TEST_CASE("the items of temporary weights may be looped over") {
   const Shape input{3};
   dense.build({&input, 1}, random);
   std::vector<std::string> names;
-  for (const auto& [name, value] : dense.weight_values().items()) names.push_back(name + " " + to_string(value.shape()));
+  for (const auto& [name, value] : dense.weight_values().items())
+    names.push_back(name + " " + to_string(value.shape()));
   CHECK(names == std::vector<std::string>{"kernel (3, 2)", "bias (2)"});
 }

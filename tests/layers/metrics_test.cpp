@@ -30,7 +30,8 @@ TEST_CASE("accuracy and confusion") {
 }
 
 TEST_CASE("metrics refuse what they cannot judge") {
-  CHECK_THROWS_WITH(accuracy(logits, labels_of({1, 1, 2})), Contains("int32 (3) for logits (4, 3), expected int32 (4)"));
+  CHECK_THROWS_WITH(accuracy(logits, labels_of({1, 1, 2})),
+                    Contains("int32 (3) for logits (4, 3), expected int32 (4)"));
   CHECK_THROWS_WITH(accuracy(logits, Tensor::zeros({4})), Contains("float32 (4)"));
   CHECK_THROWS_WITH(accuracy(logits, labels_of({1, 1, 3, 0})), "label 3 of sample 2, expected 0 to 2");
   CHECK_THROWS_WITH(accuracy(logits, labels_of({1, -1, 0, 0})), "label -1 of sample 1, expected 0 to 2");

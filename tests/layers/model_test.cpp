@@ -22,10 +22,10 @@ Conv2D conv(Index filters) { return Conv2D({.filters = filters, .kernel = 3}); }
 }  // namespace
 
 TEST_CASE("layers get names of their kind and a number") {
-  const Sequential model(conv(2), BatchNorm(), ReLU(), conv(3), ReLU6(), MaxPool2D(), AveragePool2D(), GlobalAveragePool2D(),
-                         Dense({.units = 2, .name = "head"}), Dense({.units = 2}));
-  CHECK(node_names(model) == std::vector<std::string>{"conv1", "bn1", "relu1", "conv2", "relu2", "pool1", "pool2", "global_pool1",
-                                                      "head", "dense1"});
+  const Sequential model(conv(2), BatchNorm(), ReLU(), conv(3), ReLU6(), MaxPool2D(), AveragePool2D(),
+                         GlobalAveragePool2D(), Dense({.units = 2, .name = "head"}), Dense({.units = 2}));
+  CHECK(node_names(model) == std::vector<std::string>{"conv1", "bn1", "relu1", "conv2", "relu2", "pool1", "pool2",
+                                                      "global_pool1", "head", "dense1"});
 }
 
 TEST_CASE("automatic names avoid names that are taken, given names must be free") {
@@ -34,7 +34,8 @@ TEST_CASE("automatic names avoid names that are taken, given names must be free"
   model.add(ReLU(), model.output());
   CHECK(node_names(model) == std::vector<std::string>{"relu1", "relu2"});
   CHECK_THROWS_AS(model.add(ReLU("relu2"), model.output()), ValueError);
-  CHECK_THROWS_WITH(model.add(ReLU("relu2"), model.output()), "Model::add: there is already a layer or block named \"relu2\"");
+  CHECK_THROWS_WITH(model.add(ReLU("relu2"), model.output()),
+                    "Model::add: there is already a layer or block named \"relu2\"");
   const Sequential block{ReLU()};
   CHECK_THROWS_WITH(model.add(block, model.output(), "relu1"), Contains("\"relu1\""));
   model.add(block, model.output(), "tail");
@@ -45,7 +46,8 @@ TEST_CASE("automatic names avoid names that are taken, given names must be free"
 TEST_CASE("values must exist") {
   Model model;
   CHECK_THROWS_AS(model.add(ReLU(), Model::Value{0}), ValueError);
-  CHECK_THROWS_WITH(model.add(ReLU(), Model::Value{0}), Contains("layer \"relu1\": value 0 does not exist, the model has 0 nodes"));
+  CHECK_THROWS_WITH(model.add(ReLU(), Model::Value{0}),
+                    Contains("layer \"relu1\": value 0 does not exist, the model has 0 nodes"));
   CHECK_THROWS_WITH(model.add(ReLU(), Model::Value{-2}), Contains("value -2"));
   CHECK_THROWS_WITH(model.add(Sequential(ReLU()), Model::Value{3}), Contains("block \"block1\": value 3"));
   CHECK_THROWS_WITH(model.set_output({0}), Contains("Model::set_output: value 0"));
@@ -122,7 +124,8 @@ TEST_CASE("a residual model is main plus shortcut") {
 TEST_CASE("a model that cannot take its input names the layer, and is left as it was") {
   Sequential model(conv(2), MaxPool2D(), MaxPool2D(), MaxPool2D(), Flatten(), Dense({.units = 2}));
   CHECK_THROWS_AS(model.build({4, 4, 1}), ShapeError);
-  CHECK_THROWS_WITH(model.build({4, 4, 1}), Contains("layer \"pool3\" (MaxPool2D)") && Contains("[its input: (1, 1, 2), the model's: (4, 4, 1)]"));
+  CHECK_THROWS_WITH(model.build({4, 4, 1}), Contains("layer \"pool3\" (MaxPool2D)") &&
+                                                Contains("[its input: (1, 1, 2), the model's: (4, 4, 1)]"));
   CHECK_THROWS_WITH(model.build({784}), Contains("layer \"conv1\" (Conv2D)") && Contains("(784)"));
   CHECK_THROWS_WITH(model.build(Shape{}), Contains("expected at least one axis"));
   CHECK_THROWS_WITH(model.build({8, 0, 1}), Contains("(8, 0, 1)"));
@@ -155,7 +158,8 @@ TEST_CASE("forward refuses another shape") {
   Sequential model{Dense({.units = 2})};
   model.build({3});
   CHECK_THROWS_AS(model.forward(Tensor::zeros({1, 4})), ShapeError);
-  CHECK_THROWS_WITH(model.forward(Tensor::zeros({1, 4})), "Model::forward: the input has shape (1, 4), expected (batch, 3)");
+  CHECK_THROWS_WITH(model.forward(Tensor::zeros({1, 4})),
+                    "Model::forward: the input has shape (1, 4), expected (batch, 3)");
   CHECK_THROWS_WITH(model.forward(Tensor::zeros({3})), Contains("shape (3), expected (batch, 3)"));
   CHECK_THROWS_WITH(model.forward(Tensor::scalar(1)), Contains("expected (batch, 3)"));
   CHECK_THROWS_WITH(model.forward(Variable()), Contains("(undefined)"));

@@ -91,11 +91,13 @@ TEST_CASE("reference models can be wider, and say what images they were made for
   CHECK(models::usual_input_shape("resnet8") == Shape{32, 32, 3});
   CHECK(models::usual_input_shape("lenet5") == Shape{28, 28, 1});
   CHECK(count("mlp", 2) == 784 * 256 + 256 + 256 * 128 + 128 + 128 * 10 + 10);
-  CHECK(count("lenet5", 3) == 25 * 18 + 18 + 25 * 18 * 48 + 48 + (5 * 5 * 48) * 360 + 360 + 360 * 252 + 252 + 252 * 10 + 10);
+  CHECK(count("lenet5", 3) ==
+        25 * 18 + 18 + 25 * 18 * 48 + 48 + (5 * 5 * 48) * 360 + 360 + 360 * 252 + 252 + 252 * 10 + 10);
   for (const std::string& name : models::names()) {
     INFO(name);
     CHECK(10 * count(name, 2) > 19 * count(name, 1));
-    CHECK(models::make(name, models::usual_input_shape(name), 10, 4).output_shape(models::usual_input_shape(name)) == Shape{10});
+    CHECK(models::make(name, models::usual_input_shape(name), 10, 4).output_shape(models::usual_input_shape(name)) ==
+          Shape{10});
   }
   CHECK_THROWS_WITH(models::make("mlp", {28, 28, 1}, 10, 0), "model mlp: width is 0, expected at least 1");
   CHECK_THROWS_WITH(models::usual_input_shape("lenet"), Contains("did you mean \"lenet5\""));
@@ -103,9 +105,12 @@ TEST_CASE("reference models can be wider, and say what images they were made for
 
 TEST_CASE("unknown models and impossible images") {
   CHECK_THROWS_AS(models::make("resnet", {32, 32, 3}, 10), ValueError);
-  CHECK_THROWS_WITH(models::make("resnet", {32, 32, 3}, 10), Contains("unknown model \"resnet\" (did you mean \"resnet8\"?"));
+  CHECK_THROWS_WITH(models::make("resnet", {32, 32, 3}, 10),
+                    Contains("unknown model \"resnet\" (did you mean \"resnet8\"?"));
   CHECK_THROWS_WITH(models::make("mlp", {28, 28, 1}, 1), "model mlp: 1 classes, expected at least 2");
-  CHECK_THROWS_WITH(models::make("lenet5", {8, 8, 1}, 10), Contains("layer \"conv2\" (Conv2D)") && Contains("(8, 8, 1)"));
-  CHECK_THROWS_WITH(models::make("fashion_cnn", {4, 4, 1}, 10), Contains("layer \"pool3\" (MaxPool2D)") && Contains("(4, 4, 1)"));
+  CHECK_THROWS_WITH(models::make("lenet5", {8, 8, 1}, 10),
+                    Contains("layer \"conv2\" (Conv2D)") && Contains("(8, 8, 1)"));
+  CHECK_THROWS_WITH(models::make("fashion_cnn", {4, 4, 1}, 10),
+                    Contains("layer \"pool3\" (MaxPool2D)") && Contains("(4, 4, 1)"));
   CHECK_THROWS_WITH(models::make("resnet8", {784}, 10), Contains("layer \"conv1\" (Conv2D)") && Contains("(784)"));
 }

@@ -25,7 +25,8 @@ class NaiveExecutor : public GraphBuilder {
   void set_layer_name(std::string_view name) override { layer_names_.emplace_back(name); }
   Shape shape(GraphValue v) const override { return value(v).shape(); }
 
-  GraphValue conv2d(GraphValue x, const Conv2DArguments& window, const GraphWeight& kernel, const GraphWeight& bias) override {
+  GraphValue conv2d(GraphValue x, const Conv2DArguments& window, const GraphWeight& kernel,
+                    const GraphWeight& bias) override {
     const auto& [stride, padding, dilation, groups] = window;
     const Tensor k = doubles(kernel.value);
     const Tensor& in = value(x);
@@ -59,10 +60,12 @@ class NaiveExecutor : public GraphBuilder {
     return push(out);
   }
 
-  GraphValue batch_norm(GraphValue x, const Tensor& gamma, const Tensor& beta, const Tensor& mean, const Tensor& variance,
-                        float epsilon) override {
-    return per_channel(x, [&, g = doubles(gamma), b = doubles(beta), m = doubles(mean), v = doubles(variance)](double e, Index c) {
-      return (e - m.at<double>({c})) / std::sqrt(v.at<double>({c}) + static_cast<double>(epsilon)) * g.at<double>({c}) + b.at<double>({c});
+  GraphValue batch_norm(GraphValue x, const Tensor& gamma, const Tensor& beta, const Tensor& mean,
+                        const Tensor& variance, float epsilon) override {
+    return per_channel(x, [&, g = doubles(gamma), b = doubles(beta), m = doubles(mean), v = doubles(variance)](
+                              double e, Index c) {
+      return (e - m.at<double>({c})) / std::sqrt(v.at<double>({c}) + static_cast<double>(epsilon)) * g.at<double>({c}) +
+             b.at<double>({c});
     });
   }
   GraphValue normalize(GraphValue x, const Tensor& mean, const Tensor& deviation) override {
@@ -71,7 +74,8 @@ class NaiveExecutor : public GraphBuilder {
     });
   }
   GraphValue max_pool2d(GraphValue x, PoolWindow window, Stride stride, const Padding& padding) override {
-    return pool(x, window, stride, padding, [](const std::vector<double>& seen) { return *std::ranges::max_element(seen); });
+    return pool(x, window, stride, padding,
+                [](const std::vector<double>& seen) { return *std::ranges::max_element(seen); });
   }
   GraphValue average_pool2d(GraphValue x, PoolWindow window, Stride stride, const Padding& padding) override {
     return pool(x, window, stride, padding, mean);
@@ -82,9 +86,8 @@ class NaiveExecutor : public GraphBuilder {
     return push(value(y).reshape({s[2]}));
   }
   GraphValue clamp(GraphValue x, float low, float high) override {
-    return per_channel(x, [=](double e, Index) {
-      return std::min(std::max(e, static_cast<double>(low)), static_cast<double>(high));
-    });
+    return per_channel(
+        x, [=](double e, Index) { return std::min(std::max(e, static_cast<double>(low)), static_cast<double>(high)); });
   }
   GraphValue elementwise(GraphValue x, ElementwiseFunction function) override {
     if (function != ElementwiseFunction::sigmoid) throw std::runtime_error("no layer uses this function");
@@ -119,7 +122,8 @@ class NaiveExecutor : public GraphBuilder {
     for (const GraphValue part : parts) {
       const Tensor& from = value(part);
       const Index run = from.dim(axis) * inner;
-      for (Index i = 0; i < from.size(); ++i) out.data<double>()[i / run * extent * inner + begin + i % run] = from.data<double>()[i];
+      for (Index i = 0; i < from.size(); ++i)
+        out.data<double>()[i / run * extent * inner + begin + i % run] = from.data<double>()[i];
       begin += run;
     }
     return push(out);

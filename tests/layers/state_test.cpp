@@ -29,8 +29,8 @@ NamedTensors without(const NamedTensors& state, std::string_view left_out) {
 TEST_CASE("the state is parameters, then buffers, copied, under their full names") {
   Sequential model = small_model(1);
   NamedTensors state = model.state_dict();
-  CHECK(state.names() == std::vector<std::string>{"conv1/kernel", "conv1/bias", "bn1/gamma", "bn1/beta", "dense1/kernel",
-                                                  "bn1/moving_mean", "bn1/moving_variance"});
+  CHECK(state.names() == std::vector<std::string>{"conv1/kernel", "conv1/bias", "bn1/gamma", "bn1/beta",
+                                                  "dense1/kernel", "bn1/moving_mean", "bn1/moving_variance"});
   state.at("conv1/kernel").fill(7);
   state.at("bn1/moving_mean").fill(7);
   CHECK(model.layer("conv1").weight("kernel")->value().at<float>({0, 0, 0, 0}) != 7);
@@ -55,7 +55,8 @@ TEST_CASE("a complete load lists everything that is missing or unexpected, and l
   other.add("conv9/kernel", Tensor::zeros({1}));
   CHECK_THROWS_AS(model.load_state_dict(other), ValueError);
   CHECK_THROWS_WITH(model.load_state_dict(other), Contains("missing: bn1/gamma, bn1/moving_mean") &&
-                                                      Contains("unexpected: conv9/kernel") && Contains("nothing was loaded"));
+                                                      Contains("unexpected: conv9/kernel") &&
+                                                      Contains("nothing was loaded"));
   CHECK(identical(before, model.state_dict()));
 }
 
@@ -81,7 +82,8 @@ TEST_CASE("every tensor of a wrong shape or type is listed, in either mode, and 
     CHECK_THROWS_AS(model.load_state_dict(other, mode), ShapeError);
     CHECK_THROWS_WITH(model.load_state_dict(other, mode),
                       Contains("conv1/kernel is float32 (3, 3, 1, 4), expected float32 (3, 3, 1, 2)") &&
-                          Contains("bn1/moving_mean is float64 (2), expected float32 (2)") && Contains("missing: bn1/beta"));
+                          Contains("bn1/moving_mean is float64 (2), expected float32 (2)") &&
+                          Contains("missing: bn1/beta"));
     CHECK(identical(before, model.state_dict()));
   }
 }

@@ -7,7 +7,8 @@
 namespace support {
 
 /// One step of gradient descent; returns the loss before it.
-inline double step(bitgrad::Model& model, const bitgrad::Tensor& x, const bitgrad::Tensor& labels, double rate, std::uint64_t seed) {
+inline double step(bitgrad::Model& model, const bitgrad::Tensor& x, const bitgrad::Tensor& labels, double rate,
+                   std::uint64_t seed) {
   using namespace bitgrad;
   model.zero_gradient();
   Tape tape;

@@ -55,12 +55,14 @@ double train(Model& model, const Samples& samples, Index steps, Index batch, dou
   return loss;
 }
 
-double accuracy_on(Model& model, const Samples& samples) { return accuracy(model.forward(samples.x).value(), samples.labels); }
+double accuracy_on(Model& model, const Samples& samples) {
+  return accuracy(model.forward(samples.x).value(), samples.labels);
+}
 
 Sequential line_model() {
   Sequential model(Conv2D({.filters = 8, .kernel = 3, .bias = false}), BatchNorm(), ReLU(), MaxPool2D(),
-                   residual(Sequential(Conv2D({.filters = 8, .kernel = 3, .bias = false}), BatchNorm())), ReLU(), Flatten(),
-                   Dropout({.rate = 0.2F}), Dense({.units = 3}));
+                   residual(Sequential(Conv2D({.filters = 8, .kernel = 3, .bias = false}), BatchNorm())), ReLU(),
+                   Flatten(), Dropout({.rate = 0.2F}), Dense({.units = 3}));
   model.build({8, 8, 1}, 5);
   return model;
 }

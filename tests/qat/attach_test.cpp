@@ -36,8 +36,9 @@ void disturb_batch_norms(Model& model, std::uint64_t seed = 5) {
 }
 
 Model conv_model() {
-  Model model = Sequential(Conv2D({.filters = 4, .kernel = 3, .bias = false}), BatchNorm(), ReLU(), MaxPool2D({.window = 2}),
-                           Conv2D({.filters = 6, .kernel = 3}), BatchNorm(), ReLU(), GlobalAveragePool2D(), Dense({.units = 5}));
+  Model model =
+      Sequential(Conv2D({.filters = 4, .kernel = 3, .bias = false}), BatchNorm(), ReLU(), MaxPool2D({.window = 2}),
+                 Conv2D({.filters = 6, .kernel = 3}), BatchNorm(), ReLU(), GlobalAveragePool2D(), Dense({.units = 5}));
   model.build({8, 8, 1}, 3);
   disturb_batch_norms(model);
   return model;
@@ -70,7 +71,8 @@ double largest_difference(const Tensor& a, const Tensor& b) {
   REQUIRE(a.shape() == b.shape());
   double largest = 0;
   for (std::size_t i = 0; i < a.span<float>().size(); ++i)
-    largest = std::max(largest, std::abs(static_cast<double>(a.span<float>()[i]) - static_cast<double>(b.span<float>()[i])));
+    largest =
+        std::max(largest, std::abs(static_cast<double>(a.span<float>()[i]) - static_cast<double>(b.span<float>()[i])));
   return largest;
 }
 
@@ -89,7 +91,8 @@ TEST_CASE("preparation does not change what a model computes") {
 
   Model folded = prepare_for_quantization(model, [](std::string_view) { return true; });
   CHECK(largest_difference(folded.forward(x).value(), expected) < 1e-4);
-  CHECK(names(folded) == std::vector<std::string>{"conv1", "relu1", "pool1", "conv2", "relu2", names(model)[7], "dense1"});
+  CHECK(names(folded) ==
+        std::vector<std::string>{"conv1", "relu1", "pool1", "conv2", "relu2", names(model)[7], "dense1"});
   CHECK(identical(model.forward(x).value(), expected));
 }
 
@@ -126,8 +129,9 @@ TEST_CASE("signs follow the producing operation, also through residual additions
 TEST_CASE("the attached model has wrappers, holders and folded batch norms under stable names") {
   const Model model = conv_model();
   const Model quantized = quantization_aware_training_init(model, images({20, 8, 8, 1}), {});
-  CHECK(names(quantized) == std::vector<std::string>{"input/out", "conv1", "relu1", "relu1/out", "pool1", "conv2", "relu2", "relu2/out",
-                                                     names(model)[7], names(model)[7] + "/out", "dense1"});
+  CHECK(names(quantized) == std::vector<std::string>{"input/out", "conv1", "relu1", "relu1/out", "pool1", "conv2",
+                                                     "relu2", "relu2/out", names(model)[7], names(model)[7] + "/out",
+                                                     "dense1"});
   const auto& second = quantized.layer_as<QuantizationWrapper>("conv2");
   CHECK(second.input_holder() == "relu1/out");
   CHECK(second.batch_norm() != nullptr);
@@ -139,7 +143,8 @@ TEST_CASE("twelve bits are close to float, in training and in evaluation") {
     Model model = residual_model();
     const Tensor x = images({20, 6, 6, 1});
     const QuantizerSpec spec{.quantizer = name, .bits = 12};
-    Model quantized = quantization_aware_training_init(model, x, {.weights = spec, .activations = spec, .first_last_bits = 12});
+    Model quantized =
+        quantization_aware_training_init(model, x, {.weights = spec, .activations = spec, .first_last_bits = 12});
     const Tensor expected = model.forward(x).value();
     CHECK(largest_difference(quantized.forward(x).value(), expected) < 0.05);
     CHECK(largest_difference(evaluate(quantized, x), expected) < 0.05);
@@ -161,7 +166,8 @@ TEST_CASE("finalizing leaves the source alone, is idempotent, and freezes the sa
 TEST_CASE("gradients reach kernels, batch norms, biases and quantizer variables before and after the freeze") {
   const Model model = conv_model();
   const Tensor x = images({20, 8, 8, 1});
-  Model quantized = quantization_aware_training_init(model, x, {.weights = QuantizerSpec{.bits = 4}, .activations = QuantizerSpec{.bits = 4}});
+  Model quantized = quantization_aware_training_init(
+      model, x, {.weights = QuantizerSpec{.bits = 4}, .activations = QuantizerSpec{.bits = 4}});
   for (const bool frozen : {false, true}) {
     freeze_batch_norm(quantized, frozen);
     quantized.zero_gradient();
@@ -191,14 +197,16 @@ TEST_CASE("a plan survives its JSON form to the bit") {
     CHECK(identical(evaluate(attach_quantizers(model, plan), x), evaluate(attach_quantizers(model, read), x)));
   }
   CHECK_THROWS_WITH(QuantizationPlan::from_json("{}"), Contains("quantization plan"));
-  CHECK_THROWS_WITH(QuantizationPlan::from_json(R"({"format": "bitgrad.quantization_plan", "version": 99})"), Contains("version 99"));
+  CHECK_THROWS_WITH(QuantizationPlan::from_json(R"({"format": "bitgrad.quantization_plan", "version": 99})"),
+                    Contains("version 99"));
 }
 
 TEST_CASE("overrides by name, and the errors of the facade") {
   const Model model = conv_model();
   const Tensor x = images({20, 8, 8, 1});
   QuantizationConfig config{.first_last_bits = 0};
-  config.overrides = {{.pattern = "conv*", .weights = QuantizerSpec{.bits = 3}}, {.pattern = "relu2", .activations = QuantizerSpec{.bits = 5}},
+  config.overrides = {{.pattern = "conv*", .weights = QuantizerSpec{.bits = 3}},
+                      {.pattern = "relu2", .activations = QuantizerSpec{.bits = 5}},
                       {.pattern = "dense1", .keep_float = true}};
   const QuantizationPlan plan = plan_quantization(model, x, config);
   REQUIRE(plan.weights.size() == 2);
@@ -220,15 +228,19 @@ TEST_CASE("overrides by name, and the errors of the facade") {
   config.overrides = {{.pattern = "block*"}};
   CHECK_THROWS_WITH(plan_quantization(model, x, config), Contains("override 1 (layer \"block*\") matches no layer"));
   CHECK_THROWS_WITH(plan_quantization(model, images({20, 9, 8, 1}), {}),
-                    "plan_quantization: representative data are float32 (20, 9, 8, 1), expected float32 (n, ...) of samples (8, 8, 1)");
-  CHECK_THROWS_WITH(plan_quantization(model, Tensor::zeros({20, 8, 8, 1}, DType::uint8), {}), Contains("are uint8 (20, 8, 8, 1), expected float32"));
+                    "plan_quantization: representative data are float32 (20, 9, 8, 1), expected float32 (n, ...) of "
+                    "samples (8, 8, 1)");
+  CHECK_THROWS_WITH(plan_quantization(model, Tensor::zeros({20, 8, 8, 1}, DType::uint8), {}),
+                    Contains("are uint8 (20, 8, 8, 1), expected float32"));
   CHECK_THROWS_WITH(plan_quantization(model, Tensor(), {}), Contains("expected float32 (n, ...)"));
   Tensor holed = x.clone();
   holed.at<float>({3, 0, 0, 0}) = std::nanf("");
-  CHECK_THROWS_WITH(plan_quantization(model, holed, {}), Contains("plan_quantization: the model's input: ") && Contains("is nan"));
+  CHECK_THROWS_WITH(plan_quantization(model, holed, {}),
+                    Contains("plan_quantization: the model's input: ") && Contains("is nan"));
   Model broken = model;
   broken.layer("conv2").weight("kernel")->value().at<float>({0, 0, 1, 2}) = std::nanf("");
-  CHECK_THROWS_WITH(plan_quantization(broken, x, {}), Contains("plan_quantization: the kernel of layer \"conv2\": ") && Contains("value 8 is nan"));
+  CHECK_THROWS_WITH(plan_quantization(broken, x, {}),
+                    Contains("plan_quantization: the kernel of layer \"conv2\": ") && Contains("value 8 is nan"));
   const Model quantized = attach_quantizers(model, plan);
   CHECK_THROWS_WITH(attach_quantizers(quantized, plan), Contains("start from the float model"));
   QuantizationPlan wrong = plan;

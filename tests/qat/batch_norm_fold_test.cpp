@@ -25,7 +25,8 @@ TEST_CASE("batch norm fold: gains in float32, floored, offsets rounded once") {
 }
 
 TEST_CASE("batch norm fold: the layer's bias goes through the gain") {
-  const BatchNormFold fold = fold_batch_norm(vector({2}), vector({1}), vector({0.5F}), vector({4}), 0.0F, vector({3.5F}));
+  const BatchNormFold fold =
+      fold_batch_norm(vector({2}), vector({1}), vector({0.5F}), vector({4}), 0.0F, vector({3.5F}));
   CHECK(fold.gain[0] == 1.0F);
   CHECK(fold.offset[0] == 4.0F);
 }
@@ -33,13 +34,15 @@ TEST_CASE("batch norm fold: the layer's bias goes through the gain") {
 TEST_CASE("batch norm fold: one rounding of the offset") {
   // 1 + 2^-24 is no float32: with the product rounded on its own the second term would be lost.
   const float tiny = 0x1p-24F;
-  const BatchNormFold fold = fold_batch_norm(vector({1}), vector({-1}), vector({-1.0F}), vector({1}), 0.0F, vector({tiny}));
+  const BatchNormFold fold =
+      fold_batch_norm(vector({1}), vector({-1}), vector({-1.0F}), vector({1}), 0.0F, vector({tiny}));
   CHECK(fold.offset[0] == tiny);
 }
 
 TEST_CASE("batch norm fold: the quotient is that of float32, not of double") {
   const float gamma = 0.7F, variance = 0.3F, epsilon = 1e-3F;
-  const BatchNormFold fold = fold_batch_norm(vector({gamma}), vector({0}), vector({0}), vector({variance}), epsilon, {});
+  const BatchNormFold fold =
+      fold_batch_norm(vector({gamma}), vector({0}), vector({0}), vector({variance}), epsilon, {});
   const volatile float sum = variance + epsilon;
   const volatile float root = std::sqrt(sum);
   CHECK(fold.gain[0] == gamma / root);
@@ -57,11 +60,13 @@ TEST_CASE("bias level: half to even of a quotient in double") {
 
 TEST_CASE("batch norm fold refuses what is no normalisation") {
   const Tensor one = vector({1}), two = vector({1, 1});
-  CHECK_THROWS_WITH(fold_batch_norm(two, one, two, two, 0, {}), Catch::Contains("beta") && Catch::Contains("(1)") && Catch::Contains("(2)"));
+  CHECK_THROWS_WITH(fold_batch_norm(two, one, two, two, 0, {}),
+                    Catch::Contains("beta") && Catch::Contains("(1)") && Catch::Contains("(2)"));
   CHECK_THROWS_AS(fold_batch_norm(one, one, one, Tensor(), 0, {}), ShapeError);
   CHECK_THROWS_AS(fold_batch_norm(one, one, one, one, 0, two), ShapeError);
   CHECK_THROWS_WITH(fold_batch_norm(two, two, two, vector({1, 0}), 0, {}), Catch::Contains("channel 1"));
   CHECK_THROWS_AS(fold_batch_norm(one, one, one, vector({-1}), 0.5F, {}), ValueError);
-  CHECK_THROWS_AS(fold_batch_norm(one, one, one, vector({std::numeric_limits<float>::quiet_NaN()}), 0.5F, {}), ValueError);
+  CHECK_THROWS_AS(fold_batch_norm(one, one, one, vector({std::numeric_limits<float>::quiet_NaN()}), 0.5F, {}),
+                  ValueError);
   CHECK_THROWS_AS(fold_batch_norm(vector({std::numeric_limits<float>::quiet_NaN()}), one, one, one, 0, {}), ValueError);
 }

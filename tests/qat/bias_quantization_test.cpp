@@ -26,7 +26,8 @@ void stir(Model& model) {
     }
   for (const NamedBuffer& b : model.buffers()) {
     Tensor values = b.value;
-    for (float& value : values.span<float>()) value = b.name.ends_with("variance") ? dice.real(0.5F, 2) : dice.real(-0.5F, 0.5F);
+    for (float& value : values.span<float>())
+      value = b.name.ends_with("variance") ? dice.real(0.5F, 2) : dice.real(-0.5F, 0.5F);
   }
 }
 
@@ -51,7 +52,8 @@ const IntegerWeights& weights_of(const InferenceGraph& graph) {
 
 }  // namespace
 
-TEST_CASE("the training forward uses the very bias that ships: Conv2D and Dense, with and without bias and batch norm") {
+TEST_CASE(
+    "the training forward uses the very bias that ships: Conv2D and Dense, with and without bias and batch norm") {
   for (const bool convolution : {true, false})
     for (const bool bias : {true, false})
       for (const bool batch_norm : {true, false}) {
@@ -83,20 +85,23 @@ TEST_CASE("the training forward uses the very bias that ships: Conv2D and Dense,
         const Tensor float_bias = Model(source).forward(zeros).value();
         double farthest = 0;
         for (Index i = 0; i < trained.size(); ++i)
-          farthest = std::max(farthest, std::abs(static_cast<double>(trained.data<float>()[i]) - static_cast<double>(float_bias.data<float>()[i])));
+          farthest = std::max(farthest, std::abs(static_cast<double>(trained.data<float>()[i]) -
+                                                 static_cast<double>(float_bias.data<float>()[i])));
         CHECK(farthest > 0.02);
         CHECK(farthest <= coarsest / 2 * 1.01);
 
         const Tensor x = Dice(5).tensor({30, 3, 3, 2}, 0, 1);
         const Tensor logits = model.forward(x, {.training = true}).value(), graph = evaluate(model, x);
         for (Index i = 0; i < logits.size(); ++i)
-          CHECK(logits.data<float>()[i] == Approx(static_cast<double>(graph.data<float>()[i])).epsilon(1e-5).margin(1e-5));
+          CHECK(logits.data<float>()[i] ==
+                Approx(static_cast<double>(graph.data<float>()[i])).epsilon(1e-5).margin(1e-5));
       }
 }
 
 TEST_CASE("until batch statistics are frozen, the bias behind a batch norm stays in float") {
   const Model source = one_layer(true, true, true);
-  Model model = quantization_aware_training_init(source, Dice(3).tensor({20, 3, 3, 2}, 0, 1), {.weights = QuantizerSpec{.bits = 2}});
+  Model model = quantization_aware_training_init(source, Dice(3).tensor({20, 3, 3, 2}, 0, 1),
+                                                 {.weights = QuantizerSpec{.bits = 2}});
   const Tensor x = Dice(5).tensor({8, 3, 3, 2}, 0, 1);
   Model live = model;
   const Tensor before = live.forward(x, {.training = true}).value();

@@ -43,8 +43,8 @@ std::vector<float> normal_values(std::size_t count, std::uint64_t seed) {
 
 using Counts = std::map<double, double>;  // value to how often it occurs
 
-/// Kullback-Leibler divergence between the values clipped to the grid and what is left of them on it, over the distinct values
-/// themselves instead of bins.
+/// Kullback-Leibler divergence between the values clipped to the grid and what is left of them on it, over the distinct
+/// values themselves instead of bins.
 double divergence(const Counts& counts, double scale, double zero, double lo, double hi) {
   std::map<double, std::vector<double>> cells;  // by code, the values inside the range
   double all = 0, inside = 0;
@@ -73,7 +73,8 @@ double divergence(const Counts& counts, double scale, double zero, double lo, do
 
 std::vector<float> expanded(const Counts& counts) {
   std::vector<float> values;
-  for (const auto& [value, count] : counts) values.insert(values.end(), static_cast<std::size_t>(count), static_cast<float>(value));
+  for (const auto& [value, count] : counts)
+    values.insert(values.end(), static_cast<std::size_t>(count), static_cast<float>(value));
   return values;
 }
 
@@ -100,7 +101,8 @@ TEST_CASE("minmax: the smallest grid that holds every value") {
 }
 
 TEST_CASE("percentile: the smallest grid that holds so many of the values") {
-  const std::vector<float> values{-10, 1, 2, 3, 4, 5, 6, 7, 8, 9};  // magnitudes 1..10: the 90th percentile is the ninth, 9
+  const std::vector<float> values{-10, 1, 2, 3, 4,
+                                  5,   6, 7, 8, 9};  // magnitudes 1..10: the 90th percentile is the ninth, 9
   CHECK(threshold(values, spec(8, symmetric, percentile(90))) == 9.0 * 128 / 127);
   CHECK(threshold(values, spec(8, symmetric, percentile(80))) == 8.0 * 128 / 127);
   CHECK(threshold(values, spec(8, symmetric, percentile(81))) == 9.0 * 128 / 127);
@@ -108,7 +110,8 @@ TEST_CASE("percentile: the smallest grid that holds so many of the values") {
   CHECK(threshold(values, spec(8, symmetric, percentile(99.99))) == 10);
   CHECK(threshold(values, spec(8, pot, percentile(90))) == 16);
   CHECK(threshold(values, spec(8, pot, percentile(70))) == 8);
-  CHECK(threshold({0, 0, 0, 0, 0, 0, 0, 0, 0, 7}, spec(8, symmetric, percentile(90)), true) == 1);  // all that is held is zero
+  CHECK(threshold({0, 0, 0, 0, 0, 0, 0, 0, 0, 7}, spec(8, symmetric, percentile(90)), true) ==
+        1);  // all that is held is zero
   // Both ends of a range: at most 10 % are above, at most 10 % below.
   CHECK(range(values, spec(8, uniform, percentile(90))) == std::pair{0.0, 8.0});
   CHECK(range({-9, -8, -7, -6, -5, 1, 2, 3, 4, 100}, spec(8, uniform, percentile(90))) == std::pair{-8.0, 4.0});
@@ -137,7 +140,8 @@ TEST_CASE("kl: the divergence of three values on a grid, by hand") {
 TEST_CASE("kl: zeros lose nothing on any grid and do not count, values far out do not widen the bins") {
   using namespace calibration;
   const Distribution with_zeros(expanded({{0, 1000}, {1, 1}, {2, 1}, {4, 2}}));
-  CHECK(with_zeros.divergence({3, 0, 0, 3}) == Approx(0.25 * std::log(2.0 / 3) + 0.5 * std::log(4.0 / 3)).epsilon(1e-12));
+  CHECK(with_zeros.divergence({3, 0, 0, 3}) ==
+        Approx(0.25 * std::log(2.0 / 3) + 0.5 * std::log(4.0 / 3)).epsilon(1e-12));
   Counts counts;
   for (int i = 1; i <= 99; ++i) counts[i] = 1;
   counts[-1e6] = 1;
@@ -145,7 +149,8 @@ TEST_CASE("kl: zeros lose nothing on any grid and do not count, values far out d
   CHECK(far.bounds().high == 99);
   CHECK(far.bounds().low == -8 * 99);
   // The outlier is below the histogram; P adds it to the lowest value inside, Q lacks it.
-  CHECK(far.divergence({1, 0, -10000, 10000}) == Approx(2.0 / 100 * std::log(2.0 / 100 * 99) + 98.0 / 100 * std::log(99.0 / 100)).epsilon(1e-12));
+  CHECK(far.divergence({1, 0, -10000, 10000}) ==
+        Approx(2.0 / 100 * std::log(2.0 / 100 * 99) + 98.0 / 100 * std::log(99.0 / 100)).epsilon(1e-12));
 }
 
 TEST_CASE("kl chooses the candidate of least divergence, as a second computation finds it") {
@@ -157,7 +162,8 @@ TEST_CASE("kl chooses the candidate of least divergence, as a second computation
     const double levels = std::ldexp(1.0, bits);
     double best = 0, least = std::numeric_limits<double>::infinity();
     for (int step = 3; step <= 110; ++step) {
-      const double t = 200.0 * step / 100, found = divergence(counts, static_cast<double>(static_cast<float>(t / levels)), 0, 0, levels - 1);
+      const double t = 200.0 * step / 100,
+                   found = divergence(counts, static_cast<double>(static_cast<float>(t / levels)), 0, 0, levels - 1);
       if (found < least) {
         least = found;
         best = t;
@@ -169,7 +175,8 @@ TEST_CASE("kl chooses the candidate of least divergence, as a second computation
     CHECK(divergence(counts, chosen / levels, 0, 0, levels - 1) <= least * 1.02);
     const double power = threshold(values, spec(bits, pot, kl), true);
     for (int exponent = 3; exponent <= 9; ++exponent)
-      CHECK(divergence(counts, power / levels, 0, 0, levels - 1) <= divergence(counts, std::exp2(exponent) / levels, 0, 0, levels - 1) * 1.02);
+      CHECK(divergence(counts, power / levels, 0, 0, levels - 1) <=
+            divergence(counts, std::exp2(exponent) / levels, 0, 0, levels - 1) * 1.02);
     const auto [low, high] = range(values, spec(bits, uniform, kl));
     CHECK(low == 0);
     CHECK(divergence(counts, high / (levels - 1), 0, 0, levels - 1) <=
@@ -201,7 +208,8 @@ TEST_CASE("one giant value rules minmax, and neither percentile nor kl") {
     CHECK(range(values, spec(bits, uniform, minmax)).first == -1e6);
     for (const Calibration calibration : {percentile(99.99), kl}) {
       INFO(bits << " bits, " << to_string(calibration));
-      const double t = threshold(values, spec(bits, symmetric, calibration)), p = threshold(values, spec(bits, pot, calibration));
+      const double t = threshold(values, spec(bits, symmetric, calibration)),
+                   p = threshold(values, spec(bits, pot, calibration));
       CHECK((t > 2 && t < 6));
       CHECK((p >= 2 && p <= 8));
       const auto [low, high] = range(values, spec(bits, uniform, calibration));
@@ -262,7 +270,8 @@ TEST_CASE("calibration of every method gives quantizers of every kind something 
       for (const int bits : {1, 2, 8, 16})
         for (const std::vector<float>& values :
              {std::vector<float>{0}, {5}, {-3}, {1e-30F, 0}, {1e30F, -1e30F}, normal_values(50, 4)}) {
-          const QuantizationParams params = calibrate_activations(sample(values), spec(bits, method, calibration), false);
+          const QuantizationParams params =
+              calibrate_activations(sample(values), spec(bits, method, calibration), false);
           INFO(to_string(calibration) << ' ' << name_of(method) << ' ' << bits << ' ' << sample(values));
           if (method == uniform) {
             const double low = params.at("range_min").item(), high = params.at("range_max").item();

@@ -40,7 +40,8 @@ TEST_CASE("the threshold of few bits lies well inside the range and is near the 
   for (const int bits : {2, 3, 4}) {
     const double found = calibrate_activations(sample, spec(bits), false).at("threshold").item();
     double best = std::numeric_limits<double>::infinity();
-    for (double threshold = 0.05; threshold < 6; threshold += 0.01) best = std::min(best, error_at(sample, threshold, bits));
+    for (double threshold = 0.05; threshold < 6; threshold += 0.01)
+      best = std::min(best, error_at(sample, threshold, bits));
     CHECK(error_at(sample, found, bits) < best * 1.02);
   }
 }
@@ -59,7 +60,8 @@ TEST_CASE("power-of-two thresholds are powers of two") {
   for (const double scale : {0.01, 0.3, 1.0, 77.0}) {
     Tensor sample = normal({1000}, 3);
     for (float& value : sample.span<float>()) value *= static_cast<float>(scale);
-    const double threshold = calibrate_activations(sample, spec(4, QuantizationMethod::POWER_OF_TWO), false).at("threshold").item();
+    const double threshold =
+        calibrate_activations(sample, spec(4, QuantizationMethod::POWER_OF_TWO), false).at("threshold").item();
     CHECK(std::exp2(std::round(std::log2(threshold))) == threshold);
   }
 }

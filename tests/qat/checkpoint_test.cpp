@@ -63,8 +63,9 @@ TEST_CASE("a checkpoint reads back as it was written, and the same one gives the
 
 TEST_CASE("checkpoints of another format or version are refused by name") {
   const support::TemporaryDirectory directory;
-  CHECK_THROWS_WITH(read_checkpoint(with_metadata(directory, "format", "other.thing")),
-                    Contains("bad.safetensors: format of the checkpoint is \"other.thing\", expected \"bitgrad.checkpoint\""));
+  CHECK_THROWS_WITH(
+      read_checkpoint(with_metadata(directory, "format", "other.thing")),
+      Contains("bad.safetensors: format of the checkpoint is \"other.thing\", expected \"bitgrad.checkpoint\""));
   CHECK_THROWS_WITH(read_checkpoint(with_metadata(directory, "version", "7")),
                     Contains("version of the checkpoint is \"7\", expected \"1\""));
   CHECK_THROWS_WITH(read_checkpoint(with_metadata(directory, "format", "")), Contains("no bitgrad checkpoint"));
@@ -73,10 +74,13 @@ TEST_CASE("checkpoints of another format or version are refused by name") {
 
 TEST_CASE("malformed fields of a checkpoint are refused by name") {
   const support::TemporaryDirectory directory;
-  CHECK_THROWS_WITH(read_checkpoint(with_metadata(directory, "epoch", "two")), Contains("epoch of the checkpoint is \"two\""));
-  CHECK_THROWS_WITH(read_checkpoint(with_metadata(directory, "step", "-3")), Contains("step of the checkpoint is \"-3\""));
+  CHECK_THROWS_WITH(read_checkpoint(with_metadata(directory, "epoch", "two")),
+                    Contains("epoch of the checkpoint is \"two\""));
+  CHECK_THROWS_WITH(read_checkpoint(with_metadata(directory, "step", "-3")),
+                    Contains("step of the checkpoint is \"-3\""));
   CHECK_THROWS_WITH(read_checkpoint(with_metadata(directory, "classes", "3 ")), Contains("classes of the checkpoint"));
-  CHECK_THROWS_WITH(read_checkpoint(with_metadata(directory, "input_shape", "4,,1")), Contains("input_shape of the checkpoint"));
+  CHECK_THROWS_WITH(read_checkpoint(with_metadata(directory, "input_shape", "4,,1")),
+                    Contains("input_shape of the checkpoint"));
   CHECK_THROWS_AS(read_checkpoint(directory / "missing"), IoError);
   const io::Metadata metadata = io::read_safetensors(directory / "good.safetensors").metadata;
   io::write_safetensors(directory / "tensor", {{"stray", Tensor::zeros({2})}}, metadata);
@@ -87,14 +91,16 @@ TEST_CASE("the state of another model is refused, listing names or shapes") {
   Checkpoint checkpoint = example();
   checkpoint.input_shape = {5, 4, 1};
   CHECK_THROWS_WITH(restore_model(checkpoint),
-                    Contains("checkpoint: model \"mlp\" cannot be restored: ") && Contains("dense1/kernel is float32 (16, 128), expected float32 (20, 128)"));
+                    Contains("checkpoint: model \"mlp\" cannot be restored: ") &&
+                        Contains("dense1/kernel is float32 (16, 128), expected float32 (20, 128)"));
   checkpoint = example();
   checkpoint.model = "mpl";
   CHECK_THROWS_WITH(restore_model(checkpoint), Contains("unknown model \"mpl\" (did you mean \"mlp\""));
 
   const support::TemporaryDirectory directory;
-  CHECK_THROWS_WITH(restore_model(read_checkpoint(with_metadata(directory, "model", "lenet5"))),
-                    Catch::StartsWith((directory / "bad.safetensors").string() + ": model \"lenet5\" cannot be restored: "));
+  CHECK_THROWS_WITH(
+      restore_model(read_checkpoint(with_metadata(directory, "model", "lenet5"))),
+      Catch::StartsWith((directory / "bad.safetensors").string() + ": model \"lenet5\" cannot be restored: "));
 }
 
 TEST_CASE("options that differ are all listed") {

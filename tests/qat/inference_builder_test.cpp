@@ -23,20 +23,22 @@ struct Net {
     value = builder.quantize(value, activations(grid));
     return *this;
   }
-  Net& conv(const std::string& name, Index filters, const std::optional<Grid>& grid = signed_grid(4, 0.1F), Tensor bias = {}) {
+  Net& conv(const std::string& name, Index filters, const std::optional<Grid>& grid = signed_grid(4, 0.1F),
+            Tensor bias = {}) {
     builder.set_layer_name(name);
     const Shape shape{3, 3, builder.shape(value)[2], filters};
     const WeightQuantizers quantizers = grid ? kernel_on(*grid) : WeightQuantizers();
     const InferenceGraphBuilder::WeightScope scope(builder, quantizers);
-    value = builder.conv2d(value, {.padding = Padding::same()}, {"kernel", Dice(1).tensor(shape, -1, 1)}, {"bias", bias});
+    value =
+        builder.conv2d(value, {.padding = Padding::same()}, {"kernel", Dice(1).tensor(shape, -1, 1)}, {"bias", bias});
     return *this;
   }
   Net& norm(const std::string& name) {
     builder.set_layer_name(name);
     const Shape channels{builder.shape(value)[-1]};
     Dice dice(4);
-    value = builder.batch_norm(value, dice.tensor(channels, 0.5F, 2), dice.tensor(channels, -1, 1), dice.tensor(channels, -1, 1),
-                               dice.tensor(channels, 0.1F, 1), 1e-3F);
+    value = builder.batch_norm(value, dice.tensor(channels, 0.5F, 2), dice.tensor(channels, -1, 1),
+                               dice.tensor(channels, -1, 1), dice.tensor(channels, 0.1F, 1), 1e-3F);
     return *this;
   }
   Net& relu(const std::string& name) {
@@ -98,7 +100,8 @@ TEST_CASE("without a quantizer behind it the fold stays and the output is float3
 TEST_CASE("max pooling and reshaping between layer and quantizer move behind it") {
   Net net({4, 4, 2});
   net.hold("in").conv("conv1", 3).max_pool("pool1").relu("relu1").flatten("flat").hold("relu1/out");
-  CHECK(outline(net.graph()) == "in:quantize>in conv1:integer_conv2d>conv1 pool1:max_pool2d>pool1 flat:reshape>relu1/out");
+  CHECK(outline(net.graph()) ==
+        "in:quantize>in conv1:integer_conv2d>conv1 pool1:max_pool2d>pool1 flat:reshape>relu1/out");
   const InferenceGraph graph = net.graph();
   const auto& weights = std::get<IntegerConv2D>(graph.nodes[1].operation).weights;
   CHECK(weights.clamp_lo == 0);
@@ -133,7 +136,8 @@ TEST_CASE("values that somebody else reads are not fused away") {
   const GraphValue normed = branch.value;
   branch.relu("relu").hold("out");
   const GraphValue values[] = {branch.value, normed};
-  CHECK(outline(branch.builder.finish(branch.builder.concat(values, 2))).starts_with("in:quantize>in conv1:integer_conv2d>bn relu:float_clamp"));
+  CHECK(outline(branch.builder.finish(branch.builder.concat(values, 2)))
+            .starts_with("in:quantize>in conv1:integer_conv2d>bn relu:float_clamp"));
 }
 
 TEST_CASE("dead branches leave no trace") {
@@ -160,7 +164,8 @@ TEST_CASE("functions of codes become tables") {
   Net mixed({4, 4, 3});  // |x| does not commute with a maximum
   mixed.hold("in", signed_grid(8, 0.1F)).function("abs", ElementwiseFunction::abs).max_pool("pool").hold("out");
   CHECK(outline(mixed.graph()) ==
-        "in:quantize>in in/dequantize:dequantize>in/dequantized abs:float_elementwise>abs pool:max_pool2d>pool out:quantize>out");
+        "in:quantize>in in/dequantize:dequantize>in/dequantized abs:float_elementwise>abs pool:max_pool2d>pool "
+        "out:quantize>out");
 }
 
 TEST_CASE("normalisation of codes is a table per channel") {
@@ -198,7 +203,8 @@ TEST_CASE("layers with quantizers on one side only stay in float32, on their gri
 
 TEST_CASE("batch norm in float keeps negative gammas") {
   InferenceGraphBuilder builder({2});
-  const GraphValue y = builder.batch_norm(builder.input(), floats({2}, {-2, 3}), floats({2}, {1, 0}), floats({2}, {0.5F, 1}), floats({2}, {4, 9}), 0);
+  const GraphValue y = builder.batch_norm(builder.input(), floats({2}, {-2, 3}), floats({2}, {1, 0}),
+                                          floats({2}, {0.5F, 1}), floats({2}, {4, 9}), 0);
   CHECK(values_in(builder.finish(y).run(floats({1, 2}, {2, 2}))) == std::vector<float>{-0.5F, 1});
 }
 
@@ -225,17 +231,24 @@ TEST_CASE("fold: scales, biases and multipliers") {
     const volatile float unit = 0.1F * scale;
     const volatile float multiplier = unit / 0.3F;
     CHECK(weights.grid.scale[c] == scale);
-    CHECK(codes_in(weights.bias)[c] == static_cast<std::int32_t>(std::nearbyint(static_cast<double>(static_cast<float>(offset[c])) / static_cast<double>(unit))));
+    CHECK(codes_in(weights.bias)[c] ==
+          static_cast<std::int32_t>(
+              std::nearbyint(static_cast<double>(static_cast<float>(offset[c])) / static_cast<double>(unit))));
     CHECK(weights.multiplier[c] == multiplier);
   }
 }
 
 TEST_CASE("a bias that does not fit int32 names layer and channel") {
   Net net({4, 4, 2});
-  net.hold("in", unsigned_grid(8, 0x1p-14F)).conv("block1/conv2", 3, signed_grid(4, 0x1p-14F), floats({3}, {0, 8.0F, 1.0F})).hold("out");
-  CHECK_THROWS_WITH(net.graph(), Catch::Contains("block1/conv2") && Catch::Contains("bias of channel 1") && Catch::Contains("int32"));
+  net.hold("in", unsigned_grid(8, 0x1p-14F))
+      .conv("block1/conv2", 3, signed_grid(4, 0x1p-14F), floats({3}, {0, 8.0F, 1.0F}))
+      .hold("out");
+  CHECK_THROWS_WITH(
+      net.graph(), Catch::Contains("block1/conv2") && Catch::Contains("bias of channel 1") && Catch::Contains("int32"));
   Net fits({4, 4, 2});
-  fits.hold("in", unsigned_grid(8, 0x1p-14F)).conv("conv", 3, signed_grid(4, 0x1p-14F), floats({3}, {0, 7.5F, 1.0F})).hold("out");
+  fits.hold("in", unsigned_grid(8, 0x1p-14F))
+      .conv("conv", 3, signed_grid(4, 0x1p-14F), floats({3}, {0, 7.5F, 1.0F}))
+      .hold("out");
   CHECK(codes_in(std::get<IntegerConv2D>(fits.graph().nodes[1].operation).weights.bias)[1] == 2013265920);
   Net nan({4, 4, 2});
   nan.hold("in").conv("conv", 1, signed_grid(4, 1), floats({1}, {NAN})).hold("out");
@@ -246,7 +259,8 @@ TEST_CASE("scales that leave float32 and accumulators that leave int32 name laye
   Grid tiny = signed_grid(4, 1e-30F);
   Net net({4, 4, 2});
   net.hold("in", unsigned_grid(8, 1e-30F)).conv("conv1", 2, tiny).hold("out");
-  CHECK_THROWS_WITH(net.graph(), Catch::Contains("conv1") && Catch::Contains("channel 0") && Catch::Contains("finite positive"));
+  CHECK_THROWS_WITH(net.graph(),
+                    Catch::Contains("conv1") && Catch::Contains("channel 0") && Catch::Contains("finite positive"));
   InferenceGraphBuilder builder({100});
   const GraphValue x = builder.quantize(builder.input(), activations(unsigned_grid(16, 1)));
   builder.set_layer_name("wide");
@@ -255,7 +269,8 @@ TEST_CASE("scales that leave float32 and accumulators that leave int32 name laye
   Tensor kernel = Tensor::zeros({100, 2});
   for (Index i = 0; i < 100; ++i) kernel.at<float>({i, 1}) = 30000;
   const GraphValue y = builder.dense(x, {"kernel", kernel}, {"bias", {}});
-  CHECK_THROWS_WITH(builder.finish(y), Catch::Contains("wide") && Catch::Contains("accumulator of channel 1") && Catch::Contains("196605000000"));
+  CHECK_THROWS_WITH(builder.finish(y), Catch::Contains("wide") && Catch::Contains("accumulator of channel 1") &&
+                                           Catch::Contains("196605000000"));
 }
 
 TEST_CASE("the builder refuses what does not fit, naming the layer") {
@@ -264,12 +279,15 @@ TEST_CASE("the builder refuses what does not fit, naming the layer") {
   const GraphValue x = builder.input();
   CHECK_THROWS_AS(builder.shape({7}), ValueError);
   CHECK_THROWS_AS(builder.finish({-1}), ValueError);
-  CHECK_THROWS_AS(builder.conv2d(x, {.padding = Padding::same()}, {"kernel", Tensor({3, 3, 5, 1})}, {"bias", {}}), ShapeError);
+  CHECK_THROWS_AS(builder.conv2d(x, {.padding = Padding::same()}, {"kernel", Tensor({3, 3, 5, 1})}, {"bias", {}}),
+                  ShapeError);
   CHECK_THROWS_AS(builder.conv2d(x, {.padding = Padding::same()}, {"kernel", {}}, {"bias", {}}), ShapeError);
-  CHECK_THROWS_WITH(builder.conv2d(x, {.padding = Padding::same()}, {"kernel", Tensor({3, 3, 2, 4})}, {"bias", Tensor({3})}),
-                    Catch::Contains("here") && Catch::Contains("bias") && Catch::Contains("(4)"));
+  CHECK_THROWS_WITH(
+      builder.conv2d(x, {.padding = Padding::same()}, {"kernel", Tensor({3, 3, 2, 4})}, {"bias", Tensor({3})}),
+      Catch::Contains("here") && Catch::Contains("bias") && Catch::Contains("(4)"));
   CHECK_THROWS_WITH(builder.dense(x, {"kernel", Tensor({2, 3})}, {"bias", {}}), Catch::Contains("here"));
-  CHECK_THROWS_WITH(builder.batch_norm(x, Tensor({2}), Tensor({2}), Tensor({3}), Tensor({2}), 0), Catch::Contains("mean"));
+  CHECK_THROWS_WITH(builder.batch_norm(x, Tensor({2}), Tensor({2}), Tensor({3}), Tensor({2}), 0),
+                    Catch::Contains("mean"));
   CHECK_THROWS_WITH(builder.normalize(x, Tensor::zeros({1}), Tensor::zeros({2})), Catch::Contains("deviation"));
   CHECK_THROWS_WITH(builder.clamp(x, 1, 0), Catch::Contains("1..0"));
   CHECK_THROWS_AS(builder.clamp(x, NAN, 0), ValueError);
@@ -284,8 +302,10 @@ TEST_CASE("the builder refuses what does not fit, naming the layer") {
   per_channel.scale = {1, 2};
   per_channel.zero_point = {0, 0};
   per_channel.channel_axis = -1;
-  CHECK_THROWS_WITH(builder.quantize(x, activations(per_channel)), Catch::Contains("here") && Catch::Contains("per tensor"));
-  CHECK_THROWS_WITH(builder.quantize(x, GridQuantizer(QuantizationTarget::Weights, unsigned_grid(8, 1))), Catch::Contains("GridQuantizer"));
+  CHECK_THROWS_WITH(builder.quantize(x, activations(per_channel)),
+                    Catch::Contains("here") && Catch::Contains("per tensor"));
+  CHECK_THROWS_WITH(builder.quantize(x, GridQuantizer(QuantizationTarget::Weights, unsigned_grid(8, 1))),
+                    Catch::Contains("GridQuantizer"));
   CHECK_THROWS_WITH(builder.quantize(x, activations(unsigned_grid(4, 1, 16))), Catch::Contains("zero"));
   CHECK_THROWS_AS(builder.quantize(x, activations(unsigned_grid(4, NAN))), ValueError);
 }
@@ -295,10 +315,12 @@ TEST_CASE("a batch norm with a negative gamma is not folded: no scale can be neg
     Net net({4, 4, 2});
     net.hold("in").conv("conv", 2);
     net.builder.set_layer_name("scale");
-    net.value = net.builder.batch_norm(net.value, floats({2}, {-2, 0.5F}), floats({2}, {0, 0}), floats({2}, {0, 0}), floats({2}, {1, 1}), 0);
+    net.value = net.builder.batch_norm(net.value, floats({2}, {-2, 0.5F}), floats({2}, {0, 0}), floats({2}, {0, 0}),
+                                       floats({2}, {1, 1}), 0);
     if (held) net.hold("out");
     const InferenceGraph graph = net.graph();
-    CHECK(outline(graph) == "in:quantize>in conv:integer_conv2d>conv scale:float_batch_norm>scale" + std::string(held ? " out:quantize>out" : ""));
+    CHECK(outline(graph) == "in:quantize>in conv:integer_conv2d>conv scale:float_batch_norm>scale" +
+                                std::string(held ? " out:quantize>out" : ""));
     const std::vector<Tensor> values = graph.run_all(Dice(3).tensor({2, 4, 4, 2}, 0, 3));
     for (Index i = 0; i < values[2].size(); ++i)
       CHECK(values[3].data<float>()[i] == values[2].data<float>()[i] * (i % 2 == 0 ? -2.0F : 0.5F));
@@ -312,7 +334,8 @@ TEST_CASE("weight scopes: what has a quantizer must be used, of nested ones the 
   builder.set_layer_name("fc");
   GraphValue y;
   {
-    const WeightQuantizers quantizers = {{"gamma", std::make_shared<GridQuantizer>(QuantizationTarget::Weights, signed_grid(4, 1))}};
+    const WeightQuantizers quantizers = {
+        {"gamma", std::make_shared<GridQuantizer>(QuantizationTarget::Weights, signed_grid(4, 1))}};
     const InferenceGraphBuilder::WeightScope scope(builder, quantizers);
     y = builder.dense(builder.input(), {"kernel", kernel}, {"bias", bias});
   }
@@ -331,12 +354,14 @@ TEST_CASE("weight scopes: what has a quantizer must be used, of nested ones the 
   }
   const InferenceGraph graph = nested.finish(y);
   CHECK(std::get<IntegerDense>(graph.nodes[1].operation).weights.grid.bits == 8);
-  CHECK(std::get<FloatDense>(graph.nodes[2].operation).kernel.at<float>({0, 0}) == std::nearbyint(std::get<FloatDense>(graph.nodes[2].operation).kernel.at<float>({0, 0})));
+  CHECK(std::get<FloatDense>(graph.nodes[2].operation).kernel.at<float>({0, 0}) ==
+        std::nearbyint(std::get<FloatDense>(graph.nodes[2].operation).kernel.at<float>({0, 0})));
 }
 
 TEST_CASE("a bias with a quantizer of its own ships exactly, or not at all") {
   const Tensor kernel = floats({1, 2}, {0.5F, -0.25F}), bias = floats({2}, {0.30F, -1.0F});
-  // Input step 1/8, kernel step 1/16: accumulators count 1/128. The bias' own step is 1/32: 0.3 becomes 10/32, or 40/128.
+  // Input step 1/8, kernel step 1/16: accumulators count 1/128. The bias' own step is 1/32: 0.3 becomes 10/32, or
+  // 40/128.
   const auto graph_with = [&](const Grid& input, const Grid& own, bool norm = false) {
     InferenceGraphBuilder builder({1});
     builder.set_layer_name("fc");
@@ -357,17 +382,22 @@ TEST_CASE("a bias with a quantizer of its own ships exactly, or not at all") {
   CHECK(codes_in(std::get<IntegerDense>(graph.nodes[1].operation).weights.bias) == std::vector<std::int32_t>{40, -128});
   CHECK(values_in(graph.run(floats({1, 1}, {0}))) == std::vector<float>{0.3125F, -1});
   // Its own grid's range counts: 3 bits of 1/32 end at 3/32.
-  CHECK(codes_in(std::get<IntegerDense>(graph_with(eighths, signed_grid(3, 1.0F / 32)).nodes[1].operation).weights.bias) ==
+  CHECK(codes_in(
+            std::get<IntegerDense>(graph_with(eighths, signed_grid(3, 1.0F / 32)).nodes[1].operation).weights.bias) ==
         std::vector<std::int32_t>{12, -16});
 
-  CHECK_THROWS_WITH(graph_with(eighths, signed_grid(8, 0.01F)),
-                    Catch::Contains("fc") && Catch::Contains("bias of channel 0 is 0.3") && Catch::Contains("expected a whole number"));
-  CHECK_THROWS_WITH(graph_with(unsigned_grid(8, 0.1F), signed_grid(6, 1.0F / 32)), Catch::Contains("power-of-two grids"));
-  CHECK_THROWS_WITH(graph_with(eighths, signed_grid(6, 1.0F / 32), true), Catch::Contains("fc") && Catch::Contains("batch normalisation"));
+  CHECK_THROWS_WITH(graph_with(eighths, signed_grid(8, 0.01F)), Catch::Contains("fc") &&
+                                                                    Catch::Contains("bias of channel 0 is 0.3") &&
+                                                                    Catch::Contains("expected a whole number"));
+  CHECK_THROWS_WITH(graph_with(unsigned_grid(8, 0.1F), signed_grid(6, 1.0F / 32)),
+                    Catch::Contains("power-of-two grids"));
+  CHECK_THROWS_WITH(graph_with(eighths, signed_grid(6, 1.0F / 32), true),
+                    Catch::Contains("fc") && Catch::Contains("batch normalisation"));
 
   // Behind a float input the layer stays in float32, with the quantized bias.
   InferenceGraphBuilder builder({1});
-  const WeightQuantizers own{{"bias", std::make_shared<GridQuantizer>(QuantizationTarget::Weights, signed_grid(6, 1.0F / 32))}};
+  const WeightQuantizers own{
+      {"bias", std::make_shared<GridQuantizer>(QuantizationTarget::Weights, signed_grid(6, 1.0F / 32))}};
   const InferenceGraphBuilder::WeightScope scope(builder, own);
   const GraphValue y = builder.dense(builder.input(), {"kernel", kernel}, {"bias", bias});
   CHECK(values_in(builder.finish(y).run(floats({1, 1}, {0}))) == std::vector<float>{0.3125F, -1});
@@ -394,14 +424,16 @@ TEST_CASE("names are unique, and the layers' own come first") {
 }
 
 TEST_CASE("a float model lowers to a float graph that computes what the model computes") {
-  Model model = Sequential(Conv2D({.filters = 4, .kernel = 3}), BatchNorm(), ReLU(), MaxPool2D(), Flatten(), Dense({.units = 5}));
+  Model model =
+      Sequential(Conv2D({.filters = 4, .kernel = 3}), BatchNorm(), ReLU(), MaxPool2D(), Flatten(), Dense({.units = 5}));
   CHECK_THROWS_AS(convert2inferable(model), StateError);
   model.build({8, 8, 2}, 3);
   const Tensor x = Dice(2).tensor({9, 8, 8, 2}, -1, 1);
   const InferenceGraph graph = convert2inferable(model);
   const Tensor expected = model.forward(Variable(x)).value(), found = evaluate(model, x);
   REQUIRE(found.shape() == expected.shape());
-  for (Index i = 0; i < found.size(); ++i) CHECK(found.data<float>()[i] == Approx(expected.data<float>()[i]).margin(1e-5));
+  for (Index i = 0; i < found.size(); ++i)
+    CHECK(found.data<float>()[i] == Approx(expected.data<float>()[i]).margin(1e-5));
   // The graph owns its weights: training on does not change it.
   const Tensor before = graph.run(x);
   for (const NamedParameter& p : model.parameters()) p.parameter->value().fill(0.5);

@@ -41,8 +41,9 @@ TEST_CASE("engine, integer engine and naive executor agree code by code on rando
     for (const GraphNode& node : graph.nodes) ++operations[std::string(name_of(node.operation))];
   }
   // Every integer operation took part, and none was left in float32.
-  for (const char* name : {"integer_conv2d", "integer_dense", "integer_add", "integer_concat", "integer_average_pool2d",
-                           "integer_global_average_pool2d", "integer_table", "quantize", "max_pool2d", "reshape", "pad2d"})
+  for (const char* name :
+       {"integer_conv2d", "integer_dense", "integer_add", "integer_concat", "integer_average_pool2d",
+        "integer_global_average_pool2d", "integer_table", "quantize", "max_pool2d", "reshape", "pad2d"})
     CHECK(operations[name] > 5);
   for (const auto& [name, count] : operations) CHECK(name.substr(0, 6) != "float_");
 }
@@ -80,8 +81,8 @@ using Codes = std::vector<std::int32_t>;
 }  // namespace
 
 TEST_CASE("dense: codes computed by hand") {
-  const DenseNet net{unsigned_grid(4, 0.25F), signed_grid(4, 0.25F), unsigned_grid(4, 0.125F), floats({2, 3}, {1, -0.5F, 0.5F, 0.25F, 0.75F, 0}),
-                     floats({3}, {0.125F, -0.3F, 0.0625F})};
+  const DenseNet net{unsigned_grid(4, 0.25F), signed_grid(4, 0.25F), unsigned_grid(4, 0.125F),
+                     floats({2, 3}, {1, -0.5F, 0.5F, 0.25F, 0.75F, 0}), floats({3}, {0.125F, -0.3F, 0.0625F})};
   const InferenceGraph graph = net.graph();
   const auto& dense = std::get<IntegerDense>(node_writing(graph, "out").operation).weights;
   CHECK(codes_in(dense.codes) == Codes{4, -2, 2, 1, 3, 0});
@@ -99,7 +100,8 @@ TEST_CASE("zero points of input, weights and output") {
   weights.scale = {0.5F, 1.0F};
   weights.zero_point = {3, 5};
   weights.channel_axis = -1;
-  const DenseNet net{unsigned_grid(4, 1.0F, 6), weights, unsigned_grid(4, 1.0F, 9), floats({2, 2}, {1, -1, -1.5F, 2}), {}};
+  const DenseNet net{
+      unsigned_grid(4, 1.0F, 6), weights, unsigned_grid(4, 1.0F, 9), floats({2, 2}, {1, -1, -1.5F, 2}), {}};
   const InferenceGraph graph = net.graph();
   const auto& dense = std::get<IntegerDense>(node_writing(graph, "out").operation).weights;
   CHECK(codes_in(dense.codes) == Codes{5, 4, 0, 7});  // minus the zero points: 2, -1, -3, 2
@@ -136,7 +138,8 @@ TEST_CASE("convolution pads with the code of real zero") {
   builder.set_layer_name("conv");
   const WeightQuantizers quantizers = kernel_on(signed_grid(3, 1.0F));
   const InferenceGraphBuilder::WeightScope scope(builder, quantizers);
-  const GraphValue y = builder.conv2d(x, {.padding = Padding::same()}, {"kernel", floats({2, 2, 1, 1}, {1, 2, 3, -1})}, {"bias", {}});
+  const GraphValue y =
+      builder.conv2d(x, {.padding = Padding::same()}, {"kernel", floats({2, 2, 1, 1}, {1, 2, 3, -1})}, {"bias", {}});
   builder.set_layer_name("out");
   const InferenceGraph graph = builder.finish(builder.quantize(y, activations(signed_grid(8, 1.0F))));
   // x = 1 2 / 3 4, zeros to the right and below
@@ -153,7 +156,8 @@ TEST_CASE("logits stay float32 and are not rounded") {
       builder.finish(builder.dense(x, {"kernel", floats({1, 2}, {3.0F, -0.6F})}, {"bias", floats({2}, {0.07F, 0})}));
   const float unit = 0.1F * 0.3F;
   CHECK(values_in(graph.run(floats({1, 1}, {0.5F}))) == std::vector<float>{52.0F * unit, -10.0F * unit});
-  CHECK(values_in(graph.run_integer(Tensor::from({1, 1}, Codes{5}))) == std::vector<float>{52.0F * unit, -10.0F * unit});
+  CHECK(values_in(graph.run_integer(Tensor::from({1, 1}, Codes{5}))) ==
+        std::vector<float>{52.0F * unit, -10.0F * unit});
 }
 
 TEST_CASE("addition: the fused rule of an unsigned runtime") {
@@ -182,7 +186,8 @@ TEST_CASE("addition: the fused rule of an unsigned runtime") {
     const float level = std::nearbyint(std::fma(static_cast<float>(codes_a[i]), ratio_a, inner));
     CHECK(found[i] == std::clamp(static_cast<int>(level), 11, 255));
     const float real = static_cast<float>(codes_a[i] - 7) * 0.013F + static_cast<float>(codes_b[i] - 31) * 0.0171F;
-    naive_differs += std::abs(found[i] - std::clamp(static_cast<int>(std::nearbyint(real / 0.0237F)) + 11, 11, 255)) > 1;
+    naive_differs +=
+        std::abs(found[i] - std::clamp(static_cast<int>(std::nearbyint(real / 0.0237F)) + 11, 11, 255)) > 1;
   }
   CHECK(naive_differs == 0);
 }
@@ -192,9 +197,11 @@ TEST_CASE("averages, concatenation, tables: codes computed by hand") {
   builder.set_layer_name("in");
   const GraphValue x = builder.quantize(builder.input(), activations(unsigned_grid(4, 0.5F, 2)));
   builder.set_layer_name("average");
-  const GraphValue average = builder.quantize(builder.average_pool2d(x, {2, 2}, {1, 1}, Padding::same()), activations(unsigned_grid(4, 0.25F, 1)));
+  const GraphValue average = builder.quantize(builder.average_pool2d(x, {2, 2}, {1, 1}, Padding::same()),
+                                              activations(unsigned_grid(4, 0.25F, 1)));
   builder.set_layer_name("global");
-  const GraphValue global = builder.quantize(builder.global_average_pool2d(x), activations(unsigned_grid(8, 0.125F, 40)));
+  const GraphValue global =
+      builder.quantize(builder.global_average_pool2d(x), activations(unsigned_grid(8, 0.125F, 40)));
   builder.set_layer_name("square");
   const GraphValue square = builder.reshape(global, {1, 1, 1});
   builder.set_layer_name("wide");
@@ -203,7 +210,8 @@ TEST_CASE("averages, concatenation, tables: codes computed by hand") {
   const GraphValue both[] = {average, wide};
   const GraphValue joined = builder.quantize(builder.concat(both, -1), activations(signed_grid(4, 0.5F)));
   builder.set_layer_name("table");
-  const GraphValue table = builder.quantize(builder.elementwise(joined, ElementwiseFunction::abs), activations(unsigned_grid(3, 1.0F)));
+  const GraphValue table =
+      builder.quantize(builder.elementwise(joined, ElementwiseFunction::abs), activations(unsigned_grid(3, 1.0F)));
   const InferenceGraph graph = builder.finish(table);
   // codes 3, 5, 0, 8 mean 0.5, 1.5, -1, 3
   const Tensor image = floats({1, 2, 2, 1}, {0.5F, 1.5F, -1.0F, 3.0F});
@@ -224,7 +232,8 @@ TEST_CASE("averages, concatenation, tables: codes computed by hand") {
 }
 
 TEST_CASE("sums beyond float32 are taken in blocks, products beyond it in integers") {
-  // Logits show every bit of an accumulator: large inputs and weights of one sign pass 2^24 soon, and odd sums need their last bit.
+  // Logits show every bit of an accumulator: large inputs and weights of one sign pass 2^24 soon, and odd sums need
+  // their last bit.
   Dice dice(11);
   for (const int bits : {8, 12, 16}) {
     const Index k = bits == 16 ? 8 : 3000;
@@ -234,8 +243,8 @@ TEST_CASE("sums beyond float32 are taken in blocks, products beyond it in intege
     builder.set_layer_name("fc");
     const WeightQuantizers quantizers = kernel_on(signed_grid(bits == 16 ? 12 : 8, 1.0F / 128));
     const InferenceGraphBuilder::WeightScope scope(builder, quantizers);
-    const InferenceGraph graph =
-        builder.finish(builder.dense(x, {"kernel", dice.tensor({k, 5}, reach / 2, reach)}, {"bias", dice.tensor({5}, -9, 9)}));
+    const InferenceGraph graph = builder.finish(
+        builder.dense(x, {"kernel", dice.tensor({k, 5}, reach / 2, reach)}, {"bias", dice.tensor({5}, -9, 9)}));
     const LayerCertificate certificate = certify(graph, node_writing(graph, "fc"));
     INFO(bits << " bits, worst accumulator " << certificate.worst_accumulator);
     CHECK(!certificate.float32_exact);
@@ -255,7 +264,8 @@ TEST_CASE("convolutions in blocks") {
   const WeightQuantizers quantizers = kernel_on(signed_grid(8, 1.0F));
   const InferenceGraphBuilder::WeightScope scope(builder, quantizers);
   const InferenceGraph graph =
-      builder.finish(builder.conv2d(x, {.stride = {2, 1}, .padding = Padding::same()}, {"kernel", dice.tensor({3, 3, 300, 3}, 60, 127)}, {"bias", {}}));
+      builder.finish(builder.conv2d(x, {.stride = {2, 1}, .padding = Padding::same()},
+                                    {"kernel", dice.tensor({3, 3, 300, 3}, 60, 127)}, {"bias", {}}));
   CHECK(!certify(graph, node_writing(graph, "conv")).float32_exact);
   const Tensor images = dice.tensor({30, 6, 5, 300}, -9, 240);
   const std::vector<Tensor> naive = run_naive(graph, images);
@@ -287,8 +297,10 @@ TEST_CASE("a sample's bytes do not depend on its batch, the threads or who else 
 TEST_CASE("float operations give a sample the same bytes in any batch") {
   Dice dice(8);
   InferenceGraphBuilder builder({6, 6, 3});
-  GraphValue x = builder.conv2d(builder.input(), {.padding = Padding::same()}, {"kernel", dice.tensor({3, 3, 3, 5}, -1, 1)}, {"bias", dice.tensor({5}, -1, 1)});
-  x = builder.batch_norm(x, dice.tensor({5}, -2, 2), dice.tensor({5}, -1, 1), dice.tensor({5}, -1, 1), dice.tensor({5}, 0.1F, 1), 1e-3F);
+  GraphValue x = builder.conv2d(builder.input(), {.padding = Padding::same()},
+                                {"kernel", dice.tensor({3, 3, 3, 5}, -1, 1)}, {"bias", dice.tensor({5}, -1, 1)});
+  x = builder.batch_norm(x, dice.tensor({5}, -2, 2), dice.tensor({5}, -1, 1), dice.tensor({5}, -1, 1),
+                         dice.tensor({5}, 0.1F, 1), 1e-3F);
   x = builder.reshape(builder.average_pool2d(x, {2, 2}, {2, 2}, Padding::valid()), {45});
   x = builder.dense(x, {"kernel", dice.tensor({45, 7}, -1, 1)}, {"bias", dice.tensor({7}, -1, 1)});
   const InferenceGraph graph = builder.finish(builder.softmax(x));
@@ -302,7 +314,8 @@ TEST_CASE("float operations give a sample the same bytes in any batch") {
 }
 
 TEST_CASE("run refuses what is no batch of its input, and NaN") {
-  const DenseNet net{unsigned_grid(4, 0.25F), signed_grid(4, 0.25F), unsigned_grid(4, 0.125F), floats({2, 1}, {1, 1}), {}};
+  const DenseNet net{
+      unsigned_grid(4, 0.25F), signed_grid(4, 0.25F), unsigned_grid(4, 0.125F), floats({2, 1}, {1, 1}), {}};
   const InferenceGraph graph = net.graph();
   CHECK_THROWS_WITH(graph.run(floats({1, 3}, {1, 2, 3})), Catch::Contains("(1, 3)") && Catch::Contains("batch of (2)"));
   CHECK_THROWS_AS(graph.run(floats({2}, {1, 2})), ShapeError);
@@ -310,9 +323,11 @@ TEST_CASE("run refuses what is no batch of its input, and NaN") {
   CHECK_THROWS_WITH(graph.run(Tensor::zeros({1, 2}, DType::int32)), Catch::Contains("int32, expected float32"));
   Tensor x = Tensor::zeros({40, 2});
   x.at<float>({33, 1}) = std::numeric_limits<float>::quiet_NaN();
-  CHECK_THROWS_WITH(graph.run(x), Catch::Contains("\"in\"") && Catch::Contains("element 1 of sample 33") && Catch::Contains("NaN"));
+  CHECK_THROWS_WITH(graph.run(x),
+                    Catch::Contains("\"in\"") && Catch::Contains("element 1 of sample 33") && Catch::Contains("NaN"));
   CHECK_THROWS_WITH(run_naive(graph, x), Catch::Contains("element 1 of sample 33"));
-  CHECK_THROWS_WITH(graph.run_integer(Tensor::full({1, 2}, 16, DType::int32)), Catch::Contains("16") && Catch::Contains("0..15"));
+  CHECK_THROWS_WITH(graph.run_integer(Tensor::full({1, 2}, 16, DType::int32)),
+                    Catch::Contains("16") && Catch::Contains("0..15"));
   CHECK_THROWS_AS(graph.run_integer(floats({1, 2}, {1, 2})), ShapeError);
   // Infinities saturate.
   CHECK(codes_in(graph.run_all(floats({1, 2}, {INFINITY, -INFINITY}))[1]) == Codes{15, 0});
@@ -320,7 +335,8 @@ TEST_CASE("run refuses what is no batch of its input, and NaN") {
 
 TEST_CASE("run_integer names the layer that is left in float32") {
   InferenceGraphBuilder builder({2});
-  CHECK_THROWS_AS(builder.finish(builder.input()).run_integer(Tensor::zeros({1, 2}, DType::int32)), NotImplementedError);
+  CHECK_THROWS_AS(builder.finish(builder.input()).run_integer(Tensor::zeros({1, 2}, DType::int32)),
+                  NotImplementedError);
   builder.set_layer_name("a");
   const GraphValue a = builder.quantize(builder.input(), activations(unsigned_grid(8, 0.1F)));
   builder.set_layer_name("soft");
@@ -329,7 +345,8 @@ TEST_CASE("run_integer names the layer that is left in float32") {
   CHECK(builder.finish(soft).run_integer(Tensor::zeros({1, 2}, DType::int32)).shape() == Shape{1, 2});
   builder.set_layer_name("b");
   const InferenceGraph island = builder.finish(builder.quantize(soft, activations(unsigned_grid(8, 0.1F))));
-  CHECK_THROWS_WITH(island.run_integer(Tensor::zeros({1, 2}, DType::int32)), Catch::Contains("\"soft\"") && Catch::Contains("float_softmax"));
+  CHECK_THROWS_WITH(island.run_integer(Tensor::zeros({1, 2}, DType::int32)),
+                    Catch::Contains("\"soft\"") && Catch::Contains("float_softmax"));
   const InferenceGraph past = builder.finish(builder.add(builder.input(), soft));
   CHECK_THROWS_AS(past.run_integer(Tensor::zeros({1, 2}, DType::int32)), NotImplementedError);
 }

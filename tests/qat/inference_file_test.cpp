@@ -38,7 +38,8 @@ InferenceGraph varied_graph() {
   {
     named("block/conv");
     const InferenceGraphBuilder::WeightScope scope(builder, quantizers);
-    y = builder.conv2d(x, {.stride = {2, 1}, .padding = Padding::same()}, {"kernel", dice.tensor({3, 3, 2, 3}, -1, 1)}, {"bias", {}});
+    y = builder.conv2d(x, {.stride = {2, 1}, .padding = Padding::same()}, {"kernel", dice.tensor({3, 3, 2, 3}, -1, 1)},
+                       {"bias", {}});
   }
   x = hold("block/conv/out", builder.clamp(y, 0, 6));
   named("add");
@@ -59,13 +60,17 @@ InferenceGraph varied_graph() {
   named("flat");
   const GraphValue flat = builder.reshape(x, {builder.shape(x).size()});
   named("float_conv");
-  y = builder.conv2d(x, {.dilation = {1, 3}, .groups = 2}, {"kernel", dice.tensor({1, 1, 3, 4}, -1, 1)}, {"bias", dice.tensor({4}, -1, 1)});
-  y = builder.batch_norm(y, dice.tensor({4}, -1, 1), dice.tensor({4}, -1, 1), dice.tensor({4}, -1, 1), dice.tensor({4}, 1, 2), 0);
-  y = builder.normalize(builder.clamp(y, -1e-40F, std::numeric_limits<float>::infinity()), floats({1}, {0.1F}), floats({1}, {0.3F}));
+  y = builder.conv2d(x, {.dilation = {1, 3}, .groups = 2}, {"kernel", dice.tensor({1, 1, 3, 4}, -1, 1)},
+                     {"bias", dice.tensor({4}, -1, 1)});
+  y = builder.batch_norm(y, dice.tensor({4}, -1, 1), dice.tensor({4}, -1, 1), dice.tensor({4}, -1, 1),
+                         dice.tensor({4}, 1, 2), 0);
+  y = builder.normalize(builder.clamp(y, -1e-40F, std::numeric_limits<float>::infinity()), floats({1}, {0.1F}),
+                        floats({1}, {0.3F}));
   y = builder.elementwise(builder.average_pool2d(y, {2, 2}, {2, 2}, Padding::valid()), ElementwiseFunction::exp);
   y = builder.global_average_pool2d(builder.add(y, y));
   named("float_dense");
-  const GraphValue dense = builder.dense(flat, {"kernel", dice.tensor({builder.shape(flat)[0], 4}, -1, 1)}, {"bias", {}});
+  const GraphValue dense =
+      builder.dense(flat, {"kernel", dice.tensor({builder.shape(flat)[0], 4}, -1, 1)}, {"bias", {}});
   named("tail");
   const GraphValue parts[] = {builder.softmax(y), builder.log_softmax(dense), global};
   InferenceGraph graph = builder.finish(builder.concat(parts, 0));
@@ -84,9 +89,13 @@ struct Saved {
     write(json(), files.first);
     write(npz(), text(files.second));
   }
-  static std::string_view text(const io::Bytes& bytes) { return {reinterpret_cast<const char*>(bytes.data()), bytes.size()}; }
+  static std::string_view text(const io::Bytes& bytes) {
+    return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+  }
   /// Plain writing: what is spoiled here need not reach the disk.
-  static void write(const std::string& path, std::string_view content) { std::ofstream(path, std::ios::binary) << content; }
+  static void write(const std::string& path, std::string_view content) {
+    std::ofstream(path, std::ios::binary) << content;
+  }
   std::string json() const { return (folder.path() / "graph.json").string(); }
   std::string npz() const { return (folder.path() / "graph.npz").string(); }
   InferenceGraph load() const { return InferenceGraph::load(folder.path().string()); }
@@ -153,9 +162,10 @@ TEST_CASE("the same graph gives the same bytes, again after loading") {
 TEST_CASE("graph.json is for people, and narrow codes take one byte") {
   const Saved saved;
   const std::string text = text_of(saved.json());
-  for (const char* part : {"\"format\": \"bitgrad.graph\"", "\"version\": 1", "{\"name\":\"block/conv\",\"operation\":\"integer_conv2d\"",
-                           "\"inputs\":[\"in\"]", "\"scale\":0.033333335", "\"high\":\"infinity\"", "\"low\":-1e-40", "\"padding\":\"same\"",
-                           "\"padding\":[1,0,0,1]"})
+  for (const char* part :
+       {"\"format\": \"bitgrad.graph\"", "\"version\": 1", "{\"name\":\"block/conv\",\"operation\":\"integer_conv2d\"",
+        "\"inputs\":[\"in\"]", "\"scale\":0.033333335", "\"high\":\"infinity\"", "\"low\":-1e-40",
+        "\"padding\":\"same\"", "\"padding\":[1,0,0,1]"})
     CHECK_THAT(text, Catch::Contains(part));
   const NamedTensors arrays = io::read_npz(saved.npz());
   CHECK(arrays.at("block/conv.codes").dtype() == DType::int8);
@@ -180,8 +190,10 @@ TEST_CASE("files of two graphs are never mixed, damaged arrays never read") {
   const Saved saved;
   const TemporaryDirectory other;
   RandomNetwork(3, 8).build().save(other.path().string());
-  std::filesystem::copy_file(other.path() / "graph.npz", saved.npz(), std::filesystem::copy_options::overwrite_existing);
-  CHECK_THROWS_WITH(saved.load(), Catch::Contains("graph.npz") && Catch::Contains("CRC-32") && Catch::Contains("another graph"));
+  std::filesystem::copy_file(other.path() / "graph.npz", saved.npz(),
+                             std::filesystem::copy_options::overwrite_existing);
+  CHECK_THROWS_WITH(saved.load(),
+                    Catch::Contains("graph.npz") && Catch::Contains("CRC-32") && Catch::Contains("another graph"));
 
   const Saved truncated;
   io::Bytes bytes = io::read_file(truncated.npz());
@@ -251,7 +263,8 @@ TEST_CASE("graph.json is read strictly, with messages that say where") {
   refuses("\"shape\":[6,6,2]", "\"shape\":[4294967296,4294967296,2]", "graph.json");
   refuses("\"clamp\":[9,63]", "\"clamp\":[9,64]", "clamp is 9..64", "block/conv");
   refuses("{\"name\":\"sum\",\"shape\"", "{\"name\":\"in\",\"shape\"", "no tensor \"sum\"");
-  refuses("\"name\":\"float_dense\",\"operation\"", "\"name\":\"float_conv\",\"operation\"", "float_dense.kernel", "belongs to no node");
+  refuses("\"name\":\"float_dense\",\"operation\"", "\"name\":\"float_conv\",\"operation\"", "float_dense.kernel",
+          "belongs to no node");
   refuses("\"logarithm\":true", "\"logarithm\":1", "true or false");
 }
 
@@ -267,12 +280,14 @@ TEST_CASE("arrays must be those of the nodes") {
       FAIL("loads although the arrays have changed");
     } catch (const IoError& error) {
       const std::string what = error.what();
-      std::size_t at = 0;  // "...graph.npz: SIZE bytes with CRC-32 SUM, but graph.json ... expects SIZE bytes with CRC-32 SUM;"
+      std::size_t at =
+          0;  // "...graph.npz: SIZE bytes with CRC-32 SUM, but graph.json ... expects SIZE bytes with CRC-32 SUM;"
       const auto word = [&](const std::string& behind) {
         at = what.find(behind, at) + behind.size();
         return what.substr(at, what.find_first_of(" ,;", at) - at);
       };
-      const std::string size = word("graph.npz: "), sum = word("CRC-32 "), old_size = word("expects "), old_sum = word("CRC-32 ");
+      const std::string size = word("graph.npz: "), sum = word("CRC-32 "), old_size = word("expects "),
+                        old_sum = word("CRC-32 ");
       saved.replace("\"bytes\":" + old_size, "\"bytes\":" + size);
       if (old_sum != sum) saved.replace(old_sum, sum);
     }
@@ -299,7 +314,8 @@ TEST_CASE("arrays must be those of the nodes") {
 
 TEST_CASE("validate names node and field of a graph that was changed in memory") {
   const InferenceGraph good = varied_graph();
-  const auto refuses = [&](const std::function<void(InferenceGraph&)>& change, const char* first, const char* second = "") {
+  const auto refuses = [&](const std::function<void(InferenceGraph&)>& change, const char* first,
+                           const char* second = "") {
     InferenceGraph graph = good;
     change(graph);
     CHECK_THROWS_WITH(graph.validate(), Catch::Contains(first) && Catch::Contains(second));
@@ -307,7 +323,9 @@ TEST_CASE("validate names node and field of a graph that was changed in memory")
     CHECK_THROWS_AS(graph.save(folder.path().string()), Error);
     CHECK(std::filesystem::is_empty(folder.path()));
   };
-  const auto node = [](InferenceGraph& graph, const char* name) -> GraphNode& { return const_cast<GraphNode&>(node_writing(graph, name)); };
+  const auto node = [](InferenceGraph& graph, const char* name) -> GraphNode& {
+    return const_cast<GraphNode&>(node_writing(graph, name));
+  };
   refuses([](auto& g) { g.output = 99; }, "output 99");
   refuses([](auto& g) { g.input = -1; }, "input is tensor -1");
   refuses([](auto& g) { g.nodes.pop_back(); }, "no node writes");
@@ -323,8 +341,12 @@ TEST_CASE("validate names node and field of a graph that was changed in memory")
   refuses([](auto& g) { g.nodes[2].name = g.nodes[1].name; }, "\"block/conv\"", "twice");
   refuses([](auto& g) { g.tensors[2].shape = {3, 6, 4}; }, "block/conv", "(3, 6, 3)");
   refuses([](auto& g) { g.tensors[0].grid = unsigned_grid(8, 1); }, "input has a grid");
-  refuses([&](auto& g) { std::get<IntegerConv2D>(node(g, "block/conv/out").operation).weights.bias.template data<std::int32_t>()[0] = 2147483647; },
-          "block/conv", "channel 0 can leave int32");
+  refuses(
+      [&](auto& g) {
+        std::get<IntegerConv2D>(node(g, "block/conv/out").operation).weights.bias.template data<std::int32_t>()[0] =
+            2147483647;
+      },
+      "block/conv", "channel 0 can leave int32");
   refuses([](auto& g) { g.mode = static_cast<RequantizationMode>(7); }, "mode");
 }
 

@@ -1,5 +1,5 @@
-// The last bit of every rule: inputs are enumerated where a neighbouring formula (a reciprocal, a product rounded on its own, a
-// division in two steps) gives another code, so that the wrong one cannot pass.
+// The last bit of every rule: inputs are enumerated where a neighbouring formula (a reciprocal, a product rounded on
+// its own, a division in two steps) gives another code, so that the wrong one cannot pass.
 #include <catch2/catch.hpp>
 
 #include <algorithm>
@@ -16,7 +16,9 @@ namespace {
 
 struct Executions {
   Executions(const InferenceGraph& graph, const Tensor& x)
-      : graph_(graph), naive_(run_naive(graph, x)), engine_(graph.run_all(x)),
+      : graph_(graph),
+        naive_(run_naive(graph, x)),
+        engine_(graph.run_all(x)),
         integer_(graph.run_integer_all(naive_[static_cast<std::size_t>(graph.integer_input())])) {}
 
   /// The tensor, the same in all executions.
@@ -33,8 +35,8 @@ struct Executions {
 };
 
 std::int32_t clamped(float level, const Grid& grid) {
-  return static_cast<std::int32_t>(std::clamp(std::nearbyint(level) + static_cast<float>(grid.zero_point[0]), static_cast<float>(grid.lo),
-                                              static_cast<float>(grid.hi)));
+  return static_cast<std::int32_t>(std::clamp(std::nearbyint(level) + static_cast<float>(grid.zero_point[0]),
+                                              static_cast<float>(grid.lo), static_cast<float>(grid.hi)));
 }
 
 }  // namespace
@@ -71,7 +73,8 @@ TEST_CASE("rule of addition: two fused multiply-adds of offset codes") {
     const Grid a = unsigned_grid(8, dice.real(0.01F, 0.02F), static_cast<std::int32_t>(dice.integer(0, 40)));
     const Grid b = signed_grid(8, dice.real(0.01F, 0.02F));
     const Grid y = seed % 2 ? unsigned_grid(8, dice.real(0.02F, 0.03F), 60) : signed_grid(8, dice.real(0.02F, 0.04F));
-    // Both operands come from one input [2] through a table, which moves element 1 to where b needs it: every pair of codes.
+    // Both operands come from one input [2] through a table, which moves element 1 to where b needs it: every pair of
+    // codes.
     InferenceGraphBuilder builder({1, 1, 2});
     builder.set_layer_name("a");
     const GraphValue first = builder.quantize(builder.input(), activations(unsigned_grid(16, 1.0F)));
@@ -80,7 +83,8 @@ TEST_CASE("rule of addition: two fused multiply-adds of offset codes") {
       const WeightQuantizers quantizers = kernel_on(signed_grid(2, 1.0F));
       const InferenceGraphBuilder::WeightScope scope(builder, quantizers);
       const Tensor bias = floats({1}, {static_cast<float>(grid.lo - grid.zero_point[0])});
-      const GraphValue picked = builder.conv2d(first, {.padding = Padding::valid()}, {"kernel", floats({1, 1, 2, 1}, {high, low})}, {"bias", bias});
+      const GraphValue picked = builder.conv2d(first, {.padding = Padding::valid()},
+                                               {"kernel", floats({1, 1, 2, 1}, {high, low})}, {"bias", bias});
       Grid unit = grid;
       unit.scale = {1.0F};
       builder.set_layer_name(message(name, "/codes"));
@@ -100,7 +104,8 @@ TEST_CASE("rule of addition: two fused multiply-adds of offset codes") {
       x.data<float>()[2 * i + 1] = static_cast<float>(i % 256);
     }
     const Executions run(graph, x);
-    const std::vector<std::int32_t> codes_a = codes_in(run["left/out"]), codes_b = codes_in(run["right/out"]), found = codes_in(run["sum"]);
+    const std::vector<std::int32_t> codes_a = codes_in(run["left/out"]), codes_b = codes_in(run["right/out"]),
+                                    found = codes_in(run["sum"]);
     const float r_a = a.scale[0] / y.scale[0], r_b = b.scale[0] / y.scale[0];
     const float z_a = static_cast<float>(a.zero_point[0] - a.lo), z_b = static_cast<float>(b.zero_point[0] - b.lo);
     const volatile float product_b = r_b * z_b;
@@ -108,9 +113,12 @@ TEST_CASE("rule of addition: two fused multiply-adds of offset codes") {
     const float rest = static_cast<float>(y.zero_point[0] - y.lo) - products;
     Index wrong = 0, misplaced = 0;
     for (std::size_t i = 0; i < found.size(); ++i) {
-      misplaced += codes_a[i] != static_cast<std::int32_t>(i / 256) + a.lo || codes_b[i] != static_cast<std::int32_t>(i % 256) + b.lo;
+      misplaced += codes_a[i] != static_cast<std::int32_t>(i / 256) + a.lo ||
+                   codes_b[i] != static_cast<std::int32_t>(i % 256) + b.lo;
       const float u_a = static_cast<float>(codes_a[i] - a.lo), u_b = static_cast<float>(codes_b[i] - b.lo);
-      const auto code = [&](float level) { return std::clamp(static_cast<std::int32_t>(std::nearbyint(level)) + y.lo, y.lo, y.hi); };
+      const auto code = [&](float level) {
+        return std::clamp(static_cast<std::int32_t>(std::nearbyint(level)) + y.lo, y.lo, y.hi);
+      };
       const volatile float term_a = u_a * r_a, term_b = u_b * r_b;
       const volatile float inner = term_b + rest;
       wrong += found[i] != code(std::fma(u_a, r_a, std::fma(u_b, r_b, rest)));
@@ -128,7 +136,8 @@ TEST_CASE("rule of the global average: one multiplier") {
   Index divided_differs = 0;
   for (unsigned seed = 0; seed < 30; ++seed) {
     Dice dice(seed);
-    const Grid in = unsigned_grid(8, dice.real(0.01F, 0.02F), 3), out = unsigned_grid(8, in.scale[0], 9);  // sum / 14: many ties
+    const Grid in = unsigned_grid(8, dice.real(0.01F, 0.02F), 3),
+               out = unsigned_grid(8, in.scale[0], 9);  // sum / 14: many ties
     InferenceGraphBuilder builder({2, 7, 1});
     builder.set_layer_name("in");
     const GraphValue x = builder.quantize(builder.input(), activations(in));
@@ -163,7 +172,8 @@ TEST_CASE("rule of average pooling and concatenation: real values, divided") {
   Index folded_differs = 0, late_zero_differs = 0;
   for (unsigned seed = 0; seed < 40; ++seed) {
     Dice dice(seed);
-    const Grid in = unsigned_grid(6, dice.real(0.01F, 0.02F), 5), out = unsigned_grid(8, in.scale[0] / 1.5F, 9);  // many ties
+    const Grid in = unsigned_grid(6, dice.real(0.01F, 0.02F), 5),
+               out = unsigned_grid(8, in.scale[0] / 1.5F, 9);  // many ties
     InferenceGraphBuilder builder({1, 2, 1});
     builder.set_layer_name("in");
     const GraphValue x = builder.quantize(builder.input(), activations(in));
@@ -178,17 +188,20 @@ TEST_CASE("rule of average pooling and concatenation: real values, divided") {
       images.data<float>()[2 * i + 1] = static_cast<float>(i % 64 - 5) * in.scale[0];
     }
     const Executions run(graph, images);
-    const std::vector<std::int32_t> codes = codes_in(run["in"]), means = codes_in(run["mean"]), joined = codes_in(run["joined"]);
+    const std::vector<std::int32_t> codes = codes_in(run["in"]), means = codes_in(run["mean"]),
+                                    joined = codes_in(run["joined"]);
     Index wrong = 0;
     for (std::size_t i = 0; i < means.size(); ++i) {
-      const volatile float first = static_cast<float>(codes[2 * i] - 5) * in.scale[0], second = static_cast<float>(codes[2 * i + 1] - 5) * in.scale[0];
+      const volatile float first = static_cast<float>(codes[2 * i] - 5) * in.scale[0],
+                           second = static_cast<float>(codes[2 * i + 1] - 5) * in.scale[0];
       const volatile float sum = first + second;
       const volatile float average = sum / 2.0F;
       const volatile float level = average / out.scale[0];
       const volatile float with_zero = level + 9.0F;  // before rounding: an odd zero point turns ties around
       wrong += means[i] != static_cast<std::int32_t>(std::clamp(std::nearbyint(with_zero), 0.0F, 255.0F));
       late_zero_differs += means[i] != clamped(level, out);
-      wrong += joined[3 * i] != clamped(first / out.scale[0], out) || joined[3 * i + 1] != clamped(second / out.scale[0], out);
+      wrong += joined[3 * i] != clamped(first / out.scale[0], out) ||
+               joined[3 * i + 1] != clamped(second / out.scale[0], out);
       const volatile float ratio = in.scale[0] / out.scale[0];
       folded_differs += joined[3 * i] != clamped(static_cast<float>(codes[2 * i] - 5) * ratio, out);
       wrong += joined[3 * i + 2] != means[i];

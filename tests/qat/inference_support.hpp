@@ -19,8 +19,10 @@ class GridQuantizer : public BaseInferableQuantizer {
 
   std::string_view type() const override { return "GridQuantizer"; }
   const QuantizerMark& marks() const override {
-    static constexpr QuantizerMark activation = mark_quantizer(QuantizationTarget::Activation, {QuantizationMethod::UNIFORM}, "grid");
-    static constexpr QuantizerMark weights = mark_quantizer(QuantizationTarget::Weights, {QuantizationMethod::UNIFORM}, "grid");
+    static constexpr QuantizerMark activation =
+        mark_quantizer(QuantizationTarget::Activation, {QuantizationMethod::UNIFORM}, "grid");
+    static constexpr QuantizerMark weights =
+        mark_quantizer(QuantizationTarget::Weights, {QuantizationMethod::UNIFORM}, "grid");
     return target_ == QuantizationTarget::Activation ? activation : weights;
   }
   int bits() const override { return grid_.bits; }
@@ -35,8 +37,12 @@ class GridQuantizer : public BaseInferableQuantizer {
   Grid grid_;
 };
 
-inline Grid unsigned_grid(int bits, float scale, std::int32_t zero = 0) { return {bits, 0, (1 << bits) - 1, {scale}, {zero}, std::nullopt}; }
-inline Grid signed_grid(int bits, float scale) { return {bits, -(1 << (bits - 1)), (1 << (bits - 1)) - 1, {scale}, {0}, std::nullopt}; }
+inline Grid unsigned_grid(int bits, float scale, std::int32_t zero = 0) {
+  return {bits, 0, (1 << bits) - 1, {scale}, {zero}, std::nullopt};
+}
+inline Grid signed_grid(int bits, float scale) {
+  return {bits, -(1 << (bits - 1)), (1 << (bits - 1)) - 1, {scale}, {0}, std::nullopt};
+}
 
 inline GridQuantizer activations(const Grid& grid) { return {QuantizationTarget::Activation, grid}; }
 inline WeightQuantizers kernel_on(const Grid& grid) {
@@ -47,13 +53,17 @@ inline Tensor floats(const Shape& shape, std::vector<float> values) { return Ten
 inline std::vector<std::int32_t> codes_in(const Tensor& tensor) {
   return {tensor.span<std::int32_t>().begin(), tensor.span<std::int32_t>().end()};
 }
-inline std::vector<float> values_in(const Tensor& tensor) { return {tensor.span<float>().begin(), tensor.span<float>().end()}; }
+inline std::vector<float> values_in(const Tensor& tensor) {
+  return {tensor.span<float>().begin(), tensor.span<float>().end()};
+}
 
 /// Numbers that are the same everywhere.
 class Dice {
  public:
   explicit Dice(unsigned seed) : engine_(seed) {}
-  Index integer(Index low, Index high) { return low + static_cast<Index>(engine_() % static_cast<std::uint32_t>(high - low + 1)); }
+  Index integer(Index low, Index high) {
+    return low + static_cast<Index>(engine_() % static_cast<std::uint32_t>(high - low + 1));
+  }
   bool chance(int percent) { return integer(1, 100) <= percent; }
   float real(float low, float high) { return low + (high - low) * static_cast<float>(engine_() >> 8) * 0x1p-24F; }
   Tensor tensor(const Shape& shape, float low, float high) {
@@ -78,8 +88,8 @@ inline int tensor_number(const InferenceGraph& graph, const std::string& name) {
   fail<ValueError>("no tensor \"", name, "\" in\n", graph.describe());
 }
 
-/// A random network of every integer operation: convolutions with and without bias, batch normalisation and activations,
-/// residual additions, concatenations, pools, padding, tables and a dense head.
+/// A random network of every integer operation: convolutions with and without bias, batch normalisation and
+/// activations, residual additions, concatenations, pools, padding, tables and a dense head.
 class RandomNetwork {
  public:
   RandomNetwork(unsigned seed, int most_bits) : dice_(seed), most_bits_(most_bits) {}
@@ -109,7 +119,8 @@ inline Grid RandomNetwork::activation_grid(float reach) {
     case 0: return unsigned_grid(bits, std::exp2(std::round(std::log2(reach / levels))));  // power of two
     case 1: return unsigned_grid(bits, reach / levels);
     case 2: return signed_grid(bits, 2 * reach / levels);
-    default: return unsigned_grid(bits, 1.5F * reach / levels, static_cast<std::int32_t>(dice_.integer(0, (1 << bits) - 1)));
+    default:
+      return unsigned_grid(bits, 1.5F * reach / levels, static_cast<std::int32_t>(dice_.integer(0, (1 << bits) - 1)));
   }
 }
 
@@ -144,7 +155,8 @@ inline GraphValue RandomNetwork::activate(GraphValue x) {
   }
 }
 
-inline GraphValue RandomNetwork::convolution(GraphValue x, Index filters, Index kernel, Stride stride, const Padding& padding) {
+inline GraphValue RandomNetwork::convolution(GraphValue x, Index filters, Index kernel, Stride stride,
+                                             const Padding& padding) {
   name("conv");
   const Index channels = builder_->shape(x)[2];
   Conv2DArguments window{.stride = stride, .padding = padding};
@@ -159,8 +171,8 @@ inline GraphValue RandomNetwork::convolution(GraphValue x, Index filters, Index 
     y = builder_->conv2d(x, window, {"kernel", dice_.tensor(shape, -1, 1)}, {"bias", bias});
   }
   if (dice_.chance(50))
-    y = builder_->batch_norm(y, dice_.tensor({filters}, 0.1F, 2), dice_.tensor({filters}, -1, 1), dice_.tensor({filters}, -2, 2),
-                             dice_.tensor({filters}, 0.1F, 9), 1e-3F);
+    y = builder_->batch_norm(y, dice_.tensor({filters}, 0.1F, 2), dice_.tensor({filters}, -1, 1),
+                             dice_.tensor({filters}, -2, 2), dice_.tensor({filters}, 0.1F, 9), 1e-3F);
   return activate(y);
 }
 
@@ -186,15 +198,15 @@ inline GraphValue RandomNetwork::step(GraphValue x) {
       return builder_->max_pool2d(x, {std::min<Index>(h, 3), std::min<Index>(w, 2)}, {1, 2}, Padding::same());
     case 4:
       name("average");
-      return hold(activate(builder_->average_pool2d(x, {std::min<Index>(h, 2), std::min<Index>(w, 3)}, {2, 1}, Padding::same())), 1);
-    case 5:
-      name("pad");
-      return builder_->pad2d(x, Padding::explicit_(0, 1, 2, 0));
-    case 6:
-      name("sigmoid");
-      return hold(builder_->elementwise(activate(x), ElementwiseFunction::sigmoid), 1);
+      return hold(activate(builder_->average_pool2d(x, {std::min<Index>(h, 2), std::min<Index>(w, 3)}, {2, 1},
+                                                    Padding::same())),
+                  1);
+    case 5: name("pad"); return builder_->pad2d(x, Padding::explicit_(0, 1, 2, 0));
+    case 6: name("sigmoid"); return hold(builder_->elementwise(activate(x), ElementwiseFunction::sigmoid), 1);
     case 7:  // pooling between convolution and quantizer
-      return hold(builder_->max_pool2d(convolution(x, filters, 3, {}, Padding::explicit_(1, 1, 1, 1)), {2, 2}, {1, 1}, Padding::same()), 3);
+      return hold(builder_->max_pool2d(convolution(x, filters, 3, {}, Padding::explicit_(1, 1, 1, 1)), {2, 2}, {1, 1},
+                                       Padding::same()),
+                  3);
     default: {
       name("normalize");
       const Index channels = builder_->shape(x)[2];
@@ -214,7 +226,8 @@ inline GraphValue RandomNetwork::head(GraphValue x) {
     const Shape shape{builder_->shape(x)[0], dice_.integer(1, 12)};
     const WeightQuantizers quantizers = kernel_on(weight_grid(shape));
     const InferenceGraphBuilder::WeightScope scope(*builder_, quantizers);
-    const GraphValue y = builder_->dense(x, {"kernel", dice_.tensor(shape, -1, 1)}, {"bias", dice_.tensor({shape[1]}, -1, 1)});
+    const GraphValue y =
+        builder_->dense(x, {"kernel", dice_.tensor(shape, -1, 1)}, {"bias", dice_.tensor({shape[1]}, -1, 1)});
     if (i == 1) return dice_.chance(70) ? y : hold(y, 4);
     x = hold(activate(y), 3);
   }
@@ -222,7 +235,8 @@ inline GraphValue RandomNetwork::head(GraphValue x) {
 }
 
 inline InferenceGraph RandomNetwork::build() {
-  builder_ = std::make_unique<InferenceGraphBuilder>(Shape{dice_.integer(3, 8), dice_.integer(3, 7), dice_.integer(1, 4)});
+  builder_ =
+      std::make_unique<InferenceGraphBuilder>(Shape{dice_.integer(3, 8), dice_.integer(3, 7), dice_.integer(1, 4)});
   GraphValue x = hold(builder_->input(), 1);
   const Index steps = dice_.integer(1, 6);
   for (Index i = 0; i < steps; ++i) x = step(x);

@@ -31,7 +31,8 @@ Variable by_layer(Model& model, const Tensor& x, Context context) {
   context.model = &model;
   for (const Model::Node& node : model.nodes()) {
     std::vector<Variable> inputs;
-    for (const int input : node.inputs) inputs.push_back(input < 0 ? Variable(x) : values[static_cast<std::size_t>(input)]);
+    for (const int input : node.inputs)
+      inputs.push_back(input < 0 ? Variable(x) : values[static_cast<std::size_t>(input)]);
     context.stream = values.size();
     values.push_back(node.layer->forward(inputs, context));
   }
@@ -87,7 +88,8 @@ TEST_CASE("a model computes what its layers compute one by one, to the bit") {
 }
 
 TEST_CASE("so does a model with quantizers, before and after its statistics are frozen") {
-  for (const char* spec : {"lsq:8", "lsq:4", "lsq-pot:4", "lsq-plus:4", "mct-ste:4", "mct-ste:4:uniform", "mct-ste:4:pot", "mct-lsq:4", "mct-lsq:4:uniform"}) {
+  for (const char* spec : {"lsq:8", "lsq:4", "lsq-pot:4", "lsq-plus:4", "mct-ste:4", "mct-ste:4:uniform",
+                           "mct-ste:4:pot", "mct-lsq:4", "mct-lsq:4:uniform"}) {
     CAPTURE(spec);
     QuantizationConfig config;
     config.activations = parse_quantizer_spec(spec);

@@ -39,7 +39,8 @@ TEST_CASE("a dispatcher holds quantizers of the right target only") {
   CHECK(dispatcher.is_activation_quantization());
   CHECK_THROWS_WITH(dispatcher.add_weight_quantizer("bias", activation_8_bit()),
                     Contains("weight \"bias\" is marked for Activation, expected one for Weights"));
-  CHECK_THROWS_WITH(dispatcher.set_activation_quantizers({weights_8_bit({2})}), Contains("output 0 is marked for Weights"));
+  CHECK_THROWS_WITH(dispatcher.set_activation_quantizers({weights_8_bit({2})}),
+                    Contains("output 0 is marked for Weights"));
   CHECK_THROWS_WITH(dispatcher.set_weight_quantizers({{"kernel", weights_8_bit({2})}, {"kernel", weights_8_bit({2})}}),
                     Contains("\"kernel\" has two quantizers"));
   CHECK_THROWS_WITH(QuantizerSlot(InferablePtr()), Contains("null"));
@@ -92,9 +93,12 @@ TEST_CASE("a copy of a wrapper has its own weights and variables") {
 
 TEST_CASE("wrappers and holders refuse what they cannot do") {
   NodeQuantizationDispatcher two_outputs({}, {activation_8_bit(), activation_8_bit()});
-  CHECK_THROWS_WITH(QuantizationWrapper(Dense({.units = 3}), two_outputs), Contains("2 activation quantizers, but Dense has one output"));
-  CHECK_THROWS_WITH(QuantizationWrapper(ReLU(), {}, {.batch_norm = BatchNorm()}), Contains("cannot be folded into a ReLU"));
-  CHECK_THROWS_WITH(ActivationQuantizationHolder(weights_8_bit({2})), Contains("marked for Weights, expected one for Activation"));
+  CHECK_THROWS_WITH(QuantizationWrapper(Dense({.units = 3}), two_outputs),
+                    Contains("2 activation quantizers, but Dense has one output"));
+  CHECK_THROWS_WITH(QuantizationWrapper(ReLU(), {}, {.batch_norm = BatchNorm()}),
+                    Contains("cannot be folded into a ReLU"));
+  CHECK_THROWS_WITH(ActivationQuantizationHolder(weights_8_bit({2})),
+                    Contains("marked for Weights, expected one for Activation"));
   NodeQuantizationDispatcher unknown({{"kernels", weights_8_bit({2})}});
   QuantizationWrapper wrapper(Dense({.units = 3}), unknown);
   const Shape input{4};
@@ -102,11 +106,13 @@ TEST_CASE("wrappers and holders refuse what they cannot do") {
   CHECK_THROWS_WITH(wrapper.build({&input, 1}, random), Contains("kernels"));
 }
 
-TEST_CASE("a gain below the floor: training with the batch's statistics and with the frozen ones computes with the floor") {
+TEST_CASE(
+    "a gain below the floor: training with the batch's statistics and with the frozen ones computes with the floor") {
   const Shape input{2};
   Random random(1);
   const BatchNorm normalization({.epsilon = 1e-3F});
-  QuantizationWrapper wrapper(Dense({.units = 2, .bias = false}), NodeQuantizationDispatcher(), {.batch_norm = normalization});
+  QuantizationWrapper wrapper(Dense({.units = 2, .bias = false}), NodeQuantizationDispatcher(),
+                              {.batch_norm = normalization});
   wrapper.build({&input, 1}, random);
   const auto parameter = [&](std::string_view name) {
     for (const NamedParameter& named : wrapper.parameters())
@@ -124,13 +130,15 @@ TEST_CASE("a gain below the floor: training with the batch's statistics and with
   const Tensor batch = wrapper.forward(operand, {.training = true}).value();
   wrapper.freeze_batch_norm(true);
   const Tensor mean = wrapper.batch_norm()->buffer("moving_mean");
-  const Tensor frozen = wrapper.forward(operand, {.training = true}).value(), inference = wrapper.forward(operand).value();
+  const Tensor frozen = wrapper.forward(operand, {.training = true}).value(),
+               inference = wrapper.forward(operand).value();
   for (Index i = 0; i < 4; ++i)
     for (Index c = 0; c < 2; ++c) {
       const double value = static_cast<double>(x.at<float>({i, c})), beta = c == 0 ? 3 : -2;
       const double normalized = c == 0 ? value / std::sqrt(1 + 1e-3) : (value - 2) / std::sqrt(4 + 1e-3);
       CHECK(static_cast<double>(batch.at<float>({i, c})) - beta == Approx(smallest * normalized).margin(5e-7));
-      CHECK(static_cast<double>(frozen.at<float>({i, c})) - beta == Approx(1e-4 * (value - static_cast<double>(mean.at<float>({c})))).margin(5e-7));
+      CHECK(static_cast<double>(frozen.at<float>({i, c})) - beta ==
+            Approx(1e-4 * (value - static_cast<double>(mean.at<float>({c})))).margin(5e-7));
       CHECK(inference.at<float>({i, c}) == frozen.at<float>({i, c}));
     }
 }

@@ -45,8 +45,9 @@ const Model& float_model() {
 }
 
 QuantizationPlan plan_of(const Pair& pair) {
-  return plan_quantization(float_model(), data::to_unit_range(dataset().images),
-                           {.weights = parse_quantizer_spec(pair.weights), .activations = parse_quantizer_spec(pair.activations)});
+  return plan_quantization(
+      float_model(), data::to_unit_range(dataset().images),
+      {.weights = parse_quantizer_spec(pair.weights), .activations = parse_quantizer_spec(pair.activations)});
 }
 
 Checkpoint stored(const Trainer& trainer) {
@@ -88,7 +89,8 @@ TEST_CASE("every trainable quantizer learns, resumes to the byte, and ships what
 }
 
 TEST_CASE("a quantizer parameter that starts at zero moves under Adam") {
-  for (const Pair& pair : {Pair{"lsq:4", "lsq-plus:4"}, Pair{"lsq:4", "mct-lsq:4:uniform"}, Pair{"lsq:4", "mct-ste:4:uniform"}}) {
+  for (const Pair& pair :
+       {Pair{"lsq:4", "lsq-plus:4"}, Pair{"lsq:4", "mct-lsq:4:uniform"}, Pair{"lsq:4", "mct-ste:4:uniform"}}) {
     Model model = attach_quantizers(float_model(), plan_of(pair));
     std::vector<ParameterPtr> zeros;
     for (const NamedParameter& each : model.parameters())

@@ -26,26 +26,26 @@ Tensor adversarial_weights(int start) {
     const Index channel = i % channels, row = i / channels;
     ++i;
     switch (kind) {
-      case 0: w = 0; break;                                    // nothing at all
-      case 1: w = channel == 1 ? 0 : w; break;                 // a dead channel
-      case 2: w = channel == 1 ? w : 0; break;                 // all dead but one
+      case 0: w = 0; break;                     // nothing at all
+      case 1: w = channel == 1 ? 0 : w; break;  // a dead channel
+      case 2: w = channel == 1 ? w : 0; break;  // all dead but one
       case 3: w *= 1e-8F; break;
       case 4: w *= 1e8F; break;
-      case 5: w *= channel == 0 ? 1e8F : 1e-8F; break;         // side by side
-      case 6: w = 3; break;                                    // constants
+      case 5: w *= channel == 0 ? 1e8F : 1e-8F; break;  // side by side
+      case 6: w = 3; break;                             // constants
       case 7: w = -3; break;
       case 8: w = 1e8F; break;
       case 9: w = -1e-8F; break;
-      case 10: w = row == 0 ? 1e4F : w; break;                 // one outlier per channel
+      case 10: w = row == 0 ? 1e4F : w; break;  // one outlier per channel
       case 11: w = row == 0 ? -1e8F : 1e-3F * w; break;
-      case 12: w = row == 0 && channel == 2 ? 1e6F : w; break; // one in all
-      case 13: w = std::abs(w); break;                         // one sign
+      case 12: w = row == 0 && channel == 2 ? 1e6F : w; break;  // one in all
+      case 13: w = std::abs(w); break;                          // one sign
       case 14: w = -std::abs(w); break;
-      case 15: w = row % 2 == 0 ? 1.0F : -1.0F; break;         // two values
-      case 16: w = row == 5 ? w : 0; break;                    // a single weight
+      case 15: w = row % 2 == 0 ? 1.0F : -1.0F; break;  // two values
+      case 16: w = row == 5 ? w : 0; break;             // a single weight
       case 17: w = row == 5 ? 1e-20F : 0; break;
-      case 18: w = std::pow(w, 9.0F); break;                   // heavy tails
-      default: break;                                          // from scratch
+      case 18: w = std::pow(w, 9.0F); break;  // heavy tails
+      default: break;                         // from scratch
     }
   }
   return weights;
@@ -74,7 +74,8 @@ std::vector<Learner> learners() {
   for (const TrainableEntry& entry : trainable_quantizers()) {
     if (entry.mark.identifier.starts_with("mct-") || entry.class_name.find("::") != std::string::npos) continue;
     for (std::size_t m = 0; m < entry.mark.method_count; ++m)
-      result.push_back({std::string(entry.mark.identifier), entry.mark.methods[m], entry.mark.target == QuantizationTarget::Weights});
+      result.push_back({std::string(entry.mark.identifier), entry.mark.methods[m],
+                        entry.mark.target == QuantizationTarget::Weights});
   }
   return result;
 }
@@ -86,8 +87,10 @@ TrainablePtr make(const Learner& learner, int bits, const Tensor& weights) {
     TrainableQuantizerWeightsConfig config;
     config.method = learner.method;
     config.n_bits = bits;
-    const TrainableEntry& entry = get_trainable_quantizer_class(QuantizationTarget::Weights, learner.identifier, learner.method);
-    config.quantization_params = entry.weights_start ? entry.weights_start(weights, config) : calibrate_weights(weights, spec);
+    const TrainableEntry& entry =
+        get_trainable_quantizer_class(QuantizationTarget::Weights, learner.identifier, learner.method);
+    config.quantization_params =
+        entry.weights_start ? entry.weights_start(weights, config) : calibrate_weights(weights, spec);
     quantizer = make_trainable(learner.identifier, config);
   } else {
     TrainableQuantizerActivationConfig config;
@@ -156,8 +159,8 @@ TEST_CASE("200 adversarial starts: nothing becomes NaN, no scale zero or negativ
     for (const bool adam : {false, true}) {
       int floored = 0;
       for (int start = 0; start < starts; ++start) {
-        INFO(learner.identifier << ' ' << name_of(learner.method) << (learner.weights ? " weights" : " activations") << ", start "
-                                << start << (adam ? ", adam" : ", sgd"));
+        INFO(learner.identifier << ' ' << name_of(learner.method) << (learner.weights ? " weights" : " activations")
+                                << ", start " << start << (adam ? ", adam" : ", sgd"));
         floored += train(learner, start, adam);
       }
       INFO(learner.identifier << (adam ? ", adam" : ", sgd"));

@@ -53,7 +53,8 @@ TEST_CASE("a float model learns, and evaluation says so") {
 
 TEST_CASE("training gives the same bytes for any number of threads, and others for another seed") {
   const data::Dataset dataset = support::tiny_dataset(100);
-  const TrainingOptions options{.epochs = 2, .batch = 32, .warmup_epochs = 0.5, .gradient_clip = 1, .label_smoothing = 0.1};
+  const TrainingOptions options{
+      .epochs = 2, .batch = 32, .warmup_epochs = 0.5, .gradient_clip = 1, .label_smoothing = 0.1};
   const Checkpoint one = trained(dataset, options, 1);
   CHECK(one.epoch == 2);
   CHECK(one.step == 8);  // 100 images: 4 batches, the last of 4
@@ -129,13 +130,15 @@ TEST_CASE("the learning rate follows warm-up and schedule") {
   std::vector<double> rates;
   const auto collect = [&](const EpochResult& result) { rates.push_back(result.learning_rate); };
   SECTION("cosine") {
-    fit(model, dataset, {.epochs = 3, .batch = 16, .learning_rate = 0.01, .warmup_epochs = 1}, {.step = {}, .epoch = collect});
+    fit(model, dataset, {.epochs = 3, .batch = 16, .learning_rate = 0.01, .warmup_epochs = 1},
+        {.step = {}, .epoch = collect});
     CHECK(rates[0] == Approx(0.01));
     CHECK(rates[1] == Approx(0.005 * (1 + std::cos(std::acos(-1) * 3 / 8))));
     CHECK(rates[2] == Approx(0.005 * (1 + std::cos(std::acos(-1) * 7 / 8))));
   }
   SECTION("step") {
-    fit(model, dataset, {.epochs = 4, .batch = 16, .learning_rate = 0.01, .schedule = "step"}, {.step = {}, .epoch = collect});
+    fit(model, dataset, {.epochs = 4, .batch = 16, .learning_rate = 0.01, .schedule = "step"},
+        {.step = {}, .epoch = collect});
     REQUIRE(rates.size() == 4);
     CHECK(rates[0] == 0.01);
     CHECK(rates[1] == 0.01);
@@ -154,12 +157,14 @@ TEST_CASE("an epoch that diverges says where, and is not reported as done") {
   SECTION("the forward pass overflows") {
     kernel("dense2").fill(3e38);
     CHECK_THROWS_AS(fit(model, dataset, {.batch = 32}, count), DivergenceError);
-    CHECK_THROWS_WITH(fit(model, dataset, {.batch = 32}, count),
-                      Contains("epoch 1, step 1: the loss is") && Contains("it first appeared here: ") && Contains("dense2"));
+    CHECK_THROWS_WITH(fit(model, dataset, {.batch = 32}, count), Contains("epoch 1, step 1: the loss is") &&
+                                                                     Contains("it first appeared here: ") &&
+                                                                     Contains("dense2"));
   }
   SECTION("a parameter is not finite") {
     model.layer("dense3").weight("bias")->value().at<float>({2}) = std::numeric_limits<float>::quiet_NaN();
-    CHECK_THROWS_WITH(fit(model, dataset, {.batch = 32}, count), Contains("\"dense3/bias\" is nan at element 2 of shape (4)"));
+    CHECK_THROWS_WITH(fit(model, dataset, {.batch = 32}, count),
+                      Contains("\"dense3/bias\" is nan at element 2 of shape (4)"));
   }
   SECTION("the rate is absurd") {
     CHECK_THROWS_AS(fit(model, dataset, {.epochs = 3, .batch = 32, .learning_rate = 1e30}, count), DivergenceError);
@@ -169,7 +174,8 @@ TEST_CASE("an epoch that diverges says where, and is not reported as done") {
     kernel("dense2").fill(0);
     model.layer("dense2").weight("bias")->value().fill(1e-30);  // the ReLU passes gradients
     for (float& weight : kernel("dense3").span<float>()) weight = weight > 0 ? 1e25F : -1e25F;
-    CHECK_THROWS_WITH(fit(model, dataset, {.batch = 32}, count), Contains("epoch 1, step 1: the gradient of \"dense2/kernel\" is"));
+    CHECK_THROWS_WITH(fit(model, dataset, {.batch = 32}, count),
+                      Contains("epoch 1, step 1: the gradient of \"dense2/kernel\" is"));
   }
   CHECK(epochs == 0);
 }
@@ -180,13 +186,15 @@ TEST_CASE("training that diverges in a later epoch leaves the checkpoint of the 
   Model model = build("mlp");
   Trainer trainer(model, dataset, {.epochs = 3, .batch = 32});
   const auto save_then_spoil = [&](const EpochResult&) {
-    Checkpoint checkpoint{.model = "mlp", .input_shape = {8, 8, 1}, .classes = 4, .stage = "float", .options = "{}", .plan = ""};
+    Checkpoint checkpoint{
+        .model = "mlp", .input_shape = {8, 8, 1}, .classes = 4, .stage = "float", .options = "{}", .plan = ""};
     trainer.store(checkpoint);
     write_checkpoint(directory / "float.safetensors", checkpoint);
     model.layer("dense2").weight("kernel")->value().at<float>({3, 5}) = std::numeric_limits<float>::infinity();
   };
-  CHECK_THROWS_WITH(trainer.fit({.step = {}, .epoch = save_then_spoil}),
-                    Contains("epoch 2, step 3: ") && Contains("\"dense2/kernel\" is inf at element 197 of shape (128, 64)"));
+  CHECK_THROWS_WITH(
+      trainer.fit({.step = {}, .epoch = save_then_spoil}),
+      Contains("epoch 2, step 3: ") && Contains("\"dense2/kernel\" is inf at element 197 of shape (128, 64)"));
   CHECK(trainer.epochs_done() == 1);
   const Checkpoint kept = read_checkpoint(directory / "float.safetensors");
   CHECK(kept.epoch == 1);
@@ -224,7 +232,8 @@ TEST_CASE("quantization-aware training learns quantizers, freezes batch statisti
   const data::Dataset dataset = support::tiny_dataset(96);
   Model model = build();
   fit(model, dataset, {.epochs = 2, .batch = 32});
-  const QuantizationConfig config{.weights = QuantizerSpec{.bits = 4}, .activations = QuantizerSpec{.bits = 4, .per_channel = false}};
+  const QuantizationConfig config{.weights = QuantizerSpec{.bits = 4},
+                                  .activations = QuantizerSpec{.bits = 4, .per_channel = false}};
   const QuantizationPlan plan = plan_quantization(model, data::to_unit_range(dataset.images), config);
   TrainingOptions options = quantized_training({.epochs = 3, .batch = 32});
   const auto is_statistic = [](const std::string& name) { return name.find("moving_") != std::string::npos; };
@@ -261,7 +270,8 @@ TEST_CASE("quantization-aware training learns quantizers, freezes batch statisti
   fit(still, dataset, options);
   int moved = 0;
   const Model start = attach_quantizers(model, plan);
-  const std::vector<NamedParameter> before = start.parameters(), after = still.parameters(), learned = live.parameters();
+  const std::vector<NamedParameter> before = start.parameters(), after = still.parameters(),
+                                    learned = live.parameters();
   for (std::size_t i = 0; i < before.size(); ++i) {
     if (before[i].parameter->group() != ParameterGroup::qparams) continue;
     CHECK(identical(before[i].parameter->value(), after[i].parameter->value()));

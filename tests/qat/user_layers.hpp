@@ -73,7 +73,8 @@ class Block : public LayerOf<Block> {
   }
   GraphValue lower(GraphBuilder& builder, std::span<const GraphValue> inputs) const override {
     GraphValue y = inner_->lower(builder, inputs);
-    for (const Layer* next : {static_cast<const Layer*>(holder_.get()), static_cast<const Layer*>(&norm_)}) y = next->lower(builder, {&y, 1});
+    for (const Layer* next : {static_cast<const Layer*>(holder_.get()), static_cast<const Layer*>(&norm_)})
+      y = next->lower(builder, {&y, 1});
     return builder.dense(y, {"kernel", weight("kernel")->value()}, {"bias", {}});
   }
 

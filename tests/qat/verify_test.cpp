@@ -1,8 +1,8 @@
 #include <catch2/catch.hpp>
 
 #include <cmath>
-#include <cstring>
 #include <cstdlib>
+#include <cstring>
 #include <filesystem>
 
 #include <bitgrad/layers/layers.hpp>
@@ -16,7 +16,9 @@ using namespace bitgrad::test;
 
 namespace {
 
-Tensor pictures(const Shape& shape, Index count, unsigned seed) { return Dice(seed).tensor(shape.prepended(count), 0, 1); }
+Tensor pictures(const Shape& shape, Index count, unsigned seed) {
+  return Dice(seed).tensor(shape.prepended(count), 0, 1);
+}
 
 /// Weights and statistics as training might leave them.
 void stir(Model& model, unsigned seed) {
@@ -28,14 +30,15 @@ void stir(Model& model, unsigned seed) {
     }
   for (const NamedBuffer& b : model.buffers()) {
     Tensor values = b.value;
-    for (float& value : values.span<float>()) value = b.name.ends_with("variance") ? dice.real(0.2F, 2) : dice.real(-0.5F, 0.5F);
+    for (float& value : values.span<float>())
+      value = b.name.ends_with("variance") ? dice.real(0.2F, 2) : dice.real(-0.5F, 0.5F);
   }
 }
 
 Model plain_model() {
   Model model = Sequential(Conv2D({.filters = 6, .kernel = 3}), BatchNorm(), ReLU(), MaxPool2D(),
-                           Conv2D({.filters = 8, .kernel = 3, .bias = false}), BatchNorm(), ReLU6(), Flatten(), Dense({.units = 10}), ReLU(),
-                           Dense({.units = 4}));
+                           Conv2D({.filters = 8, .kernel = 3, .bias = false}), BatchNorm(), ReLU6(), Flatten(),
+                           Dense({.units = 10}), ReLU(), Dense({.units = 4}));
   model.build({8, 8, 1}, 1);
   stir(model, 2);
   return model;
@@ -43,9 +46,10 @@ Model plain_model() {
 
 Model branching_model() {
   Model model = Sequential(Conv2D({.filters = 5, .kernel = 3, .bias = false}), BatchNorm(), ReLU(),
-                           residual(Sequential(Conv2D({.filters = 5, .kernel = 3}), BatchNorm(), ReLU(), Conv2D({.filters = 5, .kernel = 3}))), ReLU(),
-                           AveragePool2D({.window = 2}), Conv2D({.filters = 7, .kernel = 1}), Sigmoid(), GlobalAveragePool2D(),
-                           Dense({.units = 3}));
+                           residual(Sequential(Conv2D({.filters = 5, .kernel = 3}), BatchNorm(), ReLU(),
+                                               Conv2D({.filters = 5, .kernel = 3}))),
+                           ReLU(), AveragePool2D({.window = 2}), Conv2D({.filters = 7, .kernel = 1}), Sigmoid(),
+                           GlobalAveragePool2D(), Dense({.units = 3}));
   model.build({8, 6, 2}, 3);
   stir(model, 4);
   return model;
@@ -53,17 +57,20 @@ Model branching_model() {
 
 /// Depthwise convolutions with and without bias, normalisation and several outputs per channel, groups, dilation.
 Model depthwise_model() {
-  Model model = Sequential(Conv2D({.filters = 6, .kernel = 3, .stride = 2}), BatchNorm(), ReLU(), DepthwiseConv2D({.kernel = 3, .bias = false}),
-                           BatchNorm(), ReLU6(), Conv2D({.filters = 8, .kernel = 1}), BatchNorm(), DepthwiseConv2D({.kernel = 2, .depth_multiplier = 2, .stride = 2}),
-                           ReLU(), Conv2D({.filters = 6, .kernel = 3, .dilation = {2, 1}, .groups = 2}), BatchNorm(), ReLU(), GlobalAveragePool2D(),
-                           Dense({.units = 3}));
+  Model model = Sequential(Conv2D({.filters = 6, .kernel = 3, .stride = 2}), BatchNorm(), ReLU(),
+                           DepthwiseConv2D({.kernel = 3, .bias = false}), BatchNorm(), ReLU6(),
+                           Conv2D({.filters = 8, .kernel = 1}), BatchNorm(),
+                           DepthwiseConv2D({.kernel = 2, .depth_multiplier = 2, .stride = 2}), ReLU(),
+                           Conv2D({.filters = 6, .kernel = 3, .dilation = {2, 1}, .groups = 2}), BatchNorm(), ReLU(),
+                           GlobalAveragePool2D(), Dense({.units = 3}));
   model.build({9, 8, 2}, 3);
   stir(model, 6);
   return model;
 }
 
 Model quantized(const Model& model, const std::string& weights, const std::string& activations) {
-  const QuantizationConfig config{.weights = parse_quantizer_spec(weights), .activations = parse_quantizer_spec(activations)};
+  const QuantizationConfig config{.weights = parse_quantizer_spec(weights),
+                                  .activations = parse_quantizer_spec(activations)};
   return quantization_aware_training_init(model, pictures(model.input_shape(), 40, 5), config);
 }
 
@@ -73,8 +80,8 @@ IntegerWeights& weights_writing(InferenceGraph& graph, const std::string& tensor
   return conv ? conv->weights : std::get<IntegerDense>(operation).weights;
 }
 
-/// The graph with one number of an integer layer changed: change(weights, i) for the first i that shows in the tensor (a ReLU
-/// may hide some).
+/// The graph with one number of an integer layer changed: change(weights, i) for the first i that shows in the tensor
+/// (a ReLU may hide some).
 template <class F>
 InferenceGraph changed(const InferenceGraph& graph, const std::string& tensor, const Tensor& images, F&& change) {
   const std::size_t t = static_cast<std::size_t>(tensor_number(graph, tensor));
@@ -128,7 +135,8 @@ TEST_CASE("verify: no code differs, for every kind of quantizer and model") {
 
       REQUIRE(report.training_forward.size() > 3);
       for (const LayerAgreement& layer : report.training_forward) {
-        CHECK(layer.codes == 61 * graph.tensors[static_cast<std::size_t>(tensor_number(graph, layer.tensor))].shape.size());
+        CHECK(layer.codes ==
+              61 * graph.tensors[static_cast<std::size_t>(tensor_number(graph, layer.tensor))].shape.size());
         CHECK(layer.largest_step <= 1);
         CHECK(layer.differing * 50 < layer.codes);
       }
@@ -176,10 +184,15 @@ TEST_CASE("verify finds one changed number and names the tensor") {
             std::int32_t& code = w.codes.data<std::int32_t>()[i];
             code += code < w.grid.hi ? 1 : -1;
           }));
-    finds(tensor, changed(graph, tensor, images, [](IntegerWeights& w, std::size_t i) { w.bias.data<std::int32_t>()[i % w.multiplier.size()] += 500; }));
-    finds(tensor, changed(graph, tensor, images, [](IntegerWeights& w, std::size_t i) { w.multiplier[i % w.multiplier.size()] *= 1.01F; }));
+    finds(tensor, changed(graph, tensor, images, [](IntegerWeights& w, std::size_t i) {
+            w.bias.data<std::int32_t>()[i % w.multiplier.size()] += 500;
+          }));
+    finds(tensor, changed(graph, tensor, images,
+                          [](IntegerWeights& w, std::size_t i) { w.multiplier[i % w.multiplier.size()] *= 1.01F; }));
   }
-  finds(tensors[0], changed(graph, tensors[0], images, [](IntegerWeights& w, std::size_t i) { w.clamp_hi -= static_cast<std::int32_t>(100 + i); }));
+  finds(tensors[0], changed(graph, tensors[0], images, [](IntegerWeights& w, std::size_t i) {
+          w.clamp_hi -= static_cast<std::int32_t>(100 + i);
+        }));
   InferenceGraph scaled = graph;  // the grid of the input
   scaled.tensors[static_cast<std::size_t>(graph.integer_input())].grid->scale[0] *= 1.001F;
   finds(graph.tensors[static_cast<std::size_t>(graph.integer_input())].name, scaled);
@@ -231,7 +244,8 @@ TEST_CASE("verify names layers left in float and says when the integer engine ca
   CHECK(report.passed());
   CHECK(std::ranges::find(report.float_layers, "conv1") != report.float_layers.end());
   CHECK_THAT(report.integer_engine_skipped, Catch::Contains("float32"));
-  CHECK_THAT(report.describe(), Catch::Contains("conv1") && Catch::Contains("outside the promise") && Catch::Contains("without the integer engine"));
+  CHECK_THAT(report.describe(), Catch::Contains("conv1") && Catch::Contains("outside the promise") &&
+                                    Catch::Contains("without the integer engine"));
   const VerifyReport plain = verify(convert2inferable(source), pictures({8, 8, 1}, 2, 1));
   CHECK(plain.passed());
   CHECK(plain.codes_compared == 0);
@@ -261,18 +275,21 @@ TEST_CASE("certificate: the bound is attained by the input it names") {
         const auto& zeros = weights.grid.zero_point;
         std::int64_t sum = weights.bias.data<std::int32_t>()[channel];
         for (Index i = 0; i < k; ++i) {
-          const std::int64_t w = weights.codes.data<std::int32_t>()[i * out + channel] - zeros[zeros.size() == 1 ? 0 : static_cast<std::size_t>(channel)];
+          const std::int64_t w = weights.codes.data<std::int32_t>()[i * out + channel] -
+                                 zeros[zeros.size() == 1 ? 0 : static_cast<std::size_t>(channel)];
           sum += w * (code_at(i) - grid.zero_point[0]);
         }
         return std::abs(sum);
       };
       for (const std::int32_t code : certificate.attaining_input) CHECK((code == grid.lo || code == grid.hi));
-      CHECK(accumulate(certificate.channel, [&](Index i) { return certificate.attaining_input[static_cast<std::size_t>(i)]; }) ==
-            certificate.worst_accumulator);
+      CHECK(accumulate(certificate.channel, [&](Index i) {
+              return certificate.attaining_input[static_cast<std::size_t>(i)];
+            }) == certificate.worst_accumulator);
       Dice dice(seed);
       for (int trial = 0; trial < 20; ++trial)
         for (Index c = 0; c < out; ++c)
-          CHECK(accumulate(c, [&](Index) { return dice.chance(50) ? grid.lo : grid.hi; }) <= certificate.worst_accumulator);
+          CHECK(accumulate(c, [&](Index) { return dice.chance(50) ? grid.lo : grid.hi; }) <=
+                certificate.worst_accumulator);
     }
   }
   CHECK(exact > 10);
@@ -285,7 +302,8 @@ TEST_CASE("certificate of a layer worked out by hand") {
   const WeightQuantizers quantizers = kernel_on(signed_grid(4, 1.0F));
   const InferenceGraphBuilder::WeightScope scope(builder, quantizers);
   builder.set_layer_name("fc");
-  const GraphValue y = builder.dense(x, {"kernel", floats({3, 2}, {7, 1, -8, -2, 0, 3})}, {"bias", floats({2}, {-4, -30})});
+  const GraphValue y =
+      builder.dense(x, {"kernel", floats({3, 2}, {7, 1, -8, -2, 0, 3})}, {"bias", floats({2}, {-4, -30})});
   const InferenceGraph graph = builder.finish(y);
   // channel 0: 70 + 40 - 4 = 106 up, -35 - 80 - 4 = -119 down
   const LayerCertificate certificate = certify(graph, graph.nodes.back());

@@ -7,8 +7,8 @@
 #include <bitgrad/qat/inference/verify.hpp>
 #include <bitgrad/qat/quantization_aware_training.hpp>
 #include <bitgrad/qat/trainer.hpp>
-#include <bitgrad/quantizers/inferable/symmetric.hpp>
 #include <bitgrad/quantizers/inferable/pot.hpp>
+#include <bitgrad/quantizers/inferable/symmetric.hpp>
 #include <bitgrad/quantizers/registry.hpp>
 #include <bitgrad/quantizers/trainable/trainable_quantizer.hpp>
 
@@ -33,7 +33,8 @@ QuantizerSlot trainable_weights(int bits, double threshold, const char* identifi
 QuantizerSlot trainable_activation(int bits, double threshold) {
   TrainableQuantizerActivationConfig config;
   config.n_bits = bits;
-  config.quantization_params = {{"threshold", Tensor::full({1}, threshold, DType::float64)}, {"is_signed", Tensor::scalar(1, DType::float64)}};
+  config.quantization_params = {{"threshold", Tensor::full({1}, threshold, DType::float64)},
+                                {"is_signed", Tensor::scalar(1, DType::float64)}};
   return make_trainable("lsq", config);
 }
 
@@ -43,7 +44,9 @@ std::vector<std::string> parameter_names(const Model& model) {
   return names;
 }
 
-bool contains(const std::vector<std::string>& names, const std::string& name) { return std::ranges::find(names, name) != names.end(); }
+bool contains(const std::vector<std::string>& names, const std::string& name) {
+  return std::ranges::find(names, name) != names.end();
+}
 
 const GraphNode& node_named(const InferenceGraph& graph, const std::string& name) {
   const auto found = std::ranges::find(graph.nodes, name, &GraphNode::name);
@@ -54,15 +57,18 @@ const GraphNode& node_named(const InferenceGraph& graph, const std::string& name
 /// A quantizer of a user that converts to whatever it was told.
 class Stubborn : public TrainableQuantizer<Stubborn, TrainableQuantizerWeightsConfig> {
  public:
-  static constexpr QuantizerMark mark = mark_quantizer(QuantizationTarget::Weights, {QuantizationMethod::SYMMETRIC}, "stubborn");
+  static constexpr QuantizerMark mark =
+      mark_quantizer(QuantizationTarget::Weights, {QuantizationMethod::SYMMETRIC}, "stubborn");
   enum class Answer { nothing, wrong_target, refusal };
-  Stubborn(const TrainableQuantizerWeightsConfig& config, Answer answer) : TrainableQuantizer(config), answer_(answer) {}
+  Stubborn(const TrainableQuantizerWeightsConfig& config, Answer answer)
+      : TrainableQuantizer(config), answer_(answer) {}
   void initialize_quantization(const std::optional<Shape>&, std::string_view) override {}
   Variable operator()(const Variable& x, bool) override { return x; }
   InferablePtr convert2inferable() const override {
     if (answer_ == Answer::refusal) fail<NotImplementedError>("stubborn does not convert");
     if (answer_ == Answer::nothing) return nullptr;
-    return std::make_unique<ActivationSymmetricInferableQuantizer>(ActivationSymmetricInferableQuantizer::Options{.threshold = {1}});
+    return std::make_unique<ActivationSymmetricInferableQuantizer>(
+        ActivationSymmetricInferableQuantizer::Options{.threshold = {1}});
   }
 
  private:
@@ -72,7 +78,8 @@ class Stubborn : public TrainableQuantizer<Stubborn, TrainableQuantizerWeightsCo
 }  // namespace
 
 TEST_CASE("a user's weight is wrapped, trained, converted and frozen") {
-  Model model = Sequential(Conv2D({.filters = 4, .kernel = 3}), Gain(), ReLU(), Flatten(), Dense({.units = 4}), Gain("last"));
+  Model model =
+      Sequential(Conv2D({.filters = 4, .kernel = 3}), Gain(), ReLU(), Flatten(), Dense({.units = 4}), Gain("last"));
   model.build({8, 8, 1}, 1);
   const data::Dataset dataset = support::tiny_dataset(128);
   const Tensor images = data::to_unit_range(dataset.images);
@@ -105,7 +112,8 @@ TEST_CASE("a user's weight is wrapped, trained, converted and frozen") {
   const auto gain = quantized.layer_as<QuantizationWrapper>("gain1").dispatcher().weight_quantizer("gain")->inferable();
   const Tensor on_grid = gain->dequantize(gain->codes(quantized.state_dict().at("gain1/gain")));
   CHECK_FALSE(identical(on_grid, quantized.state_dict().at("gain1/gain")));
-  const Grid kernel = quantized.layer_as<QuantizationWrapper>("conv1").dispatcher().weight_quantizer("kernel")->inferable()->grid();
+  const Grid kernel =
+      quantized.layer_as<QuantizationWrapper>("conv1").dispatcher().weight_quantizer("kernel")->inferable()->grid();
   const Grid& folded = std::get<IntegerConv2D>(node_named(graph, "conv1").operation).weights.grid;
   for (std::size_t c = 0; c < 4; ++c) CHECK(folded.scale[c] == kernel.scale[c] * on_grid.data<float>()[c]);
   const VerifyReport report = verify(quantized, graph, images);
@@ -152,7 +160,8 @@ TEST_CASE("a kernel and its bias, both quantized by powers of two, ship exactly"
   model.build({8, 8, 1}, 6);
   const data::Dataset dataset = support::tiny_dataset(96);
   const Tensor images = data::to_unit_range(dataset.images);
-  QuantizationConfig config{.weights = parse_quantizer_spec("lsq-pot:4"), .activations = parse_quantizer_spec("lsq-pot:6")};
+  QuantizationConfig config{.weights = parse_quantizer_spec("lsq-pot:4"),
+                            .activations = parse_quantizer_spec("lsq-pot:6")};
   // The wildcard reaches the convolution, into which the batch norm is folded first, and the dense layer.
   config.overrides = {{.pattern = "*", .other_weights = {{"bias", *parse_quantizer_spec("lsq-pot:6")}}}};
   Model quantized = quantization_aware_training_init(model, images, config);
@@ -175,10 +184,13 @@ TEST_CASE("a kernel and its bias, both quantized by powers of two, ship exactly"
   config.weights = parse_quantizer_spec("lsq:4");
   config.overrides = {{.pattern = "dense1", .other_weights = {{"bias", *parse_quantizer_spec("lsq:6")}}}};
   Model inexact = quantization_aware_training_init(model, images, config);
-  for (float& value : inexact.layer_as<QuantizationWrapper>("dense1").layer().weight("bias")->value().span<float>()) value = 0.3F;
-  CHECK_THROWS_WITH(convert2inferable(inexact), Contains("dense1") && Contains("the bias of channel 0") && Contains("whole number"));
+  for (float& value : inexact.layer_as<QuantizationWrapper>("dense1").layer().weight("bias")->value().span<float>())
+    value = 0.3F;
+  CHECK_THROWS_WITH(convert2inferable(inexact),
+                    Contains("dense1") && Contains("the bias of channel 0") && Contains("whole number"));
   config.overrides[0].pattern = "conv1";
-  CHECK_THROWS_WITH(quantization_aware_training_init(model, images, config), Contains("the bias has a quantizer of its own"));
+  CHECK_THROWS_WITH(quantization_aware_training_init(model, images, config),
+                    Contains("the bias has a quantizer of its own"));
 }
 
 TEST_CASE("conversion and frozen statistics reach layers inside of layers") {
@@ -189,14 +201,15 @@ TEST_CASE("conversion and frozen statistics reach layers inside of layers") {
   const auto x = model.add(ActivationQuantizationHolder(trainable_activation(8, 1)), model.input(), "in");
   model.add(QuantizationWrapper(block, outer), x, "block");
   model.build({5}, 8);
-  CHECK(parameter_names(model) == std::vector<std::string>{"in/activation_scale", "block/kernel", "block/inner/kernel", "block/inner/bias",
-                                                           "block/inner/kernel_scale", "block/hold/activation_scale", "block/norm/gamma",
+  CHECK(parameter_names(model) == std::vector<std::string>{"in/activation_scale", "block/kernel", "block/inner/kernel",
+                                                           "block/inner/bias", "block/inner/kernel_scale",
+                                                           "block/hold/activation_scale", "block/norm/gamma",
                                                            "block/norm/beta", "block/kernel_scale"});
   CHECK(model.buffers().size() == 2);
 
   const Model finalized = quantization_aware_training_finalize(model);
-  CHECK(parameter_names(finalized) ==
-        std::vector<std::string>{"block/kernel", "block/inner/kernel", "block/inner/bias", "block/norm/gamma", "block/norm/beta"});
+  CHECK(parameter_names(finalized) == std::vector<std::string>{"block/kernel", "block/inner/kernel", "block/inner/bias",
+                                                               "block/norm/gamma", "block/norm/beta"});
   CHECK(parameter_names(model).size() == 9);
   const Tensor values = Dice(4).tensor({20, 5}, -1, 1);
   CHECK(identical(evaluate(quantization_aware_training_finalize(finalized), values), evaluate(model, values)));
@@ -204,9 +217,12 @@ TEST_CASE("conversion and frozen statistics reach layers inside of layers") {
 
   // Two kernels of one name, each on its own grid.
   const InferenceGraph graph = convert2inferable(model);
-  const auto bits_of = [&](const std::string& name) { return std::get<IntegerDense>(node_named(graph, name).operation).weights.grid.bits; };
+  const auto bits_of = [&](const std::string& name) {
+    return std::get<IntegerDense>(node_named(graph, name).operation).weights.grid.bits;
+  };
   CHECK(bits_of("block") == 4);
-  CHECK_FALSE(verify(model, graph, values).float_layers.empty());  // the batch norm between them has no quantizer behind it
+  CHECK_FALSE(
+      verify(model, graph, values).float_layers.empty());  // the batch norm between them has no quantizer behind it
 
   freeze_batch_norm(model, true);
   const Tensor statistics = model.state_dict().at("block/norm/moving_mean");
@@ -217,7 +233,8 @@ TEST_CASE("conversion and frozen statistics reach layers inside of layers") {
   CHECK_FALSE(identical(model.state_dict().at("block/norm/moving_mean"), statistics));
 
   CHECK_THROWS_WITH(attach_quantizers(model, {}), Contains("\"in\" is already a ActivationQuantizationHolder"));
-  Model nested = Sequential(Block(std::make_unique<QuantizationWrapper>(Dense({.units = 3}), inner), std::make_unique<ReLU>()));
+  Model nested =
+      Sequential(Block(std::make_unique<QuantizationWrapper>(Dense({.units = 3}), inner), std::make_unique<ReLU>()));
   nested.build({5});
   CHECK_THROWS_WITH(attach_quantizers(nested, {}), Contains("\"block1\" holds a QuantizationWrapper"));
 }
@@ -283,7 +300,8 @@ TEST_CASE("a name that is no weight of the layer is an error with those that are
 TEST_CASE("several weight quantizers and an output quantizer in one wrapper") {
   const Shape input{2};
   Random random(3);
-  NodeQuantizationDispatcher dispatcher({{"kernel", trainable_weights(3, 1)}, {"bias", trainable_weights(5, 2)}}, {trainable_activation(4, 2)});
+  NodeQuantizationDispatcher dispatcher({{"kernel", trainable_weights(3, 1)}, {"bias", trainable_weights(5, 2)}},
+                                        {trainable_activation(4, 2)});
   QuantizationWrapper wrapper(Dense({.units = 3}), dispatcher);
   wrapper.build({&input, 1}, random);
   for (float& value : wrapper.layer().weight("bias")->value().span<float>()) value = 0.7F;

@@ -14,8 +14,9 @@ TrainableQuantizerWeightsConfig weights_config() {
   TrainableQuantizerWeightsConfig config;
   config.method = QuantizationMethod::UNIFORM;
   config.n_bits = 9;
-  config.quantization_params = {{"range_min", Tensor::from({1, 1, 2}, std::vector<double>{-0.1, -1.0 / 3})},
-                                {"range_max", Tensor::from({1, 1, 2}, std::vector<double>{0x1.fffffffffffffp-1, 1e-300})}};
+  config.quantization_params = {
+      {"range_min", Tensor::from({1, 1, 2}, std::vector<double>{-0.1, -1.0 / 3})},
+      {"range_max", Tensor::from({1, 1, 2}, std::vector<double>{0x1.fffffffffffffp-1, 1e-300})}};
   config.enable_quantization = false;
   config.min_threshold = 0.1;
   config.candidates = {{4, {{"threshold", Tensor::scalar(2.5, DType::float64)}}}, {2, {}}};
@@ -73,7 +74,8 @@ TEST_CASE("the seed's weights config: power of two, 9 bits, per channel, last ax
 TEST_CASE("an activation config survives JSON") {
   TrainableQuantizerActivationConfig config;
   config.channels_axis = 1;
-  config.quantization_params = {{"threshold", Tensor::full({1}, 6, DType::float64)}, {"is_signed", Tensor::scalar(0, DType::float64)}};
+  config.quantization_params = {{"threshold", Tensor::full({1}, 6, DType::float64)},
+                                {"is_signed", Tensor::scalar(0, DType::float64)}};
   const auto read = TrainableQuantizerActivationConfig::from_json(config.to_json());
   CHECK(read.channels_axis == 1);
   CHECK(read.param("threshold").shape() == Shape{1});
@@ -88,7 +90,8 @@ TEST_CASE("reading a config is strict and names field and value") {
   const std::string good = weights_config().to_json();
   const auto refuses = [&](const std::string& from, const std::string& to, const auto& matcher) {
     INFO(from << " -> " << to);
-    CHECK_THROWS_WITH(TrainableQuantizerWeightsConfig::from_json(replaced(good, from, to)), Contains("TrainableQuantizerWeightsConfig") && matcher);
+    CHECK_THROWS_WITH(TrainableQuantizerWeightsConfig::from_json(replaced(good, from, to)),
+                      Contains("TrainableQuantizerWeightsConfig") && matcher);
   };
   refuses("\"version\":1", "\"version\":2", Contains("\"version\" is 2, expected 1"));
   refuses("\"version\":1,", "", Contains("\"version\" is missing"));
@@ -99,15 +102,19 @@ TEST_CASE("reading a config is strict and names field and value") {
   refuses("\"n_bits\":9,", "", Contains("\"n_bits\" is missing"));
   refuses("\"n_bits\":9", "\"n_bits\":9,\"n_bit\":9", Contains("unknown member \"n_bit\" (did you mean \"n_bits\"?"));
   refuses("\"min_threshold\":0.1", "\"min_threshold\":null", Contains("\"min_threshold\" is null, expected a number"));
-  refuses("\"enable_quantization\":false", "\"enable_quantization\":0", Contains("\"enable_quantization\" is 0, expected true or false"));
+  refuses("\"enable_quantization\":false", "\"enable_quantization\":0",
+          Contains("\"enable_quantization\" is 0, expected true or false"));
   refuses("[1,1,2]", "[1,1,3]", Contains("quantization_params: range_max") && Contains("2 values"));
   refuses("[1,1,2]", "[-1]", Contains("range_max"));
   refuses("[1,1,2]", "[1.5]", Contains("\"shape\" is [1.5], expected a list of integers"));
   refuses("\"n_bits\":4", "\"bits\":4", Contains("candidates[0]") && Contains("\"n_bits\" is missing"));
-  refuses("\"candidates\":[", "\"candidates\":[7,", Contains("\"candidates\" is [7") && Contains("expected a list of objects"));
+  refuses("\"candidates\":[", "\"candidates\":[7,",
+          Contains("\"candidates\" is [7") && Contains("expected a list of objects"));
   refuses("}", "", Contains("not a JSON object") && Contains("line 1, column"));
-  CHECK_THROWS_WITH(TrainableQuantizerActivationConfig::from_json(good), Contains("\"target\" is \"Weights\", expected \"Activation\""));
-  CHECK_THROWS_WITH(TrainableQuantizerActivationConfig::from_json("[]"), Contains("TrainableQuantizerActivationConfig: not a JSON object"));
+  CHECK_THROWS_WITH(TrainableQuantizerActivationConfig::from_json(good),
+                    Contains("\"target\" is \"Weights\", expected \"Activation\""));
+  CHECK_THROWS_WITH(TrainableQuantizerActivationConfig::from_json("[]"),
+                    Contains("TrainableQuantizerActivationConfig: not a JSON object"));
 }
 
 TEST_CASE("what JSON cannot hold is refused when it is written") {

@@ -1,5 +1,5 @@
-// Every property can be found missing: small frozen and trainable quantizers that lack one each. The ten mistakes that are
-// made most often have a test of their own (conformance_mistakes_test.cpp).
+// Every property can be found missing: small frozen and trainable quantizers that lack one each. The ten mistakes that
+// are made most often have a test of their own (conformance_mistakes_test.cpp).
 #include <catch2/catch.hpp>
 
 #include <bitgrad/autograd/operations.hpp>
@@ -16,7 +16,8 @@ using Catch::Contains;
 
 namespace lacking {
 
-/// A symmetric quantizer of weights that lacks the property, frozen. It passes for the built-in class that it derives from.
+/// A symmetric quantizer of weights that lacks the property, frozen. It passes for the built-in class that it derives
+/// from.
 template <Property property>
 class Frozen : public WeightsSymmetricInferableQuantizer {
  public:
@@ -99,7 +100,8 @@ ConformanceReport learning() {
 using namespace lacking;
 
 TEST_CASE("the quantizers that lack something are right otherwise") {
-  require(check_quantizer(Frozen<Property::gradient>()), Property::codes, false);  // a frozen one has no gradient to lack
+  require(check_quantizer(Frozen<Property::gradient>()), Property::codes,
+          false);  // a frozen one has no gradient to lack
   require(learning<Property::codes>(), Property::conversion, false);
 }
 

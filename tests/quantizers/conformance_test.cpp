@@ -192,7 +192,8 @@ TEST_CASE("a table without zero declares it") {
   INFO(report.describe());
   CHECK(report.passed());
   CHECK(report.declares(Property::zero));
-  CHECK(check_quantizer(ActivationLutPOTInferableQuantizer({.num_bits = 1, .lut_values = {-1, 1}, .threshold = {1}})).passed());
+  CHECK(check_quantizer(ActivationLutPOTInferableQuantizer({.num_bits = 1, .lut_values = {-1, 1}, .threshold = {1}}))
+            .passed());
 }
 
 TEST_CASE("a table quantizer that does not take the nearest entry is found") {

@@ -158,7 +158,9 @@ TEST_CASE("a learned threshold or range that became impossible cannot be convert
   CHECK_THROWS_WITH(range->convert2inferable(), Contains("[2, 1]") && Contains("min < max"));
 }
 
-TEST_CASE("a learned threshold or range without a step is refused in training, a negative one trains on as in the reference") {
+TEST_CASE(
+    "a learned threshold or range without a step is refused in training, a negative one trains on as in the "
+    "reference") {
   const Tensor x = row({0.5F, -0.3F, 2});
   for (const std::string identifier : {"mct-ste", "mct-lsq"}) {
     const TrainablePtr threshold = make_trainable(identifier, activation_config({.threshold = {1}}));
@@ -176,7 +178,8 @@ TEST_CASE("a learned threshold or range without a step is refused in training, a
       range->variables()[0].parameter->value().fill(static_cast<double>(min));
       range->variables()[1].parameter->value().fill(static_cast<double>(max));
     };
-    for (const auto& [min, max] : {std::pair{0.5F, 0.5F}, {0.0F, 0.0F}, {0.5F, 0.0F}, {-1.0F, infinity}, {not_a_number, 1.0F}}) {
+    for (const auto& [min, max] :
+         {std::pair{0.5F, 0.5F}, {0.0F, 0.0F}, {0.5F, 0.0F}, {-1.0F, infinity}, {not_a_number, 1.0F}}) {
       set(min, max);
       CHECK_THROWS_WITH((*range)(x, true), Contains("\"act_max\" gives a step of"));
     }
@@ -187,7 +190,8 @@ TEST_CASE("a learned threshold or range without a step is refused in training, a
 
 TEST_CASE("both ends of a range move in units of its width") {
   for (const std::string identifier : {"mct-ste", "mct-lsq"}) {
-    const TrainablePtr range = make_trainable(identifier, activation_config({.method = uniform, .min = {0}, .max = {3}}));
+    const TrainablePtr range =
+        make_trainable(identifier, activation_config({.method = uniform, .min = {0}, .max = {3}}));
     range->initialize_quantization({}, "act");
     for (const auto& variable : range->variables()) CHECK(variable.parameter->unit() == 3.0);
     const TrainablePtr threshold = make_trainable(identifier, activation_config({.threshold = {2}}));

@@ -52,4 +52,5 @@ seeded headers_are_guarded core/seeded.hpp '#include <vector>'
 seeded all_headers_in_bitgrad_hpp core/seeded.hpp '#pragma once'
 seeded test_names_reach_ctest tests/core/seeded.cpp 'TEST_CASE("one; two") {}'
 seeded test_names_reach_ctest tests/core/seeded.cpp 'TEST_CASE("from 0 to [1, 2)") {}'
+! command -v clang-format-14 >/dev/null || seeded sources_are_formatted core/seeded.cpp 'int  two_blanks;'
 exit $failures

@@ -79,5 +79,14 @@ test_names_reach_ctest() {
     "$(sources tests | xargs -r grep -nHE 'TEST_CASE\("[^"]*[][;]' || true)"
 }
 
+sources_are_formatted() {
+  # Other versions format differently. 77 tells ctest that nothing was checked.
+  local formatter
+  formatter="$(command -v clang-format-14)" || { echo "there is no clang-format-14" && exit 77; }
+  report "not as $(basename "$formatter") -i leaves it" \
+    "$(find $(existing_rooms) bitgrad.hpp tests examples bench -name build -prune -o \( -name '*.hpp' -o -name '*.cpp' -o -name '*.inc' \) -print |
+      xargs "$formatter" --dry-run 2>&1 | grep -oE '^[^ ]+:[0-9]+:[0-9]+: warning' || true)"
+}
+
 "$2"
 exit $violations

@@ -27,7 +27,8 @@ inline std::vector<std::byte> from_hex(std::string_view digits) {
 }
 
 /// The text with the first `from` replaced by an equally long `to`.
-inline std::vector<std::byte> patched(std::span<const std::byte> bytes, std::string_view from, std::string_view to, bool last = false) {
+inline std::vector<std::byte> patched(std::span<const std::byte> bytes, std::string_view from, std::string_view to,
+                                      bool last = false) {
   std::string text = text_of(bytes);
   text.replace(last ? text.rfind(from) : text.find(from), from.size(), to);
   return bytes_of(text);

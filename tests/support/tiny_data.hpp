@@ -34,7 +34,8 @@ inline bitgrad::data::Dataset tiny_dataset(int count = 256, int size = 8, std::u
 }
 
 /// Under the names of MNIST's files.
-inline void write_split(const std::filesystem::path& directory, const std::string& prefix, const bitgrad::data::Dataset& dataset) {
+inline void write_split(const std::filesystem::path& directory, const std::string& prefix,
+                        const bitgrad::data::Dataset& dataset) {
   const auto extent = [&](int axis) { return static_cast<std::uint32_t>(dataset.images.dim(axis)); };
   const auto pixels = dataset.images.span<std::uint8_t>();
   const auto labels = dataset.labels.span<std::int32_t>();
@@ -46,7 +47,8 @@ inline void write_split(const std::filesystem::path& directory, const std::strin
 }
 
 /// The four files of a data set in `directory`, which is created.
-inline void write_tiny_data(const std::filesystem::path& directory, int training = 256, int testing = 64, int size = 8) {
+inline void write_tiny_data(const std::filesystem::path& directory, int training = 256, int testing = 64,
+                            int size = 8) {
   std::filesystem::create_directories(directory);
   write_split(directory, "train", tiny_dataset(training, size, 1));
   write_split(directory, "t10k", tiny_dataset(testing, size, 2));

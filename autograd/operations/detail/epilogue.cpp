@@ -10,13 +10,15 @@ namespace {
 class Steps {
  public:
   Steps(const Pending& x, const LearnedGrid* grid)
-      : channels_(x.normalization() ? x.shape()[-1] : 1), rows_(x.source().value().size() / channels_), clamp_(x.clamp()) {
+      : channels_(x.normalization() ? x.shape()[-1] : 1),
+        rows_(x.source().value().size() / channels_),
+        clamp_(x.clamp()) {
     if (const auto& n = x.normalization()) {
       statistics_ = n->statistics;
       gamma_ = n->gamma.value();
       beta_ = n->beta.value();
-      normalization_ = {statistics_.mean.data<float>(), statistics_.variance.data<float>(), static_cast<float>(n->epsilon),
-                        gamma_.data<float>(), beta_.data<float>()};
+      normalization_ = {statistics_.mean.data<float>(), statistics_.variance.data<float>(),
+                        static_cast<float>(n->epsilon), gamma_.data<float>(), beta_.data<float>()};
     }
     if (grid) grid_.emplace(*grid);
   }
@@ -57,13 +59,16 @@ Variable epilogue(std::string_view name, const Pending& x, const LearnedGrid* gr
   const bool normalizes = x.normalization().has_value();
   return record_operation(name, std::move(y), inputs, [=](const Tensor& dy, GradSink& sink) {
     GradTarget dx = sink.wants(0) ? sink.target(0) : GradTarget{};
-    const auto wanted = [&](std::size_t i) { return normalizes && sink.wants(i) ? sink.buffer(i).data<float>() : nullptr; };
+    const auto wanted = [&](std::size_t i) {
+      return normalizes && sink.wants(i) ? sink.buffer(i).data<float>() : nullptr;
+    };
     const kernels::EpilogueGradients gradients{.dx = sink.wants(0) ? dx.gradient.data<float>() : nullptr,
                                                .store = dx.store,
                                                .dgamma = wanted(4),
                                                .dbeta = wanted(5)};
-    const auto sums = steps.with(
-        [&](const auto& s) { return kernels::epilogue_gradient(s, source.data<float>(), dy.data<float>(), gradients); });
+    const auto sums = steps.with([&](const auto& s) {
+      return kernels::epilogue_gradient(s, source.data<float>(), dy.data<float>(), gradients);
+    });
     if (steps.grid()) add_grid_gradients(*steps.grid(), sums, sink);
   });
 }

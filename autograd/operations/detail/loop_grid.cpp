@@ -49,7 +49,8 @@ void add_grid_gradients(const LoopGrid& grid, kernels::FakeQuantizeSums sums, Gr
   if (sink.wants(1)) sink.add(1, to_gradient(sums.scale, shape));
   if (sink.wants(2)) sink.add(2, to_gradient(sums.offset, shape));
   if (!sink.wants(3)) return;
-  for (std::size_t c = 0; c < sums.offset.size(); ++c) sums.offset[c] *= -static_cast<double>(grid.step.data<float>()[c]);
+  for (std::size_t c = 0; c < sums.offset.size(); ++c)
+    sums.offset[c] *= -static_cast<double>(grid.step.data<float>()[c]);
   sink.add(3, to_gradient(sums.offset, shape));
 }
 

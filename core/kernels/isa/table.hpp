@@ -1,6 +1,7 @@
-// The table of hot loops: one instance per instruction set, compiled from the same source (kernels.inc). Functions get raw
-// pointers and work on one chunk in one thread; headers such as elementwise.hpp wrap them for everybody else. Only plain data
-// and no inline functions here: an inline function compiled for AVX-512 could replace its baseline twin at link time.
+// The table of hot loops: one instance per instruction set, compiled from the same source (kernels.inc). Functions get
+// raw pointers and work on one chunk in one thread; headers such as elementwise.hpp wrap them for everybody else. Only
+// plain data and no inline functions here: an inline function compiled for AVX-512 could replace its baseline twin at
+// link time.
 #pragma once
 
 #include <cstdint>
@@ -11,7 +12,8 @@
 
 namespace bitgrad::kernels {
 
-/// Arguments of fake_quantize_gradient: n elements in rows of `width`; scale, offset and bounds are rows, offset may be null.
+/// Arguments of fake_quantize_gradient: n elements in rows of `width`; scale, offset and bounds are rows, offset may be
+/// null.
 template <class T>
 struct FakeQuantizeGradient {
   Index n, width;
@@ -21,7 +23,7 @@ struct FakeQuantizeGradient {
   const T* lo;
   const T* hi;
   bool masked;
-  bool by_value;        ///< the mask looks at the unrounded level
+  bool by_value;  ///< the mask looks at the unrounded level
   const T* dy;
   T* dx;                ///< or null
   bool add;             ///< to dx, instead of overwriting it
@@ -29,12 +31,13 @@ struct FakeQuantizeGradient {
   double* offset_sums;  ///< a row, +=, or null; not null only when masked
 };
 
-/// Arguments of epilogue and epilogue_gradient: n elements in rows of `width` go through v = (x - mean) * factor + beta, then the
-/// clamp, then the grid s * clamp(half_even((v - offset) / s), lo, hi) + offset; each of the three may be left out.
+/// Arguments of epilogue and epilogue_gradient: n elements in rows of `width` go through v = (x - mean) * factor +
+/// beta, then the clamp, then the grid s * clamp(half_even((v - offset) / s), lo, hi) + offset; each of the three may
+/// be left out.
 struct Epilogue {
   Index n, width;
   const float* x;
-  const float* mean;    ///< rows; null: no normalization
+  const float* mean;  ///< rows; null: no normalization
   const float* factor;
   const float* beta;
   Clamp clamp;
@@ -42,8 +45,9 @@ struct Epilogue {
   float scale, offset, lo, hi;
 };
 
-/// The gradient of what comes behind the normalization: overwrites dv, adds to the sums, rows of `width` that may be null
-/// where there is no normalization (sums of dv and of dv * (x - mean)), no grid, or nothing outside of its bounds to add up.
+/// The gradient of what comes behind the normalization: overwrites dv, adds to the sums, rows of `width` that may be
+/// null where there is no normalization (sums of dv and of dv * (x - mean)), no grid, or nothing outside of its bounds
+/// to add up.
 struct EpilogueGradient {
   Epilogue forward;
   const float* dy;
@@ -55,13 +59,13 @@ struct EpilogueGradient {
   double* products;
 };
 
-/// Arguments of convolve: a grid of `rows` x `pixels` output pixels of `channels` channels. Output (row, pixel, c) is start[c]
-/// plus the sum over all runs and all i in [0, run_length) of
+/// Arguments of convolve: a grid of `rows` x `pixels` output pixels of `channels` channels. Output (row, pixel, c) is
+/// start[c] plus the sum over all runs and all i in [0, run_length) of
 ///   x[row * x_row + pixel * x_pixel + run_offset[run] + i] * weight(run, i, c),
-/// written to y[row * y_row + pixel * y_pixel + c]. Distances count elements. The run reads row source_row + row * source_step +
-/// run_row[run] of a source of `source_rows` rows; outside of these it counts as zero and is not read. run_row never decreases.
-/// When depthwise, run_length is 1 and every output channel has an input channel of its own: x[... + run_offset[run] + c], filled
-/// up to the end of the last block.
+/// written to y[row * y_row + pixel * y_pixel + c]. Distances count elements. The run reads row source_row + row *
+/// source_step + run_row[run] of a source of `source_rows` rows; outside of these it counts as zero and is not read.
+/// run_row never decreases. When depthwise, run_length is 1 and every output channel has an input channel of its own:
+/// x[... + run_offset[run] + c], filled up to the end of the last block.
 template <class T>
 struct DirectConvolution {
   Index rows, pixels, channels;
@@ -71,16 +75,17 @@ struct DirectConvolution {
   const Index* run_row;
   Index source_row, source_step, source_rows;
   Index runs, run_length;
-  const T* weights;      ///< [block of channels][run][i][width of the block], the blocks' widths from channel_block()
-  const T* start;        ///< [channels], filled up to the end of the last block
+  const T* weights;  ///< [block of channels][run][i][width of the block], the blocks' widths from channel_block()
+  const T* start;    ///< [channels], filled up to the end of the last block
   T* y;
   Index y_row, y_pixel;
-  bool add;              ///< to what y holds, instead of overwriting it
+  bool add;  ///< to what y holds, instead of overwriting it
   bool depthwise;
 };
 
 /// Arguments of kernel_gradient: sums[block][term][c] += sum over images, rows and pixels of
-///   x[image * x_image + row * x_row + pixel * x_pixel + offset[term]] * dy[image * dy_image + row * dy_row + pixel * dy_pixel + c].
+///   x[image * x_image + row * x_row + pixel * x_pixel + offset[term]] * dy[image * dy_image + row * dy_row + pixel *
+///   dy_pixel + c].
 /// When depthwise, x[... + offset[term] + c], filled up like dy.
 struct KernelGradient {
   Index images, rows, pixels, channels;
@@ -90,11 +95,12 @@ struct KernelGradient {
   Index terms, run_length;  ///< offsets grow by one within each run of run_length terms
   const float* dy;          ///< its pixels are filled up to the end of the last block
   Index dy_image, dy_row, dy_pixel;
-  float* sums;              ///< [block of channels][term][width of the block]
+  float* sums;  ///< [block of channels][term][width of the block]
   bool depthwise;
 };
 
-/// Loops over float or double. "Rows" are flat ranges of n elements against parameter rows of `width` elements that repeat.
+/// Loops over float or double. "Rows" are flat ranges of n elements against parameter rows of `width` elements that
+/// repeat.
 template <class T>
 struct FloatingKernels {
   using Binary = void (*)(Index n, const T* a, const T* b, T* y);
@@ -124,9 +130,10 @@ struct FloatingKernels {
 
   void (*moment_sums)(Index n, Index width, const T* x, const T* shift, double* sums, double* squares);
   void (*normalize)(Index n, Index width, const T* x, const T* mean, const T* factor, const T* beta, T* y);
-  void (*normalize_gradient_sums)(Index n, Index width, const T* x, const T* mean, const T* dy, double* sums, double* products);
-  void (*normalize_gradient)(Index n, Index width, bool add, const T* x, const T* mean, const T* factor, const T* mean_dy,
-                             const T* slope, const T* dy, T* dx);
+  void (*normalize_gradient_sums)(Index n, Index width, const T* x, const T* mean, const T* dy, double* sums,
+                                  double* products);
+  void (*normalize_gradient)(Index n, Index width, bool add, const T* x, const T* mean, const T* factor,
+                             const T* mean_dy, const T* slope, const T* dy, T* dx);
 
   void (*sgd_update)(Index n, const SgdStep*, const T* gradient, T* velocity, T* parameter);
   void (*adam_update)(Index n, const AdamStep*, const T* gradient, T* first, T* second, T* parameter);
@@ -141,9 +148,10 @@ struct CodeKernels {
   bool (*quantize)(Index n, Index width, const float* x, const float* s, const float* lo, const float* hi,
                    const std::int32_t* z, Code* q);
   void (*to_values)(Index n, Index width, const Code* q, const float* s, const std::int32_t* z, float* y);
-  void (*requantize_int32)(Index n, Index width, const std::int32_t* acc, const float* m, float lo, float hi, std::int32_t z,
+  void (*requantize_int32)(Index n, Index width, const std::int32_t* acc, const float* m, float lo, float hi,
+                           std::int32_t z, Code* q);
+  void (*requantize_float)(Index n, Index width, const float* acc, const float* m, float lo, float hi, std::int32_t z,
                            Code* q);
-  void (*requantize_float)(Index n, Index width, const float* acc, const float* m, float lo, float hi, std::int32_t z, Code* q);
   void (*subtract_zero_point)(Index n, const Code* q, std::int32_t z, std::int32_t* y);
 };
 
@@ -153,8 +161,8 @@ struct KernelTable {
   CodeKernels<std::int32_t> int32;
   CodeKernels<std::uint8_t> uint8;
   CodeKernels<std::int8_t> int8;
-  void (*quantize_to_values)(Index n, Index width, const float* x, const float* inverse, const float* s, const float* lo,
-                             const float* hi, float* y);
+  void (*quantize_to_values)(Index n, Index width, const float* x, const float* inverse, const float* s,
+                             const float* lo, const float* hi, float* y);
 
   void (*epilogue)(const Epilogue*, float* y);
   void (*epilogue_gradient)(const EpilogueGradient*);
@@ -173,7 +181,8 @@ struct KernelTable {
   void (*convolve_int32)(const DirectConvolution<std::int32_t>*);
   void (*kernel_gradient)(const KernelGradient*);
 
-  // Matrix products c += a * b, c (m, n), a (m, k), b (k, n), all dense; each element adds its products in the order of k.
+  // Matrix products c += a * b, c (m, n), a (m, k), b (k, n), all dense; each element adds its products in the order of
+  // k.
   void (*matmul_float)(Index m, Index n, Index k, const float* a, const float* b, float* c);
   void (*matmul_int32)(Index m, Index n, Index k, const std::int32_t* a, const std::int32_t* b, std::int32_t* c);
 };

@@ -141,8 +141,8 @@ std::string convolve(int bits, std::string_view sum) {
   return layer_function(replace_all(convolution_function, "KIND", sum), message("convolve_", sum), code, bits);
 }
 std::string convolve_to_floats(int bits, std::string_view sum) {
-  return layer_function(replace_all(convolution_function, "KIND", sum), message("convolve_", sum, "_to_floats"), float_bits,
-                        bits);
+  return layer_function(replace_all(convolution_function, "KIND", sum), message("convolve_", sum, "_to_floats"),
+                        float_bits, bits);
 }
 std::string dense_sum(int bits) { return specialised(dense_sum_function, bits); }
 std::string dense(int bits) { return layer_function(dense_function, "dense", code, bits); }

@@ -141,10 +141,10 @@ void Exporter::emit_layer(const GraphNode& node, const IntegerWeights& weights, 
   const std::string symbol = text_.constant(
       "@_layer", node.name,
       message(g.in_h, ", ", g.in_w, ", ", g.in_c, ", ", g.out_h, ", ", g.out_w, ", ", g.out_c, ", ", g.k_h, ", ", g.k_w,
-              ", ", g.stride_h, ", ", g.stride_w, ", ", g.pad_top, ", ", g.pad_left, ", ", g.dilation_h, ", ", g.dilation_w, ", ",
-              g.in_c / g.groups, ", ", g.out_c / g.groups, ",\n  ", codes, ", ", zero_codes,
-              ", ", zeros.size() > 1, ", ", biases, ", ", scales, ", ", multipliers.size() > 1, ",\n  ",
-              zero(node.inputs[0]), ", ", to_codes ? limits(node, weights.clamp_lo, weights.clamp_hi) : "0, 0, 0"));
+              ", ", g.stride_h, ", ", g.stride_w, ", ", g.pad_top, ", ", g.pad_left, ", ", g.dilation_h, ", ",
+              g.dilation_w, ", ", g.in_c / g.groups, ", ", g.out_c / g.groups, ",\n  ", codes, ", ", zero_codes, ", ",
+              zeros.size() > 1, ", ", biases, ", ", scales, ", ", multipliers.size() > 1, ",\n  ", zero(node.inputs[0]),
+              ", ", to_codes ? limits(node, weights.clamp_lo, weights.clamp_hi) : "0, 0, 0"));
   const bool is_dense = std::holds_alternative<IntegerDense>(node.operation);
   const std::string function = is_dense ? (to_codes ? "@_dense" : "@_logits")
                                         : message("@_convolve_", kind_of_sum(g), to_codes ? "" : "_to_floats");

@@ -16,11 +16,11 @@ extern const std::string_view group_sum;       ///< likewise with groups or dila
 
 // For weights of 1 to 8 bits; all need layer.
 std::string weight_of(int bits);
-std::string convolve(int bits, std::string_view sum);            ///< sum "window" or "group"; needs weight_of and that sum
+std::string convolve(int bits, std::string_view sum);  ///< sum "window" or "group"; needs weight_of and that sum
 std::string convolve_to_floats(int bits, std::string_view sum);  ///< likewise
-std::string dense_sum(int bits);  ///< needs weight_of
-std::string dense(int bits);      ///< needs dense_sum
-std::string logits(int bits);     ///< likewise: a dense layer whose results are float32
+std::string dense_sum(int bits);                                 ///< needs weight_of
+std::string dense(int bits);                                     ///< needs dense_sum
+std::string logits(int bits);                                    ///< likewise: a dense layer whose results are float32
 
 extern const std::string_view addition;      ///< needs real_numbers
 extern const std::string_view average_pool;  ///< needs real_numbers

@@ -51,8 +51,8 @@ std::string replace_all(std::string_view text, std::string_view what, std::strin
 
 Text::Text() {
   for (const std::string_view piece :
-       {rounding, real_numbers, layer, kernel_weights, window_sum, group_sum, addition, average_pool, global_average_pool,
-        max_pool, pad, table, concat, argmax_of_codes, argmax_of_floats, self_test})
+       {rounding, real_numbers, layer, kernel_weights, window_sum, group_sum, addition, average_pool,
+        global_average_pool, max_pool, pad, table, concat, argmax_of_codes, argmax_of_floats, self_test})
     collect_names(piece, symbols_);
   for (int bits = 1; bits <= 8; ++bits)
     for (const std::string& piece :

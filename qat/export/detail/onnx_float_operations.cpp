@@ -38,8 +38,7 @@ std::string Exporter::per_channel(const GraphNode& node, const char* name, const
 }
 
 void Exporter::emit(const GraphNode& node, const FloatConv2D& op) {
-  const Conv2DGeometry g =
-      conv2d_geometry(tensor(node.inputs[0]).shape.prepended(1), op.kernel.shape(), op.window);
+  const Conv2DGeometry g = conv2d_geometry(tensor(node.inputs[0]).shape.prepended(1), op.kernel.shape(), op.window);
   real_result(node, "Conv", float_weights(node, op.kernel, op.bias), window_attributes(g));
 }
 

@@ -48,7 +48,8 @@ std::vector<std::pair<Index, Index>> exact_blocks(const std::vector<std::int32_t
   Index begin = 0;
   for (Index row = 0; row < k; ++row) {
     const auto add_row = [&] {
-      for (std::size_t o = 0; o < sums.size(); ++o) sums[o].add(centred[static_cast<std::size_t>(row * out) + o], input);
+      for (std::size_t o = 0; o < sums.size(); ++o)
+        sums[o].add(centred[static_cast<std::size_t>(row * out) + o], input);
       return std::ranges::all_of(sums, exact);
     };
     if (!add_row()) {

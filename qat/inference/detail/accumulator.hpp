@@ -34,8 +34,8 @@ bool fits_int32(const ChannelBounds& bounds, std::int32_t bias);
 /// float32 holds every integer below this in magnitude, so that sums bounded by it are exact in any order.
 inline constexpr std::int64_t float32_exact_limit = std::int64_t{1} << 24;
 
-/// Cuts [0, k) into stretches [first, second) whose sums stay below float32_exact_limit in every channel. Empty when not even
-/// single products do.
+/// Cuts [0, k) into stretches [first, second) whose sums stay below float32_exact_limit in every channel. Empty when
+/// not even single products do.
 std::vector<std::pair<Index, Index>> exact_blocks(const std::vector<std::int32_t>& centred, Index k, Index out,
                                                   const CentredRange& input);
 

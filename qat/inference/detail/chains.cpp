@@ -7,8 +7,8 @@
 namespace bitgrad::inference {
 namespace {
 
-/// A scale cannot be negative, so that a normalisation with a negative gamma stays outside. (Those that training knows of have
-/// none: channels are negated when quantization starts.)
+/// A scale cannot be negative, so that a normalisation with a negative gamma stays outside. (Those that training knows
+/// of have none: channels are negated when quantization starts.)
 bool folds(const RecordedBatchNorm& batch_norm) {
   return std::ranges::none_of(batch_norm.gamma.span<float>(), [](float gamma) { return gamma < 0; });
 }
@@ -16,7 +16,11 @@ bool folds(const RecordedBatchNorm& batch_norm) {
 }  // namespace
 
 Chains::Chains(const std::vector<RecordedValue>& values, int output)
-    : values_(values), grids_(values.size()), readers_(values.size(), 0), live_(values.size(), 0), absorbed_(values.size(), 0) {
+    : values_(values),
+      grids_(values.size()),
+      readers_(values.size(), 0),
+      live_(values.size(), 0),
+      absorbed_(values.size(), 0) {
   count_readers(output);
   find_grids();
   const int count = static_cast<int>(values.size());
@@ -75,7 +79,8 @@ const Chain* Chains::behind(int quantize) const {
 }
 
 std::optional<Chain> Chains::float_fold(int v) const {
-  if (const auto fold = folds_.find(v); fold != folds_.end()) return Chain{.producer = fold->second, .batch_norm = v, .links = {}};
+  if (const auto fold = folds_.find(v); fold != folds_.end())
+    return Chain{.producer = fold->second, .batch_norm = v, .links = {}};
   if (value(v).as<RecordedLinear>() && computes_on_codes(v)) return Chain{.producer = v, .links = {}};
   return std::nullopt;
 }

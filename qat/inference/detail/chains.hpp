@@ -11,9 +11,10 @@ namespace bitgrad::inference {
 
 /// producer → batch_norm? → links → quantize. Nobody else reads what is in between.
 struct Chain {
-  int producer = -1;        ///< linear layer, addition, concatenation or average; for a table the value on a grid it starts from
-  int batch_norm = -1;      ///< folded into a linear producer
-  std::vector<int> links;   ///< clamps, data moves and, in tables, functions of single elements, in order of execution
+  int producer =
+      -1;  ///< linear layer, addition, concatenation or average; for a table the value on a grid it starts from
+  int batch_norm = -1;     ///< folded into a linear producer
+  std::vector<int> links;  ///< clamps, data moves and, in tables, functions of single elements, in order of execution
   bool is_table = false;
 };
 
@@ -46,7 +47,7 @@ class Chains {
 
   const std::vector<RecordedValue>& values_;
   std::vector<std::optional<Grid>> grids_;
-  std::vector<int> readers_;     ///< the graph's output counts as one more
+  std::vector<int> readers_;  ///< the graph's output counts as one more
   std::vector<char> live_, absorbed_;
   std::map<int, Chain> chains_;  ///< by quantize
   std::map<int, int> folds_;     ///< batch normalisation to its linear layer, without quantize behind it

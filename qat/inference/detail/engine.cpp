@@ -68,8 +68,8 @@ PreparedLayer::PreparedLayer(const IntegerWeights& weights, const Grid& input, b
 void PreparedLayer::add_products(Index rows, const float* matrix, std::int32_t* accumulators) const {
   const kernels::Scratch<float> sums(rows * out);
   for (const auto& [begin, end] : blocks) {
-    gemm(Transpose::no, Transpose::no, rows, out, end - begin, 1.0F, matrix + begin, k, centred_float.data() + begin * out, out, 0.0F,
-         sums.data(), out);
+    gemm(Transpose::no, Transpose::no, rows, out, end - begin, 1.0F, matrix + begin, k,
+         centred_float.data() + begin * out, out, 0.0F, sums.data(), out);
     for (Index i = 0; i < rows * out; ++i) accumulators[i] += static_cast<std::int32_t>(sums.data()[i]);
   }
 }
@@ -115,7 +115,8 @@ Tensor Engine<T>::run_node(std::size_t number, std::span<const Tensor> inputs, I
 }
 
 template <class T>
-Tensor Engine<T>::convolve(const GraphNode& node, const IntegerConv2D& op, const PreparedLayer& layer, const Tensor& x) const {
+Tensor Engine<T>::convolve(const GraphNode& node, const IntegerConv2D& op, const PreparedLayer& layer,
+                           const Tensor& x) const {
   const GraphTensor& output = graph_.tensors[static_cast<std::size_t>(node.output)];
   const Conv2DGeometry g = conv2d_geometry(x.shape(), op.weights.codes.shape(), op.window);
   Tensor y(output_shape(g), output.grid ? dtype_of<T> : DType::float32);
@@ -125,15 +126,15 @@ Tensor Engine<T>::convolve(const GraphNode& node, const IntegerConv2D& op, const
   }
   const Tensor integers = x.to(DType::int32);
   const kernels::Scratch<std::int32_t> accumulators(y.size());
-  kernels::conv2d_codes_int32(g, integers.data<std::int32_t>(), layer.centred.data(), op.weights.bias.template data<std::int32_t>(),
-                              accumulators.data());
+  kernels::conv2d_codes_int32(g, integers.data<std::int32_t>(), layer.centred.data(),
+                              op.weights.bias.template data<std::int32_t>(), accumulators.data());
   finish(op.weights, output, y.size() / layer.out, accumulators.data(), 0, y);
   return y;
 }
 
 template <class T>
-void Engine<T>::convolve_in_blocks(const Conv2DGeometry& g, const IntegerConv2D& op, const PreparedLayer& layer, const Tensor& x,
-                                   const GraphTensor& output, Tensor& y) const {
+void Engine<T>::convolve_in_blocks(const Conv2DGeometry& g, const IntegerConv2D& op, const PreparedLayer& layer,
+                                   const Tensor& x, const GraphTensor& output, Tensor& y) const {
   const float* codes = x.data<float>();
   const bool direct = kernels::is_pointwise(g);
   const Index all_rows = g.batch * g.out_h;
@@ -150,7 +151,8 @@ void Engine<T>::convolve_in_blocks(const Conv2DGeometry& g, const IntegerConv2D&
 }
 
 template <class T>
-Tensor Engine<T>::multiply(const GraphNode& node, const IntegerDense& op, const PreparedLayer& layer, const Tensor& x) const {
+Tensor Engine<T>::multiply(const GraphNode& node, const IntegerDense& op, const PreparedLayer& layer,
+                           const Tensor& x) const {
   const GraphTensor& output = graph_.tensors[static_cast<std::size_t>(node.output)];
   const Index rows = x.dim(0);
   Tensor y({rows, layer.out}, output.grid ? dtype_of<T> : DType::float32);
@@ -168,8 +170,8 @@ Tensor Engine<T>::multiply(const GraphNode& node, const IntegerDense& op, const 
 }
 
 template <class T>
-void Engine<T>::finish(const IntegerWeights& weights, const GraphTensor& output, Index rows, const std::int32_t* accumulators,
-                       Index at, Tensor& y) const {
+void Engine<T>::finish(const IntegerWeights& weights, const GraphTensor& output, Index rows,
+                       const std::int32_t* accumulators, Index at, Tensor& y) const {
   if (output.grid)
     requantize(weights, *output.grid, rows, accumulators, y.data<T>() + at);
   else
@@ -185,8 +187,8 @@ Tensor Engine<T>::import_codes(int tensor, const Tensor& codes, Index sample) co
   T* to = result.data<T>();
   for (Index i = 0; i < codes.size(); ++i) {
     if (from[i] < grid.lo || from[i] > grid.hi)
-      fail<ValueError>("run_integer: code ", from[i], " of sample ", sample + i / target.shape.size(), " is outside ", grid.lo, "..",
-                       grid.hi, ", the codes of \"", target.name, "\"");
+      fail<ValueError>("run_integer: code ", from[i], " of sample ", sample + i / target.shape.size(), " is outside ",
+                       grid.lo, "..", grid.hi, ", the codes of \"", target.name, "\"");
     to[i] = static_cast<T>(from[i] - grid.zero_point[0]);
   }
   return result;

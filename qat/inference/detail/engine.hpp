@@ -7,17 +7,17 @@
 #include <utility>
 #include <vector>
 
-#include <bitgrad/qat/inference/graph.hpp>
 #include <bitgrad/qat/inference/detail/rules.hpp>
+#include <bitgrad/qat/inference/graph.hpp>
 
 namespace bitgrad::inference {
 
 /// The weights of an integer layer, ready for products.
 struct PreparedLayer {
   Index k = 0, out = 0;
-  std::vector<std::int32_t> centred;              ///< [k, out]
-  std::vector<float> centred_float;               ///< the same, where float32 products are exact
-  std::vector<std::pair<Index, Index>> blocks;    ///< stretches of k whose float32 sums are exact; empty: int32 products
+  std::vector<std::int32_t> centred;            ///< [k, out]
+  std::vector<float> centred_float;             ///< the same, where float32 products are exact
+  std::vector<std::pair<Index, Index>> blocks;  ///< stretches of k whose float32 sums are exact; empty: int32 products
 
   /// Without `float_products` integers are all there is.
   PreparedLayer(const IntegerWeights& weights, const Grid& input, bool float_products);
@@ -32,8 +32,8 @@ class Engine {
  public:
   explicit Engine(const InferenceGraph& graph);
 
-  /// Codes go in and come out centred (rules.hpp), other tensors as float32. `sample` is the number of the batch's first
-  /// sample, for messages.
+  /// Codes go in and come out centred (rules.hpp), other tensors as float32. `sample` is the number of the batch's
+  /// first sample, for messages.
   Tensor run_node(std::size_t node, std::span<const Tensor> inputs, Index sample) const;
 
   /// Between the engine's codes and those of the outside, int32.
@@ -45,8 +45,8 @@ class Engine {
   void convolve_in_blocks(const Conv2DGeometry& g, const IntegerConv2D& op, const PreparedLayer& layer, const Tensor& x,
                           const GraphTensor& output, Tensor& y) const;
   Tensor multiply(const GraphNode& node, const IntegerDense& op, const PreparedLayer& layer, const Tensor& x) const;
-  void finish(const IntegerWeights& weights, const GraphTensor& output, Index rows, const std::int32_t* accumulators, Index at,
-              Tensor& y) const;
+  void finish(const IntegerWeights& weights, const GraphTensor& output, Index rows, const std::int32_t* accumulators,
+              Index at, Tensor& y) const;
 
   const InferenceGraph& graph_;
   std::vector<std::unique_ptr<PreparedLayer>> layers_;  ///< by node number

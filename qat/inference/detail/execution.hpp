@@ -19,8 +19,8 @@ inline DType result_dtype(const GraphTensor& tensor) { return tensor.grid ? DTyp
 /// Which tensors of the graph the caller wants, and from which one it starts.
 struct Execution {
   const InferenceGraph& graph;
-  int start;                  ///< tensor number of x
-  std::vector<char> wanted;   ///< by tensor number
+  int start;                 ///< tensor number of x
+  std::vector<char> wanted;  ///< by tensor number
 
   Execution(const InferenceGraph& g, int start_tensor, bool all)
       : graph(g), start(start_tensor), wanted(g.tensors.size(), all ? 1 : 0) {
@@ -33,7 +33,8 @@ struct Execution {
 ///   store(tensor number, value of the slice, rows of the result)         for every wanted tensor.
 /// Results [batch, shape...] have result_dtype() and exist for wanted tensors that were reached; undefined otherwise.
 template <class Load, class RunNode, class Store>
-std::vector<Tensor> execute(const Execution& execution, const Tensor& x, Load&& load, RunNode&& run_node, Store&& store) {
+std::vector<Tensor> execute(const Execution& execution, const Tensor& x, Load&& load, RunNode&& run_node,
+                            Store&& store) {
   const InferenceGraph& graph = execution.graph;
   const std::size_t count = graph.tensors.size();
   std::vector<char> reached(count, 0);
@@ -52,7 +53,8 @@ std::vector<Tensor> execute(const Execution& execution, const Tensor& x, Load&& 
   const Index batch = x.dim(0);
   std::vector<Tensor> results(count);
   for (std::size_t t = 0; t < count; ++t)
-    if (reached[t] && execution.wanted[t]) results[t] = Tensor(graph.tensors[t].shape.prepended(batch), result_dtype(graph.tensors[t]));
+    if (reached[t] && execution.wanted[t])
+      results[t] = Tensor(graph.tensors[t].shape.prepended(batch), result_dtype(graph.tensors[t]));
 
   parallel_for(batch, slice_samples, [&](Index begin, Index end) {
     std::vector<Tensor> values(count);

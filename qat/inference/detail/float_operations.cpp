@@ -51,7 +51,8 @@ struct FloatRunner {
   }
   Tensor operator()(const FloatDense& op) const {
     Tensor y(shape);
-    kernels::dense_forward(x().dim(0), op.kernel.dim(0), op.kernel.dim(1), x().data<float>(), op.kernel.data<float>(), y.data<float>());
+    kernels::dense_forward(x().dim(0), op.kernel.dim(0), op.kernel.dim(1), x().data<float>(), op.kernel.data<float>(),
+                           y.data<float>());
     add_bias(y, op.bias);
     return y;
   }
@@ -59,18 +60,20 @@ struct FloatRunner {
     return map_channels(x(), op.gain, op.offset, [](float v, float gain, float offset) { return v * gain + offset; });
   }
   Tensor operator()(const FloatNormalize& op) const {
-    return map_channels(x(), op.mean, op.deviation, [](float v, float mean, float deviation) { return (v - mean) / deviation; });
+    return map_channels(x(), op.mean, op.deviation,
+                        [](float v, float mean, float deviation) { return (v - mean) / deviation; });
   }
   Tensor average(const PoolWindow& window, Stride stride, const Padding& padding) const {
     Tensor y(shape);
-    kernels::average_pool2d_forward(pool2d_geometry(x().shape(), window, stride, padding), x().data<float>(), y.data<float>());
+    kernels::average_pool2d_forward(pool2d_geometry(x().shape(), window, stride, padding), x().data<float>(),
+                                    y.data<float>());
     return y;
   }
   Tensor operator()(const FloatAveragePool2D& op) const { return average(op.window, op.stride, op.padding); }
   Tensor operator()(const FloatGlobalAveragePool2D&) const {
     Tensor y(shape.rank() == 2 ? Shape{shape[0], 1, 1, shape[1]} : shape);
-    kernels::average_pool2d_forward(pool2d_geometry(x().shape(), {x().dim(1), x().dim(2)}, {}, Padding::valid()), x().data<float>(),
-                                    y.data<float>());
+    kernels::average_pool2d_forward(pool2d_geometry(x().shape(), {x().dim(1), x().dim(2)}, {}, Padding::valid()),
+                                    x().data<float>(), y.data<float>());
     return y.reshape(shape);
   }
   Tensor operator()(const FloatClamp& op) const {
@@ -107,8 +110,8 @@ struct FloatRunner {
   Tensor operator()(const MaxPool2DOp& op) const {
     Tensor y(shape);
     const kernels::Scratch<std::int32_t> winners(y.size());
-    kernels::max_pool2d_forward(pool2d_geometry(x().shape(), op.window, op.stride, op.padding), x().data<float>(), y.data<float>(),
-                                winners.data());
+    kernels::max_pool2d_forward(pool2d_geometry(x().shape(), op.window, op.stride, op.padding), x().data<float>(),
+                                y.data<float>(), winners.data());
     return y;
   }
   Tensor operator()(const ReshapeOp&) const { return x().reshape(shape); }

@@ -5,7 +5,8 @@
 
 namespace bitgrad::inference {
 
-// `io` is a writer or a reader; io(key, fields...) writes them, or reads them in place. Tensors and vectors go to the arrays.
+// `io` is a writer or a reader; io(key, fields...) writes them, or reads them in place. Tensors and vectors go to the
+// arrays.
 
 template <class IO>
 void fields(IO& io, IntegerWeights& weights) {
@@ -113,7 +114,6 @@ void fields(IO& io, FloatConcat& op) {
 }
 // QuantizeOp, DequantizeOp, ReshapeOp, FloatAdd and FloatGlobalAveragePool2D have none.
 template <class IO, class Op>
-  requires(std::is_empty_v<Op>)
-void fields(IO&, Op&) {}
+requires(std::is_empty_v<Op>) void fields(IO&, Op&) {}
 
 }  // namespace bitgrad::inference

@@ -24,8 +24,10 @@ NamedTensors graph_arrays(const InferenceGraph& graph);
 /// The JSON text; the same graph gives the same text. ValueError for names or metadata that are no UTF-8.
 std::string format_graph(const InferenceGraph& graph, const ArrayFile& file);
 
-/// Reads both back. `load_arrays` is called once with what the text says of the array file. IoError starting with `what` for
-/// unknown, missing or repeated keys, values of a wrong type, and arrays that are missing or belong to nobody.
-InferenceGraph parse_graph(std::string_view json, const std::string& what, const std::function<NamedTensors(const ArrayFile&)>& load_arrays);
+/// Reads both back. `load_arrays` is called once with what the text says of the array file. IoError starting with
+/// `what` for unknown, missing or repeated keys, values of a wrong type, and arrays that are missing or belong to
+/// nobody.
+InferenceGraph parse_graph(std::string_view json, const std::string& what,
+                           const std::function<NamedTensors(const ArrayFile&)>& load_arrays);
 
 }  // namespace bitgrad::inference

@@ -18,7 +18,8 @@ BatchNormFold fold_of(const RecordedLinear& linear, const RecordedBatchNorm* bn,
 }
 
 /// The kernel's grid after the fold: one scale per output channel where gains differ.
-Grid folded_grid(const std::string& layer, const RecordedLinear& linear, const RecordedBatchNorm* bn, const BatchNormFold& fold) {
+Grid folded_grid(const std::string& layer, const RecordedLinear& linear, const RecordedBatchNorm* bn,
+                 const BatchNormFold& fold) {
   Grid grid = *linear.grid;
   const int last = linear.kernel.rank() - 1;
   if (grid.per_channel() && normalize_axis(*grid.channel_axis, linear.kernel.rank(), layer) != last)
@@ -37,20 +38,24 @@ Grid folded_grid(const std::string& layer, const RecordedLinear& linear, const R
 
 float checked_scale(float scale, const std::string& layer, std::size_t channel, std::string_view what) {
   if (!std::isfinite(scale) || !(scale > 0.0F))
-    fail<ValueError>("layer \"", layer, "\": ", what, " of channel ", channel, " is ", scale, ", expected a finite positive number");
+    fail<ValueError>("layer \"", layer, "\": ", what, " of channel ", channel, " is ", scale,
+                     ", expected a finite positive number");
   return scale;
 }
 
 /// A bias on a grid of its own is a promise of values, so that rounding it once more is no option.
-void require_exact_bias(const RecordedLinear& linear, const RecordedBatchNorm* bn, float scale, const std::string& layer, std::size_t channel) {
+void require_exact_bias(const RecordedLinear& linear, const RecordedBatchNorm* bn, float scale,
+                        const std::string& layer, std::size_t channel) {
   if (!linear.bias_on_grid) return;
   if (bn)
-    fail<ValueError>("layer \"", layer, "\": the bias has a quantizer of its own, but a batch normalisation is folded into it; "
+    fail<ValueError>("layer \"", layer,
+                     "\": the bias has a quantizer of its own, but a batch normalisation is folded into it; "
                      "fold that first, or leave the bias without a quantizer");
   const double bias = static_cast<double>(linear.bias.data<float>()[channel]), unit = static_cast<double>(scale);
   if (std::remainder(bias, unit) != 0)
-    fail<ValueError>("layer \"", layer, "\": the bias of channel ", channel, " is ", bias, " on the grid of its own quantizer, ",
-                     bias / unit, " times input scale * weight scale (", unit, "), expected a whole number; use power-of-two grids for "
+    fail<ValueError>("layer \"", layer, "\": the bias of channel ", channel, " is ", bias,
+                     " on the grid of its own quantizer, ", bias / unit, " times input scale * weight scale (", unit,
+                     "), expected a whole number; use power-of-two grids for "
                      "input, kernel and bias, or leave the bias without a quantizer: it becomes int32 by itself");
 }
 
@@ -67,8 +72,8 @@ void check_accumulators(const std::string& layer, const IntegerWeights& weights,
   for (std::size_t c = 0; c < bounds.size(); ++c)
     if (!fits_int32(bounds[c], weights.bias.data<std::int32_t>()[c]))
       fail<ValueError>("layer \"", layer, "\": the accumulator of channel ", c, " can reach ",
-                       std::max(bounds[c].highest, -bounds[c].lowest), " with bias ", weights.bias.data<std::int32_t>()[c],
-                       ", which does not fit int32; use fewer bits");
+                       std::max(bounds[c].highest, -bounds[c].lowest), " with bias ",
+                       weights.bias.data<std::int32_t>()[c], ", which does not fit int32; use fewer bits");
 }
 
 }  // namespace
@@ -81,14 +86,16 @@ void RealRange::clamp(float to_low, float to_high) {
 std::pair<std::int32_t, std::int32_t> code_range(const Grid& grid, const RealRange& range) {
   const std::int32_t zero = grid.zero_point[0];
   const auto code = [&](float bound) {
-    const float level = std::clamp(bound / grid.scale[0], static_cast<float>(grid.lo - zero), static_cast<float>(grid.hi - zero));
+    const float level =
+        std::clamp(bound / grid.scale[0], static_cast<float>(grid.lo - zero), static_cast<float>(grid.hi - zero));
     return static_cast<std::int32_t>(std::nearbyint(level)) + zero;
   };
   return {code(range.low), code(range.high)};
 }
 
-IntegerWeights integer_weights(const std::string& layer, const RecordedLinear& linear, const RecordedBatchNorm* batch_norm,
-                               const Grid& input, const std::optional<Grid>& output, const RealRange& range) {
+IntegerWeights integer_weights(const std::string& layer, const RecordedLinear& linear,
+                               const RecordedBatchNorm* batch_norm, const Grid& input,
+                               const std::optional<Grid>& output, const RealRange& range) {
   const std::size_t channels = static_cast<std::size_t>(linear.kernel.dim(-1));
   const BatchNormFold fold = fold_of(linear, batch_norm, channels);
   IntegerWeights weights;
@@ -96,7 +103,8 @@ IntegerWeights integer_weights(const std::string& layer, const RecordedLinear& l
   weights.grid = folded_grid(layer, linear, batch_norm, fold);
   weights.bias = Tensor({static_cast<Index>(channels)}, DType::int32);
   for (std::size_t c = 0; c < channels; ++c) {
-    const float weight_scale = checked_scale(weights.grid.scale[weights.grid.scale.size() == 1 ? 0 : c], layer, c, "the weight scale");
+    const float weight_scale =
+        checked_scale(weights.grid.scale[weights.grid.scale.size() == 1 ? 0 : c], layer, c, "the weight scale");
     const float scale = checked_scale(input.scale[0] * weight_scale, layer, c, "input scale * weight scale");
     require_exact_bias(linear, batch_norm, scale, layer, c);
     weights.bias.data<std::int32_t>()[c] = integer_bias(fold.offset[c], scale, layer, c);

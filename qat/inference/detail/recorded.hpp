@@ -15,11 +15,11 @@ struct RecordedInput {};
 /// A convolution (with window steps) or a dense layer.
 struct RecordedLinear {
   std::optional<Conv2DArguments> convolution;
-  Tensor kernel;               ///< float32
-  Tensor bias;                 ///< or undefined
-  std::optional<Grid> grid;    ///< of the kernel, when it is quantized
-  Tensor codes;                ///< int32, on the grid: what the kernel's quantizer made of it
-  bool bias_on_grid = false;   ///< the bias has a quantizer of its own, whose values must survive
+  Tensor kernel;              ///< float32
+  Tensor bias;                ///< or undefined
+  std::optional<Grid> grid;   ///< of the kernel, when it is quantized
+  Tensor codes;               ///< int32, on the grid: what the kernel's quantizer made of it
+  bool bias_on_grid = false;  ///< the bias has a quantizer of its own, whose values must survive
 };
 
 struct RecordedBatchNorm {
@@ -33,8 +33,8 @@ struct RecordedQuantize {
 
 using RecordedOperation =
     std::variant<RecordedInput, RecordedLinear, RecordedBatchNorm, RecordedQuantize, FloatNormalize, FloatAveragePool2D,
-                 FloatGlobalAveragePool2D, FloatClamp, FloatElementwise, FloatSoftmax, FloatAdd, FloatConcat, MaxPool2DOp,
-                 ReshapeOp, Pad2DOp>;
+                 FloatGlobalAveragePool2D, FloatClamp, FloatElementwise, FloatSoftmax, FloatAdd, FloatConcat,
+                 MaxPool2DOp, ReshapeOp, Pad2DOp>;
 
 /// Value number i of the builder is element i of its list.
 struct RecordedValue {

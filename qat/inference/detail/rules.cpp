@@ -27,23 +27,28 @@ void fill_codes(Index n, T* codes, F&& f) {
 
 /// clamp(half_even(values / scale) + z, lo, hi) - z
 template <class T>
-void quantize_centred(Index n, const float* values, float scale, std::int32_t zero, std::int32_t lo, std::int32_t hi, T* codes) {
+void quantize_centred(Index n, const float* values, float scale, std::int32_t zero, std::int32_t lo, std::int32_t hi,
+                      T* codes) {
   const std::int32_t none = 0;
   const kernels::CodeGrid grid{&scale, &none, lo - zero, hi - zero};
-  fill_codes(n, codes, [&](std::int32_t* q) { kernels::quantize_to_codes(kernels::per_tensor(n), values, grid, "quantize", q); });
+  fill_codes(n, codes,
+             [&](std::int32_t* q) { kernels::quantize_to_codes(kernels::per_tensor(n), values, grid, "quantize", q); });
 }
 
 /// clamp(half_even(float(accumulators) * multiplier) + z, lo, hi) - z
 template <class T>
-void requantize_centred(Index rows, Index channels, const std::int32_t* accumulators, const float* multiplier, std::int32_t zero,
-                        std::int32_t lo, std::int32_t hi, T* codes) {
+void requantize_centred(Index rows, Index channels, const std::int32_t* accumulators, const float* multiplier,
+                        std::int32_t zero, std::int32_t lo, std::int32_t hi, T* codes) {
   const kernels::Requantization rule{multiplier, 0, lo - zero, hi - zero};
-  fill_codes(rows * channels, codes, [&](std::int32_t* q) { kernels::requantize(rows, channels, accumulators, rule, q); });
+  fill_codes(rows * channels, codes,
+             [&](std::int32_t* q) { kernels::requantize(rows, channels, accumulators, rule, q); });
 }
 
-/// clamp(half_even(levels) + lo) - z, where levels count from lo of the grid: what runtimes with unsigned codes compute.
+/// clamp(half_even(levels) + lo) - z, where levels count from lo of the grid: what runtimes with unsigned codes
+/// compute.
 template <class T>
-void quantize_levels(Index n, const float* levels, const Grid& grid, std::int32_t clamp_lo, std::int32_t clamp_hi, T* codes) {
+void quantize_levels(Index n, const float* levels, const Grid& grid, std::int32_t clamp_lo, std::int32_t clamp_hi,
+                     T* codes) {
   quantize_centred(n, levels, 1.0F, 0, clamp_lo - grid.lo, clamp_hi - grid.lo, codes);
   for (Index i = 0; i < n; ++i) codes[i] -= static_cast<T>(grid.zero_point[0] - grid.lo);
 }
@@ -51,16 +56,18 @@ void quantize_levels(Index n, const float* levels, const Grid& grid, std::int32_
 }  // namespace
 
 template <class T>
-void requantize(const IntegerWeights& weights, const Grid& grid, Index rows, const std::int32_t* accumulators, T* codes) {
-  requantize_centred(rows, static_cast<Index>(weights.multiplier.size()), accumulators, weights.multiplier.data(), grid.zero_point[0],
-                     weights.clamp_lo, weights.clamp_hi, codes);
+void requantize(const IntegerWeights& weights, const Grid& grid, Index rows, const std::int32_t* accumulators,
+                T* codes) {
+  requantize_centred(rows, static_cast<Index>(weights.multiplier.size()), accumulators, weights.multiplier.data(),
+                     grid.zero_point[0], weights.clamp_lo, weights.clamp_hi, codes);
 }
 
 void rescale(const IntegerWeights& weights, Index rows, const std::int32_t* accumulators, float* values) {
   const Index out = static_cast<Index>(weights.multiplier.size());
   const float* multiplier = weights.multiplier.data();
   for (Index row = 0; row < rows; ++row)
-    for (Index c = 0; c < out; ++c) values[row * out + c] = static_cast<float>(accumulators[row * out + c]) * multiplier[c];
+    for (Index c = 0; c < out; ++c)
+      values[row * out + c] = static_cast<float>(accumulators[row * out + c]) * multiplier[c];
 }
 
 template <class T>
@@ -69,8 +76,8 @@ Tensor quantize_values(const GraphTensor& output, const Tensor& x, Index first_s
   const auto nan = std::ranges::find_if(values, [](float v) { return std::isnan(v); });
   if (nan != values.end()) {
     const Index element = nan - values.begin(), sample = x.size() / x.dim(0);
-    fail<ValueError>("quantize \"", output.name, "\": element ", element % sample, " of sample ", first_sample + element / sample,
-                     " is NaN, which has no code");
+    fail<ValueError>("quantize \"", output.name, "\": element ", element % sample, " of sample ",
+                     first_sample + element / sample, " is NaN, which has no code");
   }
   const Grid& grid = *output.grid;
   Tensor codes(x.shape(), dtype_of<T>);
@@ -82,7 +89,8 @@ template <class T>
 Tensor dequantize_codes(const Grid& grid, const Tensor& codes) {
   const float scale = grid.scale[0];
   Tensor values(codes.shape());
-  std::ranges::transform(codes.span<T>(), values.span<float>().begin(), [scale](T q) { return static_cast<float>(q) * scale; });
+  std::ranges::transform(codes.span<T>(), values.span<float>().begin(),
+                         [scale](T q) { return static_cast<float>(q) * scale; });
   return values;
 }
 
@@ -90,7 +98,9 @@ template <class T>
 Tensor run_code_operation(const IntegerAdd& op, const CodeOperands& operands) {
   const Grid &a = *operands.grids[0], &b = *operands.grids[1], &y = *operands.output.grid;
   const float ratio_a = a.scale[0] / y.scale[0], ratio_b = b.scale[0] / y.scale[0];
-  const auto zero = [](const Grid& grid) { return static_cast<float>(grid.zero_point[0] - grid.lo); };  // of codes offset to lo
+  const auto zero = [](const Grid& grid) {
+    return static_cast<float>(grid.zero_point[0] - grid.lo);
+  };  // of codes offset to lo
   const float zero_a = zero(a), zero_b = zero(b);
   const float constant = zero(y) - std::fma(ratio_a, zero_a, ratio_b * zero_b);
   Tensor result(operands.shape(), dtype_of<T>);
@@ -111,7 +121,8 @@ Tensor run_code_operation(const IntegerConcat& op, const CodeOperands& operands)
   for (std::size_t n = 0; n < operands.inputs.size(); ++n) {
     const Tensor values = dequantize_codes<T>(*operands.grids[n], operands.inputs[n]);
     Tensor& codes = converted.emplace_back(values.shape(), dtype_of<T>);
-    quantize_centred(values.size(), values.data<float>(), y.scale[0], y.zero_point[0], op.clamp_lo, op.clamp_hi, codes.data<T>());
+    quantize_centred(values.size(), values.data<float>(), y.scale[0], y.zero_point[0], op.clamp_lo, op.clamp_hi,
+                     codes.data<T>());
   }
   return concat<T>(converted, op.axis, operands.shape());
 }
@@ -121,8 +132,8 @@ Tensor run_code_operation(const IntegerAveragePool2D& op, const CodeOperands& op
   const Grid& y = *operands.output.grid;
   const Tensor values = dequantize_codes<T>(operands.grid(), operands.x());
   Tensor averages(operands.shape()), codes(operands.shape(), dtype_of<T>);
-  kernels::average_pool2d_forward(pool2d_geometry(values.shape(), op.window, op.stride, op.padding), values.data<float>(),
-                                  averages.data<float>());
+  kernels::average_pool2d_forward(pool2d_geometry(values.shape(), op.window, op.stride, op.padding),
+                                  values.data<float>(), averages.data<float>());
   const float zero = static_cast<float>(y.zero_point[0] - y.lo);
   for (float& value : averages.span<float>()) value = value / y.scale[0] + zero;
   quantize_levels(codes.size(), averages.data<float>(), y, op.clamp_lo, op.clamp_hi, codes.data<T>());
@@ -143,7 +154,8 @@ Tensor run_code_operation(const IntegerGlobalAveragePool2D& op, const CodeOperan
   }
   const float multiplier = operands.grid().scale[0] / (y.scale[0] * static_cast<float>(pixels));
   Tensor codes(operands.shape(), dtype_of<T>);
-  requantize_centred(codes.size(), 1, sums.data<std::int32_t>(), &multiplier, y.zero_point[0], op.clamp_lo, op.clamp_hi, codes.data<T>());
+  requantize_centred(codes.size(), 1, sums.data<std::int32_t>(), &multiplier, y.zero_point[0], op.clamp_lo, op.clamp_hi,
+                     codes.data<T>());
   return codes;
 }
 

@@ -1,7 +1,7 @@
-// The arithmetic of graph.hpp's rules as the engines compute it. A code is carried "centred", minus its zero point, so that
-// real zero is 0, padding needs no care and only the bounds change: clamp(r + z, lo, hi) - z = clamp(r, lo - z, hi - z).
-// T is what carries it: float in the engine behind run(), std::int32_t in the one behind run_integer(). The naive executor
-// shares nothing with this file.
+// The arithmetic of graph.hpp's rules as the engines compute it. A code is carried "centred", minus its zero point, so
+// that real zero is 0, padding needs no care and only the bounds change: clamp(r + z, lo, hi) - z = clamp(r, lo - z, hi
+// - z). T is what carries it: float in the engine behind run(), std::int32_t in the one behind run_integer(). The naive
+// executor shares nothing with this file.
 #pragma once
 
 #include <cstdint>
@@ -14,12 +14,13 @@ namespace bitgrad::inference {
 
 /// Accumulators [rows, out], bias included, to codes.
 template <class T>
-void requantize(const IntegerWeights& weights, const Grid& grid, Index rows, const std::int32_t* accumulators, T* codes);
+void requantize(const IntegerWeights& weights, const Grid& grid, Index rows, const std::int32_t* accumulators,
+                T* codes);
 /// Accumulators to real values, for outputs without a grid.
 void rescale(const IntegerWeights& weights, Index rows, const std::int32_t* accumulators, float* values);
 
-/// Codes of float32 values [n, ...] by true division. ValueError for a NaN, naming tensor, sample and element; x starts at
-/// sample `first_sample` of the caller's batch.
+/// Codes of float32 values [n, ...] by true division. ValueError for a NaN, naming tensor, sample and element; x starts
+/// at sample `first_sample` of the caller's batch.
 template <class T>
 Tensor quantize_values(const GraphTensor& output, const Tensor& x, Index first_sample);
 template <class T>

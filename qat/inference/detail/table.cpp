@@ -15,7 +15,8 @@ constexpr Index most_entries = Index{1} << 20;
 /// 1, or the number of channels that the function treats apart.
 Index channels_of(const RecordedValue& value) {
   if (const auto* bn = value.as<RecordedBatchNorm>()) return bn->gamma.size();
-  if (const auto* normalize = value.as<FloatNormalize>()) return std::max(normalize->mean.size(), normalize->deviation.size());
+  if (const auto* normalize = value.as<FloatNormalize>())
+    return std::max(normalize->mean.size(), normalize->deviation.size());
   return 1;
 }
 
@@ -31,10 +32,10 @@ std::string label(const std::vector<const RecordedValue*>& functions) {
   std::string text;
   for (const RecordedValue* function : functions) {
     const auto* elementwise = function->as<FloatElementwise>();
-    const std::string_view name = elementwise                           ? name_of(elementwise->function)
-                                  : function->as<FloatClamp>()          ? "clamp"
+    const std::string_view name = elementwise                         ? name_of(elementwise->function)
+                                  : function->as<FloatClamp>()        ? "clamp"
                                   : function->as<RecordedBatchNorm>() ? "batch_norm"
-                                                                        : "normalize";
+                                                                      : "normalize";
     text.append(text.empty() ? "" : ",").append(name);
   }
   return text.empty() ? "requantize" : text;
@@ -45,7 +46,8 @@ Tensor copy_of(const Tensor& tensor) { return tensor.defined() ? tensor.clone() 
 }  // namespace
 
 bool is_element_function(const RecordedValue& value) {
-  return value.as<FloatClamp>() || value.as<FloatElementwise>() || value.as<FloatNormalize>() || value.as<RecordedBatchNorm>();
+  return value.as<FloatClamp>() || value.as<FloatElementwise>() || value.as<FloatNormalize>() ||
+         value.as<RecordedBatchNorm>();
 }
 
 GraphOperation float_operation(const RecordedValue& value) {
@@ -72,7 +74,8 @@ bool table_fits(const std::vector<const RecordedValue*>& functions, const Grid& 
   return channels_of(functions) * entries_of(from) <= most_entries;
 }
 
-IntegerTable integer_table(const std::vector<const RecordedValue*>& functions, const Grid& from, const Grid& to, const std::string& layer) {
+IntegerTable integer_table(const std::vector<const RecordedValue*>& functions, const Grid& from, const Grid& to,
+                           const std::string& layer) {
   const Index channels = channels_of(functions), entries = entries_of(from);
   Tensor values({entries, channels});
   for (Index i = 0; i < entries; ++i)
@@ -83,7 +86,8 @@ IntegerTable integer_table(const std::vector<const RecordedValue*>& functions, c
   const Tensor codes = codes_of(values, to, message("layer \"", layer, "\": table"));
   IntegerTable table{Tensor(channels == 1 ? Shape{entries} : Shape{channels, entries}, DType::int32), label(functions)};
   for (Index i = 0; i < entries; ++i)
-    for (Index c = 0; c < channels; ++c) table.codes.data<std::int32_t>()[c * entries + i] = codes.at<std::int32_t>({i, c});
+    for (Index c = 0; c < channels; ++c)
+      table.codes.data<std::int32_t>()[c * entries + i] = codes.at<std::int32_t>({i, c});
   return table;
 }
 

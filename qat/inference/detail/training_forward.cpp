@@ -38,7 +38,8 @@ void TrainingForward::compare(const Tensor& x, const std::vector<Tensor>& values
   for (std::size_t n = 0; n < tensors_.size(); ++n) {
     const Model::Node& node = model_.nodes()[n];
     std::vector<Variable> inputs;
-    for (const int input : node.inputs) inputs.push_back(input < 0 ? Variable(x) : outputs[static_cast<std::size_t>(input)]);
+    for (const int input : node.inputs)
+      inputs.push_back(input < 0 ? Variable(x) : outputs[static_cast<std::size_t>(input)]);
     outputs.push_back(node.layer->forward(inputs, context));
     if (tensors_[n] < 0) continue;
     const std::size_t t = static_cast<std::size_t>(tensors_[n]);

@@ -7,8 +7,8 @@
 
 namespace bitgrad::inference {
 
-/// Runs the model's layers in evaluation mode over batches. Wherever the model quantizes an activation it compares the codes
-/// with those of the graph, then goes on with the graph's: differences do not add up from layer to layer.
+/// Runs the model's layers in evaluation mode over batches. Wherever the model quantizes an activation it compares the
+/// codes with those of the graph, then goes on with the graph's: differences do not add up from layer to layer.
 class TrainingForward {
  public:
   TrainingForward(Model& model, const InferenceGraph& graph);
@@ -23,7 +23,7 @@ class TrainingForward {
 
   Model& model_;
   const InferenceGraph& graph_;
-  std::vector<int> tensors_;     ///< by node of the model: the graph's tensor of its codes, or -1
+  std::vector<int> tensors_;  ///< by node of the model: the graph's tensor of its codes, or -1
   std::vector<LayerAgreement> agreements_;
 };
 

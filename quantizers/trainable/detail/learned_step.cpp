@@ -57,7 +57,7 @@ Variable limited(const Variable& p, double factor, const Limits& limits) {
       const auto lo = static_cast<T>(bound(limits.lo, i, -HUGE_VAL)),
                  hi = static_cast<T>(bound(limits.hi, i, HUGE_VAL));
       const auto slack = static_cast<T>(rounding_error);
-      const bool below = value < lo - slack * std::abs(lo), above = value > hi + slack * std::abs(hi);
+      const bool below = value<lo - slack * std::abs(lo), above = value> hi + slack * std::abs(hi);
       side[static_cast<std::size_t>(i)] = below ? -1 : above ? 1 : 0;
       if (value < lo) value = lo;
       if (value > hi) value = hi;

@@ -32,8 +32,10 @@ class Environment {
 
  private:
   void set(const std::optional<std::string>& value) const {
-    if (value) ::setenv(name_, value->c_str(), 1);
-    else ::unsetenv(name_);
+    if (value)
+      ::setenv(name_, value->c_str(), 1);
+    else
+      ::unsetenv(name_);
   }
   const char* name_;
   std::optional<std::string> before_;
@@ -73,22 +75,28 @@ TEST_CASE("a data set that is nowhere: every place and the way to get it are tol
   const TemporaryDirectory root;
   const Environment chosen("BITGRAD_DATA_DIR", (root / "data").string());
   const Environment cache("XDG_CACHE_HOME", (root / "cache").string());
-  CHECK_THROWS_WITH(find_dataset("mnist"), Contains("data set \"mnist\" was not found") && Contains("\n  " + (root / "data/mnist").string()) &&
-                                               Contains("\n  " + (root / "cache/bitgrad/mnist").string()) &&
-                                               Contains("\n  /usr/share/datasets/mnist\n") && Contains("downloads nothing"));
+  CHECK_THROWS_WITH(find_dataset("mnist"),
+                    Contains("data set \"mnist\" was not found") && Contains("\n  " + (root / "data/mnist").string()) &&
+                        Contains("\n  " + (root / "cache/bitgrad/mnist").string()) &&
+                        Contains("\n  /usr/share/datasets/mnist\n") && Contains("downloads nothing"));
   if (!fs::exists(system_directory))
     CHECK_THROWS_WITH(find_dataset("fashion-mnist"), Contains("apt-get install dataset-fashion-mnist"));
   const Environment no_choice("BITGRAD_DATA_DIR", std::nullopt);
   const Environment no_cache("XDG_CACHE_HOME", std::nullopt);
   const Environment no_home("HOME", std::nullopt);
-  CHECK_THROWS_WITH(find_dataset("mnist"), Contains("\n  $BITGRAD_DATA_DIR (not set)\n  ~/.cache/bitgrad (HOME is not set)\n"));
+  CHECK_THROWS_WITH(find_dataset("mnist"),
+                    Contains("\n  $BITGRAD_DATA_DIR (not set)\n  ~/.cache/bitgrad (HOME is not set)\n"));
 }
 
 TEST_CASE("names and paths that do not exist") {
-  CHECK_THROWS_WITH(find_dataset("fashion-minst"),
-                    Contains("unknown data set \"fashion-minst\" (did you mean \"fashion-mnist\"? known: fashion-mnist, mnist, cifar10)"));
+  CHECK_THROWS_WITH(
+      find_dataset("fashion-minst"),
+      Contains(
+          "unknown data set \"fashion-minst\" (did you mean \"fashion-mnist\"? known: fashion-mnist, mnist, cifar10)"));
   CHECK_THROWS_AS(find_dataset("fashion-minst"), ValueError);
-  CHECK_THROWS_WITH(find_dataset("./nothing-here"), Catch::StartsWith("data set path \"./nothing-here\" does not exist, expected a directory with IDX files"));
+  CHECK_THROWS_WITH(
+      find_dataset("./nothing-here"),
+      Catch::StartsWith("data set path \"./nothing-here\" does not exist, expected a directory with IDX files"));
   CHECK_THROWS_AS(find_dataset(""), ValueError);
 }
 
@@ -96,7 +104,8 @@ TEST_CASE("a directory is loaded, its classes are those of the training labels")
   const TemporaryDirectory root;
   write_idx_dataset(root.path(), "train", 2, 2, {0, 6, 3});
   write_idx_dataset(root.path(), "t10k", 2, 2, {1, 2});
-  const Dataset train = load_dataset(root.path().string(), Split::train), test = load_dataset(root.path().string(), Split::test);
+  const Dataset train = load_dataset(root.path().string(), Split::train),
+                test = load_dataset(root.path().string(), Split::test);
   CHECK(train.size() == 3);
   CHECK(train.classes == 7);
   CHECK(test.size() == 2);
@@ -105,10 +114,12 @@ TEST_CASE("a directory is loaded, its classes are those of the training labels")
   check_dataset(train, "train");
 
   write_idx_dataset(root.path(), "t10k", 2, 2, {1, 7});
-  CHECK_THROWS_WITH(load_dataset(root.path().string(), Split::test), Contains("t10k-labels-idx1-ubyte: label 1 is 7, expected 0 to 6"));
-  fs::remove(root / "t10k-labels-idx1-ubyte");
   CHECK_THROWS_WITH(load_dataset(root.path().string(), Split::test),
-                    Contains(root.path().string()) && Contains("has neither t10k-labels-idx1-ubyte nor t10k-labels-idx1-ubyte.gz"));
+                    Contains("t10k-labels-idx1-ubyte: label 1 is 7, expected 0 to 6"));
+  fs::remove(root / "t10k-labels-idx1-ubyte");
+  CHECK_THROWS_WITH(
+      load_dataset(root.path().string(), Split::test),
+      Contains(root.path().string()) && Contains("has neither t10k-labels-idx1-ubyte nor t10k-labels-idx1-ubyte.gz"));
   io::write_file_atomically(root / "t10k-labels-idx1-ubyte.gz", gzipped(idx({2}, {5, 4})));
   CHECK(load_dataset(root.path().string(), Split::test).labels.at<std::int32_t>({1}) == 4);
 }

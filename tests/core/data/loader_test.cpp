@@ -57,7 +57,8 @@ TEST_CASE("loader: pixels become correctly rounded fractions") {
   Tensor large({3, 70000}, DType::uint8);
   large.fill(51);
   const Tensor fifth = to_unit_range(large);
-  for (const float x : fifth.span<float>()) if (x != 0.2f) FAIL_CHECK(x);
+  for (const float x : fifth.span<float>())
+    if (x != 0.2f) FAIL_CHECK(x);
 }
 
 TEST_CASE("loader: batches in order, the last one kept or dropped") {
@@ -98,7 +99,9 @@ TEST_CASE("loader: a shuffled epoch holds every sample once, with its image") {
 }
 
 TEST_CASE("loader: the order is that of (seed, epoch) for any history and number of threads") {
-  const auto order = [](std::uint64_t seed, Index epoch) { return labels_of(Loader(numbered(50), {.batch_size = 8, .seed = seed}).epoch(epoch)); };
+  const auto order = [](std::uint64_t seed, Index epoch) {
+    return labels_of(Loader(numbered(50), {.batch_size = 8, .seed = seed}).epoch(epoch));
+  };
   const auto third = order(5, 3);
   const Loader loader(numbered(50), {.batch_size = 8, .seed = 5});
   for (const Index epoch : {0, 1, 3}) labels_of(loader.epoch(epoch));
@@ -114,7 +117,8 @@ TEST_CASE("loader: the order is that of (seed, epoch) for any history and number
   CHECK(labels_of(Loader(numbered(50), {.batch_size = 50, .seed = 5}).epoch(3)) == third);
   // The same order from an implementation of our definitions in Python: a seed gives the same bytes on every machine.
   const auto first = order(1, 0);
-  CHECK(std::vector<std::int32_t>(first.begin(), first.begin() + 8) == std::vector<std::int32_t>{25, 38, 6, 21, 2, 16, 3, 17});
+  CHECK(std::vector<std::int32_t>(first.begin(), first.begin() + 8) ==
+        std::vector<std::int32_t>{25, 38, 6, 21, 2, 16, 3, 17});
 }
 
 TEST_CASE("loader: a limit takes the first samples") {
@@ -130,7 +134,8 @@ TEST_CASE("loader: an epoch outlives its loader, and large images are right") {
   const Epoch epoch = Loader(numbered(5), {.batch_size = 2, .shuffle = false}).epoch(0);
   CHECK(labels_of(epoch) == ramp(5));
   Dataset large{Tensor({3, 200, 200, 1}, DType::uint8), Tensor::zeros({3}, DType::int32), 1, {}};
-  for (Index i = 0; i < large.images.size(); ++i) large.images.data<std::uint8_t>()[i] = static_cast<std::uint8_t>(i % 251);
+  for (Index i = 0; i < large.images.size(); ++i)
+    large.images.data<std::uint8_t>()[i] = static_cast<std::uint8_t>(i % 251);
   const Batch batch = gather(large, std::vector<Index>{2, 0});
   const auto pixels = batch.images.span<float>();
   for (Index i = 0; i < 40000; ++i) {
@@ -144,7 +149,8 @@ TEST_CASE("loader: an epoch outlives its loader, and large images are right") {
 TEST_CASE("loader: options that make no sense are refused") {
   CHECK_THROWS_WITH(Loader(numbered(3), {.batch_size = 0}), "Loader: batch_size is 0, expected at least 1");
   CHECK_THROWS_WITH(Loader(numbered(3), {.limit = -1}), Contains("limit is -1"));
-  CHECK_THROWS_WITH(Loader(numbered(3), {.batch_size = 4, .drop_last = true}), Contains("leaves no batch: 3 samples, batch_size 4"));
+  CHECK_THROWS_WITH(Loader(numbered(3), {.batch_size = 4, .drop_last = true}),
+                    Contains("leaves no batch: 3 samples, batch_size 4"));
   CHECK_THROWS_WITH(Loader(numbered(3)).epoch(-1), Contains("number is -1"));
   Dataset none = numbered(1);
   none.images = none.images.rows(0, 0);

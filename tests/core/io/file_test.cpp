@@ -111,13 +111,15 @@ TEST_CASE("a full disk is reported and leaves nothing behind") {
 
 TEST_CASE("places that cannot be written to are named with the reason") {
   const TemporaryDirectory directory;
-  CHECK_THROWS_WITH(write_file_atomically(directory / "no" / "f", "x"),
-                    Contains("cannot write") && Contains((directory / "no/f").string()) && Contains("No such file or directory"));
+  CHECK_THROWS_WITH(write_file_atomically(directory / "no" / "f", "x"), Contains("cannot write") &&
+                                                                            Contains((directory / "no/f").string()) &&
+                                                                            Contains("No such file or directory"));
   write_file_atomically(directory / "plain", "x");
   CHECK_THROWS_WITH(write_file_atomically(directory / "plain" / "f", "x"), Contains("Not a directory"));
   fs::create_directory(directory / "sub");
   CHECK_THROWS_WITH(write_file_atomically(directory / "sub", "x"), Contains("it exists and is a directory"));
-  CHECK_THROWS_WITH(write_file_atomically("/dev/full", "x"), Contains("\"/dev/full\": it exists and is no regular file"));
+  CHECK_THROWS_WITH(write_file_atomically("/dev/full", "x"),
+                    Contains("\"/dev/full\": it exists and is no regular file"));
   CHECK_THROWS_AS(write_file_atomically("", "x"), IoError);
 }
 
@@ -164,7 +166,7 @@ TEST_CASE("a relative path works") {
 
 TEST_CASE("files that cannot be read are named with the reason") {
   const TemporaryDirectory directory;
-  CHECK_THROWS_WITH(read_file(directory / "f"),
-                    Contains("cannot open") && Contains((directory / "f").string()) && Contains("No such file or directory"));
+  CHECK_THROWS_WITH(read_file(directory / "f"), Contains("cannot open") && Contains((directory / "f").string()) &&
+                                                    Contains("No such file or directory"));
   CHECK_THROWS_WITH(read_file(directory.path()), Contains("cannot read") && Contains("Is a directory"));
 }

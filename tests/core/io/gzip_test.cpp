@@ -45,12 +45,14 @@ TEST_CASE("gzip: a file is read whether it is compressed or not") {
   CHECK(text_of(read_gzip_or_plain(directory / "plain")) == "plain");
   CHECK(read_gzip_or_plain(directory / "empty").empty());
   write_file_atomically(directory / "packed", std::span(hello).first(20));
-  CHECK_THROWS_WITH(read_gzip_or_plain(directory / "packed"), Contains((directory / "packed").string()) && Contains("truncated"));
+  CHECK_THROWS_WITH(read_gzip_or_plain(directory / "packed"),
+                    Contains((directory / "packed").string()) && Contains("truncated"));
 }
 
 TEST_CASE("gzip: damaged files are refused with their name and the reason") {
   for (std::size_t size = 2; size < hello.size(); ++size)
-    CHECK_THROWS_WITH(gunzip(std::span(hello).first(size), "f.gz"), "f.gz: truncated: the compressed data ends in the middle");
+    CHECK_THROWS_WITH(gunzip(std::span(hello).first(size), "f.gz"),
+                      "f.gz: truncated: the compressed data ends in the middle");
   CHECK_THROWS_WITH(gunzip({}, "f.gz"), "f.gz: no gzip file, it does not start with 1f 8b");
   Bytes longer = hello;
   longer.push_back(std::byte{0});
@@ -64,12 +66,17 @@ TEST_CASE("gzip: damaged files are refused with their name and the reason") {
 
 TEST_CASE("raw deflate streams have exactly the announced size") {
   CHECK(text_of(inflate_raw(hello_deflated, 18, "f")) == "hello hello hello\n");
-  CHECK_THROWS_WITH(inflate_raw(hello_deflated, 17, "f"), "f: the compressed data holds more than the 17 bytes that are announced");
+  CHECK_THROWS_WITH(inflate_raw(hello_deflated, 17, "f"),
+                    "f: the compressed data holds more than the 17 bytes that are announced");
   CHECK_THROWS_WITH(inflate_raw(hello_deflated, 3, "f"), Contains("more than the 3 bytes"));
-  CHECK_THROWS_WITH(inflate_raw(hello_deflated, 19, "f"), "f: the compressed data holds 18 of 19 announced bytes, and 0 bytes follow it");
-  CHECK_THROWS_WITH(inflate_raw(std::span(hello).subspan(10, 12), 18, "f"), Contains("18 of 18 announced bytes, and 1 bytes follow"));
-  CHECK_THROWS_WITH(inflate_raw(hello_deflated.first(8), 18, "f"), Contains("f: truncated: the compressed data ends after"));
-  CHECK_THROWS_WITH(inflate_raw(hello_deflated, std::size_t{1} << 60, "f"), Contains("cannot hold the 1152921504606846976"));
+  CHECK_THROWS_WITH(inflate_raw(hello_deflated, 19, "f"),
+                    "f: the compressed data holds 18 of 19 announced bytes, and 0 bytes follow it");
+  CHECK_THROWS_WITH(inflate_raw(std::span(hello).subspan(10, 12), 18, "f"),
+                    Contains("18 of 18 announced bytes, and 1 bytes follow"));
+  CHECK_THROWS_WITH(inflate_raw(hello_deflated.first(8), 18, "f"),
+                    Contains("f: truncated: the compressed data ends after"));
+  CHECK_THROWS_WITH(inflate_raw(hello_deflated, std::size_t{1} << 60, "f"),
+                    Contains("cannot hold the 1152921504606846976"));
   const Bytes zeros(1'000'000);
   const Bytes packed = gzipped(zeros);  // the largest expansion that deflate can do
   CHECK(inflate_raw(std::span(packed).subspan(10, packed.size() - 18), zeros.size(), "f") == zeros);

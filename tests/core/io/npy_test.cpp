@@ -18,14 +18,16 @@ namespace {
 /// A version 1.0 file with this header (a newline is added) and so many bytes of data.
 Bytes file(std::string header, std::size_t data, std::string version = std::string("\1\0", 2)) {
   header += '\n';
-  return bytes_of("\x93NUMPY" + version + static_cast<char>(header.size() & 255) + static_cast<char>(header.size() >> 8) + header +
-                  std::string(data, '\0'));
+  return bytes_of("\x93NUMPY" + version + static_cast<char>(header.size() & 255) +
+                  static_cast<char>(header.size() >> 8) + header + std::string(data, '\0'));
 }
 
 // numpy.save(numpy.array([[1, 2], [3, -4]], numpy.int32))
 const char* const numpy_file =
-    "934e554d5059010076007b276465736372273a20273c6934272c2027666f727472616e5f6f72646572273a2046616c73652c20277368617065273a2028322c20"
-    "32292c207d202020202020202020202020202020202020202020202020202020202020202020202020202020202020202020202020202020202020202020200a"
+    "934e554d5059010076007b276465736372273a20273c6934272c2027666f727472616e5f6f72646572273a2046616c73652c20277368617065"
+    "273a2028322c20"
+    "32292c207d20202020202020202020202020202020202020202020202020202020202020202020202020202020202020202020202020202020"
+    "2020202020200a"
     "010000000200000003000000fcffffff";
 
 }  // namespace
@@ -55,7 +57,9 @@ TEST_CASE("npy: a round trip keeps every dtype, rank and bit") {
 }
 
 TEST_CASE("npy: headers may be written in every way of the specification") {
-  const auto shape = [](const std::string& header, std::size_t data) { return parse_npy(file(header, data), "f").shape(); };
+  const auto shape = [](const std::string& header, std::size_t data) {
+    return parse_npy(file(header, data), "f").shape();
+  };
   CHECK(shape("{'descr': '|u1', 'fortran_order': False, 'shape': (2, 3)}", 6) == Shape{2, 3});
   CHECK(shape("{\"shape\":(2,3,),\"descr\":\"|u1\",\"fortran_order\":False,}", 6) == Shape{2, 3});
   CHECK(shape("  { 'descr' : '|u1' , 'fortran_order' : False , 'shape' : ( 6 , ) , }   ", 6) == Shape{6});
@@ -64,10 +68,12 @@ TEST_CASE("npy: headers may be written in every way of the specification") {
 
 TEST_CASE("npy: every truncation and every appended byte is refused") {
   const Bytes whole = from_hex(numpy_file);
-  for (std::size_t size = 0; size < whole.size(); ++size) CHECK_THROWS_AS(parse_npy(std::span(whole).first(size), "part"), IoError);
+  for (std::size_t size = 0; size < whole.size(); ++size)
+    CHECK_THROWS_AS(parse_npy(std::span(whole).first(size), "part"), IoError);
   Bytes longer = whole;
   longer.push_back(std::byte{0});
-  CHECK_THROWS_WITH(parse_npy(longer, "f"), "f: int32 (2, 2) needs 4 elements of 4 bytes, the file has 17 bytes of data");
+  CHECK_THROWS_WITH(parse_npy(longer, "f"),
+                    "f: int32 (2, 2) needs 4 elements of 4 bytes, the file has 17 bytes of data");
 }
 
 TEST_CASE("npy: malformed files are refused with their name and the reason") {
@@ -81,28 +87,35 @@ TEST_CASE("npy: malformed files are refused with their name and the reason") {
   refused(bytes_of("PK\3\4 something else"), "no npy file");
   refused(file(good, 8, std::string("\2\0", 2)), "npy version is 2.0, expected 1.0");
   refused(file(good, 8, std::string("\1\1", 2)), "npy version is 1.1, expected 1.0");
-  refused(file("{'descr': '<f4', 'fortran_order': True, 'shape': (2,), }", 8), "fortran_order is True, expected C order");
+  refused(file("{'descr': '<f4', 'fortran_order': True, 'shape': (2,), }", 8),
+          "fortran_order is True, expected C order");
   for (const char* dtype : {"<i8", ">f4", "|b1", "<f2", "=f4", "f4", "|O", ""})
     refused(file(std::string("{'descr': '") + dtype + "', 'fortran_order': False, 'shape': (2,), }", 8),
             std::string("dtype is '") + dtype + "', expected '<f4', '<f8', '|i1', '|u1' or '<i4'");
-  refused(file("{'descr': [('a', '<f4')], 'fortran_order': False, 'shape': (2,), }", 8), "expected a string at position 10");
+  refused(file("{'descr': [('a', '<f4')], 'fortran_order': False, 'shape': (2,), }", 8),
+          "expected a string at position 10");
   refused(file("{'descr': '<f4', 'fortran_order': 0, 'shape': (2,), }", 8), "expected True or False");
   refused(file("{'descr': '<f4', 'fortran_order': False, 'shape': (2), }", 8), "expected ',' at position 52");
   refused(file("{'descr': '<f4', 'fortran_order': False, 'shape': [2], }", 8), "expected '('");
   refused(file("{'descr': '<f4', 'fortran_order': False, 'shape': (-2,), }", 8), "a non-negative extent");
   refused(file("{'descr': '<f4', 'fortran_order': False, 'shape': (2.0,), }", 8), "expected ','");
-  refused(file("{'descr': '<f4', 'fortran_order': False, 'shape': (9223372036854775808,), }", 8), "a non-negative extent of 64 bits");
-  refused(file("{'descr': '<f4', 'fortran_order': False, 'shape': (4294967296, 4294967296), }", 8), "does not fit 64 bits");
-  refused(file("{'descr': '<f4', 'fortran_order': False, 'shape': (4611686018427387906,), }", 8), "needs 4611686018427387906 elements");
+  refused(file("{'descr': '<f4', 'fortran_order': False, 'shape': (9223372036854775808,), }", 8),
+          "a non-negative extent of 64 bits");
+  refused(file("{'descr': '<f4', 'fortran_order': False, 'shape': (4294967296, 4294967296), }", 8),
+          "does not fit 64 bits");
+  refused(file("{'descr': '<f4', 'fortran_order': False, 'shape': (4611686018427387906,), }", 8),
+          "needs 4611686018427387906 elements");
   refused(file("{'descr': '<f4', 'fortran_order': False, 'shape': (1, 1, 1, 1, 1, 1, 2), }", 8), "rank 7, at most 6");
   refused(file("{'descr': '<f4', 'fortran_order': False, }", 8), "lacks descr, fortran_order or shape");
-  refused(file("{'descr': '<f4', 'descr': '<f4', 'fortran_order': False, 'shape': (2,), }", 8), "unknown or repeated key 'descr'");
+  refused(file("{'descr': '<f4', 'descr': '<f4', 'fortran_order': False, 'shape': (2,), }", 8),
+          "unknown or repeated key 'descr'");
   refused(file("{'descr': '<f4', 'fortran_order': False, 'shape': (2,), 'x': 'y'}", 8), "unknown or repeated key 'x'");
   refused(file("{'descr': '<f4', 'fortran_order': False, 'shape': (2,), } x", 8), "spaces and one newline after '}'");
   refused(file(good + "\n", 8), "spaces and one newline after '}'");
   refused(file("{'descr': '<f4", 8), "a closing quote");
   refused(file("{'descr': '<f4', 'fortran_order': False, 'shape': (2,", 8), "malformed npy header");
   refused(file("", 8), "expected '{'");
-  refused(file("{'descr': '<f4', 'fortran_order': False, 'shape': (3,), }", 8), "float32 (3) needs 3 elements of 4 bytes");
+  refused(file("{'descr': '<f4', 'fortran_order': False, 'shape': (3,), }", 8),
+          "float32 (3) needs 3 elements of 4 bytes");
   CHECK_THROWS_WITH(read_npy("/nowhere/x.npy"), Contains("cannot open \"/nowhere/x.npy\""));
 }

@@ -86,12 +86,14 @@ TEST_CASE("safetensors: every truncation and every appended byte is refused") {
     CHECK_THROWS_AS(parse_safetensors(std::span(whole).first(size), "part"), IoError);
   Bytes longer = whole;
   longer.push_back(std::byte{0});
-  CHECK_THROWS_WITH(parse_safetensors(longer, "f"), Contains("f: the tensors end at byte 40 of the data, which has 41"));
+  CHECK_THROWS_WITH(parse_safetensors(longer, "f"),
+                    Contains("f: the tensors end at byte 40 of the data, which has 41"));
 }
 
 TEST_CASE("safetensors: malformed files are refused with their name and the reason") {
   const auto refused = [](const std::string& header, std::size_t data, const std::string& reason) {
-    CHECK_THROWS_WITH(parse_safetensors(file(header, data), "model.st"), Catch::StartsWith("model.st: ") && Contains(reason));
+    CHECK_THROWS_WITH(parse_safetensors(file(header, data), "model.st"),
+                      Catch::StartsWith("model.st: ") && Contains(reason));
   };
   REQUIRE_NOTHROW(parse_safetensors(file(R"({"a":)" + f32 + "}  ", 8), "good"));
 
@@ -106,37 +108,46 @@ TEST_CASE("safetensors: malformed files are refused with their name and the reas
   refused(R"({"a":)" + f32 + R"(} x)", 8, "no JSON");
   refused("{\"a\xff\":" + f32 + "}", 8, "no JSON");
   refused(R"({"a":)" + f32 + R"(,"a":)" + f32 + "}", 8, "model.st: the header: the key \"a\" occurs twice");
-  refused(R"({"a":{"dtype":"F32","dtype":"F32","shape":[2],"data_offsets":[0,8]}})", 8, "the key \"dtype\" occurs twice");
+  refused(R"({"a":{"dtype":"F32","dtype":"F32","shape":[2],"data_offsets":[0,8]}})", 8,
+          "the key \"dtype\" occurs twice");
   refused(R"({"a":[[[[[]]]]]})", 0, "nested deeper than 3 levels");
   refused(R"({"":)" + f32 + "}", 8, "the name is empty");
   refused(R"({"a":7})", 0, "tensor \"a\": expected an object with dtype, shape and data_offsets, found 7");
   refused(R"({"a":{"dtype":"F32","shape":[2]}})", 8, "expected an object with dtype, shape and data_offsets");
   refused(R"({"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8],"x":1}})", 8, "expected an object with");
-  refused(R"({"a":{"dtype":"BF16","shape":[4],"data_offsets":[0,8]}})", 8, "dtype is \"BF16\", expected F32, F64, I8, U8 or I32");
+  refused(R"({"a":{"dtype":"BF16","shape":[4],"data_offsets":[0,8]}})", 8,
+          "dtype is \"BF16\", expected F32, F64, I8, U8 or I32");
   refused(R"({"a":{"dtype":3,"shape":[4],"data_offsets":[0,8]}})", 8, "dtype is 3");
   refused(R"({"a":{"dtype":"F32","shape":[-2],"data_offsets":[0,8]}})", 8, "shape is [-2]");
   refused(R"({"a":{"dtype":"F32","shape":[2.0],"data_offsets":[0,8]}})", 8, "shape is [2.0]");
   refused(R"({"a":{"dtype":"F32","shape":2,"data_offsets":[0,8]}})", 8, "shape is 2");
   refused(R"({"a":{"dtype":"F32","shape":[1,1,1,1,1,1,2],"data_offsets":[0,8]}})", 8, "rank 7");
-  refused(R"({"a":{"dtype":"F32","shape":[9223372036854775808],"data_offsets":[0,8]}})", 8, "shape is [9223372036854775808]");
+  refused(R"({"a":{"dtype":"F32","shape":[9223372036854775808],"data_offsets":[0,8]}})", 8,
+          "shape is [9223372036854775808]");
   refused(R"({"a":{"dtype":"F32","shape":[4294967296,4294967296],"data_offsets":[0,8]}})", 8, "does not fit 64 bits");
-  refused(R"({"a":{"dtype":"F32","shape":[4611686018427387906],"data_offsets":[0,8]}})", 8, "does not fit data_offsets");
-  refused(R"({"a":{"dtype":"F32","shape":[3],"data_offsets":[0,8]}})", 8, "float32 (3) does not fit data_offsets [0,8]");
+  refused(R"({"a":{"dtype":"F32","shape":[4611686018427387906],"data_offsets":[0,8]}})", 8,
+          "does not fit data_offsets");
+  refused(R"({"a":{"dtype":"F32","shape":[3],"data_offsets":[0,8]}})", 8,
+          "float32 (3) does not fit data_offsets [0,8]");
   refused(R"({"a":{"dtype":"F32","shape":[2],"data_offsets":[0,9]}})", 8, "inside the 8 bytes of data");
   refused(R"({"a":{"dtype":"F32","shape":[2],"data_offsets":[8,0]}})", 8, "data_offsets are [8,0]");
   refused(R"({"a":{"dtype":"F32","shape":[2],"data_offsets":[0]}})", 8, "expected [begin, end]");
   refused(R"({"a":{"dtype":"F32","shape":[1],"data_offsets":[4,8]}})", 8, "begins at 4, expected 0");
   refused(R"({"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}})", 8, "end at byte 4 of the data, which has 8");
-  refused(R"({"a":)" + f32 + R"(,"b":{"dtype":"U8","shape":[4],"data_offsets":[4,8]}})", 8, "tensor \"b\": its data begins at 4, expected 8");
-  refused(R"({"a":{"dtype":"U8","shape":[2],"data_offsets":[0,2]},"b":{"dtype":"U8","shape":[2],"data_offsets":[4,6]}})", 6,
-          "begins at 4, expected 2");
+  refused(R"({"a":)" + f32 + R"(,"b":{"dtype":"U8","shape":[4],"data_offsets":[4,8]}})", 8,
+          "tensor \"b\": its data begins at 4, expected 8");
+  refused(
+      R"({"a":{"dtype":"U8","shape":[2],"data_offsets":[0,2]},"b":{"dtype":"U8","shape":[2],"data_offsets":[4,6]}})", 6,
+      "begins at 4, expected 2");
   refused(R"({"__metadata__":7})", 0, "__metadata__ is 7");
   refused(R"({"__metadata__":{"k":1}})", 0, "__metadata__ \"k\" is 1, expected a string");
-  refused(R"({"a":{"dtype":")" + std::string(100000, 'x') + R"(","shape":[1],"data_offsets":[0,4]}})", 4, "xxx..., expected F32");
+  refused(R"({"a":{"dtype":")" + std::string(100000, 'x') + R"(","shape":[1],"data_offsets":[0,4]}})", 4,
+          "xxx..., expected F32");
 }
 
 TEST_CASE("safetensors: what a file cannot hold is refused by the writer") {
-  CHECK_THROWS_WITH(format_safetensors({{"__metadata__", Tensor::scalar(1)}}), Contains("cannot be named \"__metadata__\""));
+  CHECK_THROWS_WITH(format_safetensors({{"__metadata__", Tensor::scalar(1)}}),
+                    Contains("cannot be named \"__metadata__\""));
   CHECK_THROWS_WITH(format_safetensors({{"\xff", Tensor::scalar(1)}}), Contains("no UTF-8"));
   CHECK_THROWS_WITH(read_safetensors("/nowhere/f"), Contains("cannot open \"/nowhere/f\""));
 }

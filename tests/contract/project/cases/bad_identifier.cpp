@@ -1,4 +1,5 @@
-// Error: the mark of this quantizer class has an identifier that the command line cannot take; expected lower-case letters
+// Error: the mark of this quantizer class has an identifier that the command line cannot take; expected lower-case
+// letters
 #include <bitgrad/quantizers/register.hpp>
 
 using namespace bitgrad;

@@ -1,4 +1,5 @@
-// Error: the mark's target and the config type contradict each other: TrainableQuantizerWeightsConfig goes with QuantizationTarget::Weights
+// Error: the mark's target and the config type contradict each other: TrainableQuantizerWeightsConfig goes with
+// QuantizationTarget::Weights
 #include <bitgrad/quantizers/register.hpp>
 
 using namespace bitgrad;

@@ -5,8 +5,8 @@ using namespace bitgrad;
 
 class Mine : public TrainableQuantizer<Mine, TrainableQuantizerWeightsConfig> {
  public:
-  static constexpr QuantizerMark mark =
-      mark_quantizer(QuantizationTarget::Weights, {QuantizationMethod::SYMMETRIC, QuantizationMethod::SYMMETRIC}, "mine");
+  static constexpr QuantizerMark mark = mark_quantizer(
+      QuantizationTarget::Weights, {QuantizationMethod::SYMMETRIC, QuantizationMethod::SYMMETRIC}, "mine");
   using TrainableQuantizer::TrainableQuantizer;
   void initialize_quantization(const std::optional<Shape>&, std::string_view) override {}
   Variable operator()(const Variable& x, bool) override { return x; }

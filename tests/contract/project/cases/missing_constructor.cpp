@@ -1,4 +1,5 @@
-// Error: register_quantizer<Q>(): Q needs a constructor that takes const TrainableQuantizerWeightsConfig& (target Weights)
+// Error: register_quantizer<Q>(): Q needs a constructor that takes const TrainableQuantizerWeightsConfig& (target
+// Weights)
 #include <bitgrad/quantizers/register.hpp>
 
 using namespace bitgrad;
