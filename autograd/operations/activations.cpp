@@ -32,9 +32,8 @@ T share_of(int mine, T piece, T value) {
 Variable relu(const Variable& x) {
   return piecewise(
       "relu", x, [](auto v) { return v <= 0 ? 0 : 1; },  // NaN is not <= 0: it stays
-      [](int piece, auto v) { return piece == 0 ? decltype(v){0} : v; },
-      [](Index n, const auto* v, auto* y) { kernels::relu(n, v, y); },
-      [](Index n, const auto* v, const auto* g, auto store, auto* dx) { kernels::relu_gradient(n, v, g, store, dx); });
+      [](int piece, auto v) { return piece == 0 ? decltype(v){0} : v; }, [](auto... a) { kernels::relu(a...); },
+      [](auto... a) { kernels::relu_gradient(a...); });
 }
 
 Variable relu6(const Variable& x) {
@@ -45,7 +44,7 @@ Variable relu6(const Variable& x) {
   return piecewise(
       "relu6", x, piece, []<class T>(int which, T v) { return limited(which, v, T{0}, T{6}); },
       []<class T>(Index n, const T* v, T* y) { kernels::clip(n, T{0}, T{6}, v, y); },
-      [](Index n, const auto* v, const auto* g, auto store, auto* dx) { kernels::relu6_gradient(n, v, g, store, dx); });
+      [](auto... a) { kernels::relu6_gradient(a...); });
 }
 
 Variable clip(const Variable& x, double lo, double hi) {
@@ -70,38 +69,31 @@ Variable abs(const Variable& x) {
   };
   return piecewise(
       "abs", x, piece, []<class T>(int which, T v) { return static_cast<T>(which - 1) * v; },
-      [](Index n, const auto* v, auto* y) { kernels::absolute(n, v, y); },
-      [](Index n, const auto* v, const auto* g, auto store, auto* dx) {
-        kernels::absolute_gradient(n, v, g, store, dx);
-      });
+      [](auto... a) { kernels::absolute(a...); }, [](auto... a) { kernels::absolute_gradient(a...); });
 }
 
 Variable sigmoid(const Variable& x) {
-  Tensor y = map_by_kernel("sigmoid", x.value(), [](Index n, const auto* v, auto* to) { kernels::sigmoid(n, v, to); });
-  return record_operation("sigmoid", y, {x}, [=](const Tensor& g, GradSink& sink) {
-    sink.add(0, map("sigmoid", y, g, [](auto s, auto u) { return u * s * (1 - s); }));
-  });
+  Tensor y = map_by_kernel("sigmoid", x.value(), [](auto... a) { kernels::sigmoid(a...); });
+  return record_operation("sigmoid", y, {x},
+                          detail::gradient_by_kernel(y, [](auto... a) { kernels::sigmoid_gradient(a...); }));
 }
 
 Variable exp(const Variable& x) {
   Tensor y = detail::exponential(x.value());
-  return record_operation("exp", y, {x}, [=](const Tensor& g, GradSink& sink) {
-    sink.add(0, map("exp", y, g, [](auto e, auto u) { return u * e; }));
-  });
+  return record_operation("exp", y, {x},
+                          detail::gradient_by_kernel(y, [](auto... a) { kernels::exponential_gradient(a...); }));
 }
 
 Variable log(const Variable& x) {
-  Tensor y = map_by_kernel("log", x.value(), [](Index n, const auto* v, auto* to) { kernels::logarithm(n, v, to); });
-  return record_operation("log", std::move(y), {x}, [x = x.value()](const Tensor& g, GradSink& sink) {
-    sink.add(0, map("log", x, g, [](auto v, auto u) { return u / v; }));
-  });
+  Tensor y = map_by_kernel("log", x.value(), [](auto... a) { kernels::logarithm(a...); });
+  return record_operation("log", std::move(y), {x},
+                          detail::gradient_by_kernel(x.value(), [](auto... a) { kernels::logarithm_gradient(a...); }));
 }
 
 Variable sqrt(const Variable& x) {
-  Tensor y = map_by_kernel("sqrt", x.value(), [](Index n, const auto* v, auto* to) { kernels::square_root(n, v, to); });
-  return record_operation("sqrt", y, {x}, [=](const Tensor& g, GradSink& sink) {
-    sink.add(0, map("sqrt", y, g, [](auto root, auto u) { return u / (2 * root); }));
-  });
+  Tensor y = map_by_kernel("sqrt", x.value(), [](auto... a) { kernels::square_root(a...); });
+  return record_operation("sqrt", y, {x},
+                          detail::gradient_by_kernel(y, [](auto... a) { kernels::square_root_gradient(a...); }));
 }
 
 Variable maximum(const Variable& a, const Variable& b) {

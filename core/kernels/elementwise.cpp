@@ -95,20 +95,17 @@ BITGRAD_BINARY(add)
 BITGRAD_BINARY(subtract)
 BITGRAD_BINARY(multiply)
 BITGRAD_BINARY(divide)
-BITGRAD_BINARY(maximum)
-BITGRAD_BINARY(minimum)
-BITGRAD_BINARY(add_product)
-BITGRAD_BINARY(add_quotient)
-BITGRAD_BINARY(square_root_gradient)
-BITGRAD_BINARY(sigmoid_gradient)
 BITGRAD_GRADIENT(relu_gradient)
 BITGRAD_GRADIENT(relu6_gradient)
 BITGRAD_GRADIENT(absolute_gradient)
+BITGRAD_GRADIENT(square_root_gradient)
+BITGRAD_GRADIENT(exponential_gradient)
+BITGRAD_GRADIENT(logarithm_gradient)
+BITGRAD_GRADIENT(sigmoid_gradient)
 BITGRAD_ROWS(add_row)
 BITGRAD_ROWS(subtract_row)
 BITGRAD_ROWS(multiply_row)
 BITGRAD_ROWS(divide_row)
-BITGRAD_ROWS(add_product_row)
 BITGRAD_UNARY(relu)
 BITGRAD_UNARY(absolute)
 BITGRAD_UNARY(square_root)
@@ -120,13 +117,6 @@ template <class T>
 void scale(Index n, T factor, const T* x, T* y) {
   parallel_for(n, elements_per_chunk,
                [&](Index begin, Index end) { floating_table<T>().scale(end - begin, factor, x + begin, y + begin); });
-}
-
-template <class T>
-void add_scaled(Index n, T factor, const T* x, T* y) {
-  parallel_for(n, elements_per_chunk, [&](Index begin, Index end) {
-    floating_table<T>().add_scaled(end - begin, factor, x + begin, y + begin);
-  });
 }
 
 template <class T>
@@ -160,7 +150,6 @@ void add_column_sums_of_product(Index rows, Index channels, const T* a, const T*
 
 #define BITGRAD_INSTANTIATE(T)                                                \
   template void scale<T>(Index, T, const T*, T*);                             \
-  template void add_scaled<T>(Index, T, const T*, T*);                        \
   template void clip<T>(Index, T, T, const T*, T*);                           \
   template void clip_gradient<T>(Index, T, T, const T*, const T*, Store, T*); \
   template void add_column_sums<T>(Index, Index, const T*, T*);               \

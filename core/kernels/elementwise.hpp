@@ -1,7 +1,6 @@
 // Elementwise operations on n contiguous elements and on rows, for float and double, in the thread pool. Results are
 // the same bits under every instruction set (sums and log: for any number of threads). y may be one of the operands.
-// Functions named *_gradient and add_* ADD to their last argument, those with a Store do as it says; all others
-// overwrite it.
+// Gradients add or overwrite as their Store says, add_column_sums* add, all others overwrite.
 #pragma once
 
 #include <bitgrad/core/kernels/store.hpp>
@@ -9,7 +8,7 @@
 
 namespace bitgrad::kernels {
 
-// y = a op b. maximum and minimum return NaN when either operand is NaN.
+// y = a op b.
 template <class T>
 void add(Index n, const T* a, const T* b, T* y);
 template <class T>
@@ -18,10 +17,6 @@ template <class T>
 void multiply(Index n, const T* a, const T* b, T* y);
 template <class T>
 void divide(Index n, const T* a, const T* b, T* y);
-template <class T>
-void maximum(Index n, const T* a, const T* b, T* y);
-template <class T>
-void minimum(Index n, const T* a, const T* b, T* y);
 
 // y[r, c] = x[r, c] op row[c] for x of [rows, channels] and a row of [channels]: a bias, a scale per channel.
 template <class T>
@@ -36,18 +31,6 @@ void divide_row(Index rows, Index channels, const T* x, const T* row, T* y);
 /// y = factor * x
 template <class T>
 void scale(Index n, T factor, const T* x, T* y);
-/// y += factor * x (factor 1: plain accumulation)
-template <class T>
-void add_scaled(Index n, T factor, const T* x, T* y);
-/// y += a * b
-template <class T>
-void add_product(Index n, const T* a, const T* b, T* y);
-/// y += a / b
-template <class T>
-void add_quotient(Index n, const T* a, const T* b, T* y);
-/// y[r, c] += x[r, c] * row[c]
-template <class T>
-void add_product_row(Index rows, Index channels, const T* x, const T* row, T* y);
 
 /// y = max(x, 0); NaN stays NaN. Gradient: dy where x > 0.
 template <class T>
@@ -67,23 +50,27 @@ template <class T>
 void absolute(Index n, const T* x, T* y);
 template <class T>
 void absolute_gradient(Index n, const T* x, const T* dy, Store store, T* dx);
-/// y = sqrt(x). Gradient from the result: dx += dy / (2 y).
+/// y = sqrt(x). Gradient from the result y: dy / (2 y).
 template <class T>
 void square_root(Index n, const T* x, T* y);
 template <class T>
-void square_root_gradient(Index n, const T* y, const T* dy, T* dx);
-/// y = e^x, less than 1.3 ulp from it in float and double; infinite and zero beyond the range of T. Gradient:
-/// add_product(n, dy, y, dx).
+void square_root_gradient(Index n, const T* y, const T* dy, Store store, T* dx);
+/// y = e^x, less than 1.3 ulp from it in float and double; infinite and zero beyond the range of T. Gradient from the
+/// result y: dy * y.
 template <class T>
 void exponential(Index n, const T* x, T* y);
-/// y = ln x. Gradient: add_quotient(n, dy, x, dx).
+template <class T>
+void exponential_gradient(Index n, const T* y, const T* dy, Store store, T* dx);
+/// y = ln x. Gradient: dy / x.
 template <class T>
 void logarithm(Index n, const T* x, T* y);
-/// y = 1 / (1 + e^-x), with that e^x. Gradient from the result: dx += dy * y * (1 - y).
+template <class T>
+void logarithm_gradient(Index n, const T* x, const T* dy, Store store, T* dx);
+/// y = 1 / (1 + e^-x), with that e^x. Gradient from the result y: dy * (y * (1 - y)).
 template <class T>
 void sigmoid(Index n, const T* x, T* y);
 template <class T>
-void sigmoid_gradient(Index n, const T* y, const T* dy, T* dx);
+void sigmoid_gradient(Index n, const T* y, const T* dy, Store store, T* dx);
 
 /// sums[c] += sum over rows of x[r, c], added in double over fixed chunks in fixed order, rounded once: the gradient of
 /// a bias. With channels = 1 a sum of everything.

@@ -54,6 +54,11 @@ BroadcastPlan::BroadcastPlan(const Shape& a, const Shape& b, const Shape& out) {
   for (int i = 1; i < rank; ++i) rows *= axes[static_cast<std::size_t>(i)].extent;
 }
 
+bool BroadcastPlan::b_is_row() const {
+  if (rank == 1) return axes[0].a_stride && !axes[0].b_stride;
+  return rank == 2 && axes[0].a_stride && axes[0].b_stride && axes[1].a_stride && !axes[1].b_stride;
+}
+
 RowOffsets::RowOffsets(const BroadcastPlan& plan, Index row) : plan_(plan) {
   for (std::size_t i = 1; i < static_cast<std::size_t>(plan.rank); ++i) {
     position_[i] = row % plan.axes[i].extent;
@@ -93,6 +98,19 @@ Tensor sum_to(Tensor x, const Shape& shape) {
   for (int i = 0; i < x.rank(); ++i)
     summed[static_cast<std::size_t>(i)] = aligned_extent(shape, i, x.rank()) == 1 && x.dim(i) != 1;
   return sum_axes(x, summed).reshape(shape);
+}
+
+Tensor sum_of_product_to(const Tensor& x, const Tensor& y, const Shape& shape) {
+  BITGRAD_ASSERT(x.shape() == y.shape());
+  const BroadcastPlan plan(x.shape(), shape, x.shape());
+  if (!plan.b_is_row()) return sum_to(broadcast_map("mul", x, y, [](auto p, auto q) { return p * q; }), shape);
+  Tensor result = Tensor::zeros(shape, x.dtype());
+  const Index channels = plan.row_length();
+  dispatch_floating("mul", x.dtype(), [&](auto zero) {
+    using T = decltype(zero);
+    kernels::add_column_sums_of_product(x.size() / channels, channels, x.data<T>(), y.data<T>(), result.data<T>());
+  });
+  return result;
 }
 
 Tensor sum_axes(const Tensor& x, const AxisMask& summed) {

@@ -16,6 +16,12 @@ struct BroadcastPlan {
   };
   BroadcastPlan(const Shape& a, const Shape& b, const Shape& out);
 
+  /// Both operands are walked alike.
+  bool same() const { return rank == 1 && axes[0].a_stride && axes[0].b_stride; }
+  /// b is a row of row_length() values (a bias, a scale per channel, or one number) that repeats along a.
+  bool b_is_row() const;
+  Index row_length() const { return axes[0].b_stride ? axes[0].extent : 1; }
+
   std::array<Axis, Shape::max_rank> axes{};  // axes[0] is the innermost
   int rank = 0;                              // at least 1
   Index rows = 1;                            // product of the extents of axes[1...]
@@ -46,33 +52,13 @@ inline void broadcast_row(const BroadcastPlan::Axis& axis, const T* a, const T* 
   broadcast_row<false, false>(a, b, out, n, f);
 }
 
-/// A short row that is added to many rows (a bias): repeated to a longer one, so that the inner loop is worth
-/// vectorising.
-template <class T, class F>
-void broadcast_short_row(const BroadcastPlan& plan, const T* a, const T* b, T* out, F f) {
-  const Index width = plan.axes[0].extent;
-  const Index repeats = 256 / width;
-  std::vector<T> tile;
-  for (Index i = 0; i < repeats; ++i) tile.insert(tile.end(), b, b + width);
-  const Index grain = std::max<Index>(1, elementwise_grain / (width * repeats)) * repeats;
-  parallel_for(plan.rows, grain, [&](Index begin, Index end) {
-    for (Index row = begin; row < end; row += repeats)
-      broadcast_row<true, true>(a + row * width, tile.data(), out + row * width, std::min(repeats, end - row) * width,
-                                f);
-  });
-}
-
 template <class T, class F>
 void broadcast_loop(const BroadcastPlan& plan, const T* a, const T* b, T* out, F f) {
   const BroadcastPlan::Axis& inner = plan.axes[0];
-  const BroadcastPlan::Axis& outer = plan.axes[1];
-  const bool b_is_row = plan.rank == 2 && inner.a_stride && inner.b_stride && outer.a_stride && !outer.b_stride;
   if (plan.rank == 1) {
     parallel_for(inner.extent, elementwise_grain, [&](Index begin, Index end) {
       broadcast_row(inner, a + begin * inner.a_stride, b + begin * inner.b_stride, out + begin, end - begin, f);
     });
-  } else if (b_is_row && inner.extent <= 128) {
-    broadcast_short_row(plan, a, b, out, f);
   } else {
     parallel_for(plan.rows, std::max<Index>(1, elementwise_grain / inner.extent), [&](Index begin, Index end) {
       RowOffsets offsets(plan, begin);
@@ -96,11 +82,36 @@ Tensor broadcast_map(std::string_view name, const Tensor& a, const Tensor& b, F 
   return out;
 }
 
+/// out = a op b with broadcasting, by Operation's kernels same(n, a, b, y) where the shapes are equal and
+/// row(rows, channels, a, b, y) where b is a row, by one(a, b) per element elsewhere. Throws ShapeError naming the
+/// operation.
+template <class Operation>
+Tensor broadcast_by_kernel(std::string_view name, const Tensor& a, const Tensor& b) {
+  require_same_dtype(name, a, b);
+  Tensor out(broadcast_shapes(a.shape(), b.shape(), name), a.dtype());
+  if (out.size() == 0) return out;
+  const BroadcastPlan plan(a.shape(), b.shape(), out.shape());
+  dispatch_floating(name, a.dtype(), [&](auto zero) {
+    using T = decltype(zero);
+    const Index channels = plan.row_length();
+    if (plan.same())
+      Operation::same(out.size(), a.data<T>(), b.data<T>(), out.data<T>());
+    else if (plan.b_is_row())
+      Operation::row(out.size() / channels, channels, a.data<T>(), b.data<T>(), out.data<T>());
+    else
+      broadcast_loop(plan, a.data<T>(), b.data<T>(), out.data<T>(), [](T p, T q) { return Operation::one(p, q); });
+  });
+  return out;
+}
+
 /// x repeated along its axes of extent 1 (and in front) to `shape`.
 Tensor broadcast_to(const Tensor& x, const Shape& shape);
 
 /// The gradient of broadcasting: x summed down to `shape`, which broadcasts to x's. x itself when the shapes are equal.
 Tensor sum_to(Tensor x, const Shape& shape);
+
+/// sum_to(x * y, shape) for x and y of one shape, without the product as a tensor where `shape` is a row.
+Tensor sum_of_product_to(const Tensor& x, const Tensor& y, const Shape& shape);
 
 /// Which axes a reduction sums over.
 using AxisMask = std::array<bool, Shape::max_rank>;

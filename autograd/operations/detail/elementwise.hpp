@@ -64,6 +64,19 @@ Tensor map_by_kernel(std::string_view name, const Tensor& x, Loop loop) {
   return y;
 }
 
+/// The backward pass of an elementwise operation by a kernel loop(n, saved, dy, store, dx); `saved` is what its
+/// gradient is computed from, the operand or the result.
+template <class Loop>
+auto gradient_by_kernel(Tensor saved, Loop loop) {
+  return [=, saved = std::move(saved)](const Tensor& g, GradSink& sink) {
+    dispatch_floating("gradient", g.dtype(), [&](auto zero) {
+      using T = decltype(zero);
+      GradTarget dx = sink.target(0);
+      loop(g.size(), saved.data<T>(), g.data<T>(), dx.store, dx.gradient.template data<T>());
+    });
+  };
+}
+
 /// An elementwise operation made of pieces: `piece(x)` says which one (a small integer), `value(piece, x)` is the
 /// result. A gradient check replays the pieces, so that its differences never straddle a kink; everybody else gets the
 /// fast loops `forward(n, x, y)` and `backward(n, x, dy, store, dx)`. `name` is a literal.
@@ -79,13 +92,7 @@ Variable piecewise(std::string_view name, const Variable& x, Piece piece, Value 
     replay::branch(pieces);
     y = map(name, x.value(), pieces.to(x.dtype()), [=](auto v, auto p) { return value(static_cast<int>(p), v); });
   }
-  return record_operation(name, std::move(y), {x}, [=, saved = x.value()](const Tensor& g, GradSink& sink) {
-    dispatch_floating(name, g.dtype(), [&](auto zero) {
-      using T = decltype(zero);
-      GradTarget dx = sink.target(0);
-      backward(g.size(), saved.data<T>(), g.data<T>(), dx.store, dx.gradient.template data<T>());
-    });
-  });
+  return record_operation(name, std::move(y), {x}, gradient_by_kernel(x.value(), backward));
 }
 
 }  // namespace bitgrad::detail

@@ -107,22 +107,19 @@ struct FloatingKernels {
   using BinaryRow = void (*)(Index n, Index width, const T* x, const T* row, T* y);
   using Unary = void (*)(Index n, const T* x, T* y);
 
-  Binary add, subtract, multiply, divide, maximum, minimum;
+  Binary add, subtract, multiply, divide;
   BinaryRow add_row, subtract_row, multiply_row, divide_row;
   void (*scale)(Index n, T factor, const T* x, T* y);
-  void (*add_scaled)(Index n, T factor, const T* x, T* y);
-  Binary add_product, add_quotient;  // y += a * b, y += a / b
-  BinaryRow add_product_row;         // y += x * row
+  BinaryRow add_product_row;  // y += x * row
 
   Unary relu, absolute, square_root, exponential, sigmoid;
   /// Of `rows` rows of `width` elements; log_of is a library's logarithm, needed once per row.
   void (*log_softmax)(Index rows, Index width, const T* x, T* y, double (*log_of)(double));
   void (*clip)(Index n, T lo, T hi, const T* x, T* y);
-  // Gradients: a is the forward's y, b is dy, and y is the dx that is added to.
-  Binary square_root_gradient, sigmoid_gradient;
-  // Gradients of x that add to dx only where asked to.
+  // Gradients from the operand or, of the last four but the logarithm, from the result. Added only where asked to.
   using Gradient = void (*)(Index n, bool add, const T* x, const T* dy, T* dx);
   Gradient relu_gradient, relu6_gradient, absolute_gradient;
+  Gradient square_root_gradient, exponential_gradient, logarithm_gradient, sigmoid_gradient;
   void (*clip_gradient)(Index n, T lo, T hi, bool add, const T* x, const T* dy, T* dx);
 
   void (*column_sum)(Index n, Index width, const T* x, double* sums);
