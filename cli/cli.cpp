@@ -23,11 +23,14 @@ constexpr const char* examples = R"(Examples:
   bitgrad table runs/float runs/w4a4
   bitgrad bench train --model resnet8 --mode lsq --batch 32
   bitgrad export runs/w4a4 --onnx w4a4.onnx
-  bitgrad SUBCOMMAND --help)";
+  bitgrad SUBCOMMAND --help
+
+Exit code: 0, 1 after an error, 2 for wrong arguments, 3 where verify or golden cannot read what they compare.)";
 
 /// Whatever goes wrong is one line, for people and for scripts.
 int report(const std::string& text, int code) {
-  std::cerr << "bitgrad: error: " << std::regex_replace(text, std::regex("\\s*\n\\s*"), " ") << std::endl;
+  const std::string lists = std::regex_replace(text, std::regex(":\\s*\n\\s*"), ": ");
+  std::cerr << "bitgrad: error: " << std::regex_replace(lists, std::regex("\\s*\n\\s*"), "; ") << std::endl;
   return code;
 }
 

@@ -27,7 +27,7 @@ codes of bitgrad. Input float32 [N, channels, height, width], output float32. We
 
 --c: one C99 header that needs <stdint.h> and nothing else: packed weights, memory of a size known at compile time, no
 floating point, the codes of bitgrad. The file's name is the prefix of what it defines: net.h has net_run(), net_argmax() and
-net_selftest().
+net_selftest(). What is neither letter nor digit becomes _, and net goes in front where the name does not start with a letter.
 
 --npz, --safetensors: weights as floats, as codes and packed, with scales, zero points and biases, by name
 (docs/formats.md).
@@ -42,8 +42,7 @@ Examples:
 
 /// A file that is to be written, and what is said about it.
 struct Output {
-  std::string path;
-  io::Bytes bytes;
+  io::FileContent file;
   std::string remark;
 };
 
@@ -105,33 +104,33 @@ std::vector<Output> ExportCommand::outputs(const InferenceGraph& graph) const {
   std::vector<Output> result;
   if (!onnx.empty()) {
     const OnnxOptions options = onnx_options();
-    result.push_back({onnx, format_onnx(graph, options), message("ONNX opset ", options.opset)});
+    result.push_back({{onnx, format_onnx(graph, options)}, message("ONNX opset ", options.opset)});
   }
   if (!c.empty()) {
     const Shape& input = graph.tensors[static_cast<std::size_t>(graph.input)].shape;
     const std::string name = identifier(c);
     const std::string text = format_c_header(graph, {name, golden.empty() ? Tensor() : read_images(golden, input)});
     const auto bytes = std::as_bytes(std::span(text));
-    result.push_back({c,
-                      {bytes.begin(), bytes.end()},
+    result.push_back({{c, {bytes.begin(), bytes.end()}},
                       message("C99, ", name, "_run(), ", graph.weight_bytes(), " bytes of weights")});
   }
   if (npz.empty() && safetensors.empty()) return result;
   const GraphArrays arrays = export_arrays(graph);
   const std::string remark = message(arrays.tensors.size(), " arrays");
-  if (!npz.empty()) result.push_back({npz, format_npz(arrays), remark});
-  if (!safetensors.empty()) result.push_back({safetensors, format_safetensors(arrays), remark});
+  if (!npz.empty()) result.push_back({{npz, format_npz(arrays)}, remark});
+  if (!safetensors.empty()) result.push_back({{safetensors, format_safetensors(arrays)}, remark});
   return result;
 }
 
 void ExportCommand::run() const {
   check();
   const InferenceGraph graph = read_graph(RunDirectory{directory});
-  const std::vector<Output> files = outputs(graph);
-  for (const Output& file : files) {
-    io::write_file_atomically(file.path, file.bytes);
-    std::cout << file.path << ": " << file.bytes.size() << " bytes, " << file.remark << std::endl;
-  }
+  const std::vector<Output> results = outputs(graph);
+  std::vector<io::FileContent> files;
+  for (const Output& output : results) files.push_back(output.file);
+  io::write_files_atomically(files);
+  for (const auto& [file, remark] : results)
+    std::cout << file.path.string() << ": " << file.bytes.size() << " bytes, " << remark << '\n';
   if (const std::string names = float_layers(graph); !names.empty())
     std::cout << "left in float32, rounded as each runtime likes: " << names << std::endl;
 }

@@ -9,9 +9,9 @@
 #include <bitgrad/cli/integer_engine.hpp>
 #include <bitgrad/cli/names.hpp>
 #include <bitgrad/cli/run_directory.hpp>
+#include <bitgrad/cli/threads.hpp>
 #include <bitgrad/core/io/npy.hpp>
 #include <bitgrad/core/io/npz.hpp>
-#include <bitgrad/core/parallel.hpp>
 #include <bitgrad/qat/inference/graph.hpp>
 
 namespace bitgrad::cli {
@@ -34,7 +34,7 @@ struct InferCommand {
   int threads = 0;
 
   void run() const;
-  void write_codes(const InferenceGraph& graph, const Tensor& images) const;
+  NamedTensors all_codes(const InferenceGraph& graph, const Tensor& images) const;
 };
 
 template <class Run>
@@ -53,7 +53,7 @@ DType code_dtype(const Grid& grid) {
   return grid.lo >= 0 && grid.hi <= 255 ? DType::uint8 : DType::int32;
 }
 
-void InferCommand::write_codes(const InferenceGraph& graph, const Tensor& images) const {
+NamedTensors InferCommand::all_codes(const InferenceGraph& graph, const Tensor& images) const {
   std::vector<std::size_t> numbers;
   NamedTensors result;
   for (std::size_t t = 0; t < graph.tensors.size(); ++t) {
@@ -70,13 +70,13 @@ void InferCommand::write_codes(const InferenceGraph& graph, const Tensor& images
     for (const std::size_t t : numbers)
       (entry++)->second.rows(begin, end).copy_from(values[t].to(code_dtype(*graph.tensors[t].grid)));
   }
-  io::write_npz(codes, result);
+  return result;
 }
 
 void InferCommand::run() const {
   if (output.empty() && codes.empty()) throw UsageError("infer: nothing to write; give --output FILE or --codes FILE");
   require_known("engine", engine, {"float", "integer"});
-  if (threads > 0) set_num_threads(threads);
+  use_threads(threads);
   const InferenceGraph graph = InferenceGraph::load(RunDirectory{directory}.graph().string());
   const auto shape = [&](int tensor) { return graph.tensors[static_cast<std::size_t>(tensor)].shape; };
   const Tensor images = read_images(input, shape(graph.input));
@@ -86,8 +86,10 @@ void InferCommand::run() const {
     const IntegerEngine integers(graph);
     return in_batches(images, shape(graph.output), [&](const Tensor& x) { return integers.run(x); });
   };
-  if (!output.empty()) io::write_npy(output, result());
-  if (!codes.empty()) write_codes(graph, images);
+  std::vector<io::FileContent> files;
+  if (!output.empty()) files.push_back({output, io::format_npy(result())});
+  if (!codes.empty()) files.push_back({codes, io::format_npz(all_codes(graph, images))});
+  io::write_files_atomically(files);
   std::cout << images.dim(0) << " images, " << output << (output.empty() || codes.empty() ? "" : ", ") << codes
             << std::endl;
 }
@@ -105,10 +107,7 @@ void add_infer_command(CLI::App& program) {
   command->add_option("--engine", options->engine, "float (codes carried in exact float32 products) or integer")
       ->type_name("NAME")
       ->capture_default_str();
-  command->add_option("--threads", options->threads, "Threads; 0: one per processor")
-      ->type_name("T")
-      ->check(CLI::Range(0, 256))
-      ->capture_default_str();
+  declare_threads(*command, options->threads);
   command->callback([options] { options->run(); });
 }
 

@@ -3,11 +3,14 @@
 #include <filesystem>
 #include <iostream>
 #include <memory>
+#include <optional>
+#include <utility>
 
 #include <bitgrad/cli/commands.hpp>
 #include <bitgrad/cli/limited_data.hpp>
+#include <bitgrad/cli/report.hpp>
 #include <bitgrad/cli/run_directory.hpp>
-#include <bitgrad/core/parallel.hpp>
+#include <bitgrad/cli/threads.hpp>
 #include <bitgrad/qat/checkpoint.hpp>
 #include <bitgrad/qat/evaluation.hpp>
 #include <bitgrad/qat/inference/verify.hpp>
@@ -17,39 +20,64 @@ namespace {
 
 constexpr const char* help =
     R"(Runs the trained model, the graph saved in DIR by both engines, and a naive executor over the test images, and
-compares the integer codes of every quantized tensor. The exit code is 0 when all are equal.
+compares the integer codes of every quantized tensor.
+
+Exit code: 0 when all are equal, 1 when codes differ, 2 for wrong arguments, 3 when DIR or the data cannot be read.
 
 Examples:
     bitgrad verify runs/w4a4 --data fashion-mnist
     bitgrad verify runs/w4a4 --limit 500 --threads 2)";
 
 struct VerifyCommand {
-  std::string directory, data = "fashion-mnist";
+  std::string directory;
+  std::optional<std::string> data;
   Index limit = 0;
   int threads = 0;
 
   void run() const;
 };
 
-/// The trained model of a run: the quantized one, or the float one where nothing was quantized.
-Model trained_model(const RunDirectory& run) {
-  const bool quantized = std::filesystem::exists(run.quantized_checkpoint());
-  return restore_model(read_checkpoint(quantized ? run.quantized_checkpoint() : run.float_checkpoint()));
+/// What is compared, all of it read and found to fit together.
+struct Comparison {
+  InferenceGraph graph;
+  Model model;
+  data::Dataset test;
+};
+
+/// The data set that a run was trained on.
+std::string data_of(const RunDirectory& run) {
+  return std::filesystem::exists(run.report()) ? read_report(run.report()).data : "fashion-mnist";
+}
+
+Comparison read(const RunDirectory& run, const std::optional<std::string>& data, Index limit) {
+  InferenceGraph graph = InferenceGraph::load(run.graph().string());
+  if (graph.integer_input() < 0)
+    fail<ValueError>(run.graph().string(), ": quantizes nothing, there is nothing to verify");
+  Model model = restore_model(read_checkpoint(run.quantized_checkpoint()));
+  const std::string name = data.value_or(data_of(run));
+  data::Dataset test = load_limited(name, data::Split::test, limit);
+  if (test.images.shape().without_front() != model.input_shape())
+    fail<ShapeError>(name, ": images of ", test.images.shape().without_front(), ", the model takes ",
+                     model.input_shape());
+  const Shape output = graph.tensors[static_cast<std::size_t>(graph.output)].shape;
+  if (test.classes > output[-1]) fail<ValueError>(name, ": ", test.classes, " classes, the model has ", output[-1]);
+  return {std::move(graph), std::move(model), std::move(test)};
 }
 
 void VerifyCommand::run() const {
-  require_dataset(data);
-  if (threads > 0) set_num_threads(threads);
-  const RunDirectory run{directory};
-  const InferenceGraph graph = InferenceGraph::load(run.graph().string());
-  Model model = trained_model(run);
-  const data::Dataset test = load_limited(data, data::Split::test, limit);
-  if (test.images.shape().without_front() != model.input_shape())
-    fail<ShapeError>(data, ": images of ", test.images.shape().without_front(), ", the model takes ",
-                     model.input_shape());
-  const VerifyReport report = verify(model, graph, data::to_unit_range(test.images));
-  std::cout << report.describe() << "accuracy " << 100 * accuracy(graph, test) << " % of " << test.size() << " images"
-            << std::endl;
+  if (data) require_dataset(*data);
+  if (limit < 0) fail<UsageError>("--limit is ", limit, ", expected 0 (all images) or more");
+  use_threads(threads);
+  Comparison given = [&] {
+    try {
+      return read(RunDirectory{directory}, data, limit);
+    } catch (const Error& error) {
+      throw UnreadableInput(error.what());
+    }
+  }();
+  const VerifyReport report = verify(given.model, given.graph, data::to_unit_range(given.test.images));
+  std::cout << report.describe() << "accuracy " << 100 * accuracy(given.graph, given.test) << " % of "
+            << given.test.size() << " images" << std::endl;
   if (!report.passed()) fail<Error>(report.differing_codes, " of ", report.codes_compared, " codes differ");
 }
 
@@ -60,15 +88,11 @@ void add_verify_command(CLI::App& program) {
   command->footer(help);
   const auto options = std::make_shared<VerifyCommand>();
   command->add_option("DIR", options->directory, "A directory that bitgrad train wrote")->required();
-  command->add_option("--data", options->data, data_help)->type_name("NAME|PATH")->capture_default_str();
+  command->add_option("--data", options->data, message(data_help, " (the run's)"))->type_name("NAME|PATH");
   command->add_option("--limit", options->limit, "Use only the first N test images; 0: all")
       ->type_name("N")
-      ->check(CLI::NonNegativeNumber)
       ->capture_default_str();
-  command->add_option("--threads", options->threads, "Threads; 0: one per processor")
-      ->type_name("T")
-      ->check(CLI::Range(0, 256))
-      ->capture_default_str();
+  declare_threads(*command, options->threads);
   command->callback([options] { options->run(); });
 }
 

@@ -1,6 +1,7 @@
 #include <bitgrad/core/suggest.hpp>
 
 #include <algorithm>
+#include <cctype>
 #include <numeric>
 #include <utility>
 
@@ -25,20 +26,27 @@ std::size_t edit_distance(std::string_view a, std::string_view b) {
   return row.back();
 }
 
+std::string lower(std::string_view text) {
+  std::string result(text);
+  for (char& c : result) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  return result;
+}
+
 }  // namespace
 
 std::string nearest_name(std::string_view name, std::span<const std::string> candidates) {
-  const auto nearest =
-      std::ranges::min_element(candidates, {}, [&](const std::string& c) { return edit_distance(name, c); });
-  return nearest == candidates.end() ? std::string() : *nearest;
+  const auto distance = [&](const std::string& candidate) { return edit_distance(lower(name), lower(candidate)); };
+  const auto nearest = std::ranges::min_element(candidates, {}, distance);
+  const std::size_t most = (name.size() + 2) / 3;
+  return nearest == candidates.end() || distance(*nearest) > most ? std::string() : *nearest;
 }
 
 std::string unknown_name(std::string_view what, std::string_view name, std::span<const std::string> candidates) {
   std::string known;
   for (const std::string& candidate : candidates) known += (known.empty() ? "" : ", ") + candidate;
   const std::string nearest = nearest_name(name, candidates);
-  return message("unknown ", what, " \"", name, "\"",
-                 nearest.empty() ? "" : " (did you mean \"" + nearest + "\"? known: " + known + ")");
+  const std::string question = nearest.empty() ? "" : "did you mean \"" + nearest + "\"? ";
+  return message("unknown ", what, " \"", name, "\"", known.empty() ? "" : " (" + question + "known: " + known + ")");
 }
 
 }  // namespace bitgrad

@@ -11,7 +11,7 @@ struct Conv2DOptions {
   Extent2D kernel = 0;  ///< pixels, one number for both; must be given
   Extent2D stride = 1;  ///< pixels
   Padding padding = Padding::same();
-  Extent2D dilation = 1;  ///< pixels between neighbouring elements of the kernel
+  Extent2D dilation = 1;  ///< distance in pixels between neighbouring elements of the kernel: 1 has no gaps
   Index groups = 1;       ///< equal parts of the channels, each convolved by itself
   bool bias = true;
   Initializer initializer = initializers::he_normal();  ///< of the kernel; the bias starts at zero
@@ -19,8 +19,9 @@ struct Conv2DOptions {
 };
 
 /// Two-dimensional cross-correlation: [batch, h, w, in] to [batch, h', w', filters], with weights "kernel" [kh, kw, in
-/// / groups, filters] and "bias" [filters]. Throws ValueError for filters, kernel, stride, dilation or groups below 1,
-/// ShapeError for channels or filters that do not divide by the groups.
+/// / groups, filters] and "bias" [filters]. Throws ValueError for filters, kernel, stride, dilation or groups below 1
+/// and for an empty initializer, ShapeError for channels or filters that do not divide by the groups and for a kernel
+/// that is larger than the padded image.
 class Conv2D : public LayerOf<Conv2D> {
  public:
   explicit Conv2D(Conv2DOptions options);

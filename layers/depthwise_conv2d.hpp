@@ -11,7 +11,7 @@ struct DepthwiseConv2DOptions {
   Index depth_multiplier = 1;  ///< output channels per input channel
   Extent2D stride = 1;         ///< pixels
   Padding padding = Padding::same();
-  Extent2D dilation = 1;  ///< pixels between neighbouring elements of the kernel
+  Extent2D dilation = 1;  ///< distance in pixels between neighbouring elements of the kernel: 1 has no gaps
   bool bias = true;
   Initializer initializer = initializers::he_normal();  ///< of the kernel; the bias starts at zero
   std::string name = {};
@@ -21,7 +21,8 @@ struct DepthwiseConv2DOptions {
 /// channel c * M + m is channel c under its m-th kernel. Weights "kernel" [kh, kw, 1, in * M] and "bias" [in * M]: a
 /// Conv2D with one group per input channel, whose last axis are the output channels as everywhere, so that whatever is
 /// per channel knows one axis. In memory it is Keras' depthwise kernel [kh, kw, in, M]: reshape() turns one into the
-/// other. Throws ValueError for kernel, multiplier, stride or dilation below 1.
+/// other. Throws ValueError for kernel, multiplier, stride or dilation below 1 and for an empty initializer,
+/// ShapeError for a kernel that is larger than the padded image.
 class DepthwiseConv2D : public LayerOf<DepthwiseConv2D> {
  public:
   explicit DepthwiseConv2D(DepthwiseConv2DOptions options);

@@ -10,9 +10,11 @@ namespace bitgrad {
 
 /// How a file's weights are laid out and called.
 enum class WeightLayout {
-  /// As here: kernels [height, width, in, out] and [in, out]; "conv1/kernel", "bn1/moving_mean".
+  /// As here: kernels [height, width, in / groups, out] and [in, out]; "conv1/kernel", "bn1/moving_mean".
   bitgrad,
-  /// As in PyTorch's state_dict(): kernels [out, in, height, width] and [out, in]; "conv1.weight", "bn1.running_var".
+  /// As in PyTorch's state_dict(): kernels [out, in / groups, height, width] (depthwise ones [in * M, 1, height,
+  /// width])
+  /// and [out, in]; "conv1.weight", "bn1.running_var".
   /// The inputs of a dense layer behind a Flatten are in the order of [channels, height, width].
   pytorch,
 };

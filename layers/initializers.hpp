@@ -17,7 +17,8 @@ struct Fans {
   Index out;
 };
 
-/// Of a Dense kernel [in, out] or a Conv2D kernel [kh, kw, in, out], whose fans are kh*kw*in and kh*kw*out. ShapeError
+/// Of a Dense kernel [in, out] or a convolution's [kh, kw, in / groups, out], whose fans are kh*kw*(in / groups) and
+/// kh*kw*out: a shape does not tell the groups, so out counts those of all groups together, as PyTorch does. ShapeError
 /// for other ranks.
 Fans fans(const Shape& kernel);
 

@@ -12,7 +12,7 @@ enum class CalibrationMethod {
   minmax,      ///< the smallest grid that holds every value
   percentile,  ///< the smallest grid that holds a given percentage of the values
   kl,  ///< least Kullback-Leibler divergence of the quantized distribution (Migacz, "8-bit inference with TensorRT");
-       ///< groups of fewer than 2048 values, as kernels have per channel, are calibrated by mse
+       ///< groups of fewer than 2048 values that are not zero, as kernels have per channel, are calibrated by mse
 };
 
 struct Calibration {

@@ -28,7 +28,8 @@ Variable conv2d(const Variable& x, const Variable& kernel, const Conv2DArguments
 Variable conv2d(const Variable& x, const Variable& kernel, const Variable& bias, const Conv2DArguments& options);
 
 /// Every channel on its own: x [N, H, W, C] with kernel [kh, kw, C, M] (HWCM) → [N, H', W', C * M], of which output c *
-/// M + m is channel c under kernel [:, :, c, m]. options.groups stays 1. Throws as conv2d does.
+/// M + m is channel c under kernel [:, :, c, m]. options.groups stays 1. For kernels in Keras' layout: the layer
+/// DepthwiseConv2D uses conv2d() with groups. Throws as conv2d does.
 Variable depthwise_conv2d(const Variable& x, const Variable& kernel, const Conv2DArguments& options = {});
 
 }  // namespace bitgrad

@@ -8,6 +8,7 @@
 #include <atomic>
 #include <cerrno>
 #include <cstring>
+#include <deque>
 #include <system_error>
 
 #include <bitgrad/core/error.hpp>
@@ -140,6 +141,16 @@ void write_file_atomically(const Path& path, std::span<const std::byte> bytes) {
 
 void write_file_atomically(const Path& path, std::string_view text) {
   write_file_atomically(path, std::as_bytes(std::span(text)));
+}
+
+void write_files_atomically(std::span<const FileContent> files) {
+  for (std::size_t i = 0; i < files.size(); ++i)
+    for (std::size_t j = 0; j < i; ++j)
+      if (resolve_links(files[i].path).lexically_normal() == resolve_links(files[j].path).lexically_normal())
+        fail<ValueError>("two files are to be written to ", files[i].path, ", expected different paths");
+  std::deque<AtomicFile> open;  // all are complete before the first appears
+  for (const FileContent& file : files) open.emplace_back(file.path).write(file.bytes);
+  for (AtomicFile& file : open) file.commit();
 }
 
 }  // namespace bitgrad::io

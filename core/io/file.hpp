@@ -46,4 +46,12 @@ class AtomicFile {
 void write_file_atomically(const Path& path, std::span<const std::byte> bytes);
 void write_file_atomically(const Path& path, std::string_view text);
 
+/// Several files of one operation: all are written under temporary names before the first is renamed, so that a
+/// directory that is missing or a full disk leaves none of them behind. ValueError when two have the same path.
+struct FileContent {
+  Path path;
+  Bytes bytes;
+};
+void write_files_atomically(std::span<const FileContent> files);
+
 }  // namespace bitgrad::io

@@ -84,10 +84,9 @@ void LayerRules::require_match(std::size_t rule, const Model& model) const {
   const bool type_is_wrong = !said.type.empty() && std::ranges::find(types, said.type) == types.end();
   const std::string& wrong = type_is_wrong ? said.type : said.pattern;
   const std::vector<std::string> known = type_is_wrong ? unique(types) : names;
-  const bool suggests = wrong.find('*') == std::string::npos;
+  const std::string nearest = wrong.find('*') == std::string::npos ? nearest_name(wrong, known) : "";
   fail<ValueError>(label(rule), " matches no layer of the model",
-                   suggests ? message(" (did you mean \"", nearest_name(wrong, known), "\"?)") : "", "; there is ",
-                   list(known));
+                   nearest.empty() ? "" : message(" (did you mean \"", nearest, "\"?)"), "; there is ", list(known));
 }
 
 void LayerRules::require_sense(std::size_t rule) const {

@@ -17,7 +17,7 @@ struct GraphArrays {
 
 /// Everything that a program of one's own needs to compute the graph: kernels as floats, as codes and packed, their
 /// grids, int32 biases, multipliers, tables, and the grids of activations. Layouts are the graph's: kernels [kh, kw,
-/// in, out] and [in, out]. ValueError for names that collide.
+/// in / groups, out] and [in, out]. ValueError for names that collide.
 GraphArrays export_arrays(const InferenceGraph& graph);
 
 /// The bytes of a file. An npz has the metadata as JSON text in the uint8 array "__metadata__".

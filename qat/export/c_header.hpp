@@ -21,7 +21,7 @@ struct CHeaderOptions {
 /// since the roundings of float32 are carried out on integers. NAME_selftest() compares with the golden results. The
 /// same graph and options give the same text. NotImplementedError naming the layer that is left in float32, or the
 /// tensor or weights of more than 8 bits; ValueError for a name that is no identifier; ShapeError for golden inputs
-/// that the graph does not take.
+/// that the graph does not take, or for none.
 std::string format_c_header(const InferenceGraph& graph, const CHeaderOptions& options = {});
 
 /// A file, written beside and renamed. Errors as format_c_header(), and IoError.

@@ -7,6 +7,7 @@
 #include <set>
 
 #include <bitgrad/core/error.hpp>
+#include <bitgrad/core/io/detail/strict_json.hpp>
 #include <bitgrad/core/suggest.hpp>
 
 namespace bitgrad {
@@ -14,6 +15,8 @@ namespace bitgrad {
 using nlohmann::json;
 
 namespace {
+
+constexpr int deepest = 64;  // levels of nesting
 
 double finite(std::string_view key, double value) {
   if (!std::isfinite(value))
@@ -103,13 +106,12 @@ struct JsonReader::Members {
 JsonReader::JsonReader(std::string_view text, std::string_view what) : members_(std::make_unique<Members>()) {
   members_->what = what;
   try {
-    members_->object = json::parse(text);
-  } catch (const json::exception& error) {
-    const std::string_view reason =
-        error.what();  // "[json.exception.parse_error.101] parse error at line 1, column 2: ..."
-    fail<ValueError>(what, ": not a JSON object: ", reason.substr(std::min(reason.find("] ") + 2, reason.size())));
+    members_->object = io::parse_strict_json<json>(text, what, deepest);
+  } catch (const IoError& error) {
+    throw ValueError(error.what());
   }
-  if (!members_->object.is_object()) fail<ValueError>(what, ": not a JSON object: ", text.substr(0, 60));
+  if (!members_->object.is_object())
+    fail<ValueError>(what, ": is a JSON ", members_->object.type_name(), ", expected an object");
 }
 JsonReader::~JsonReader() = default;
 

@@ -2,6 +2,7 @@
 #include <catch2/catch.hpp>
 
 #include <algorithm>
+#include <limits>
 
 #include <bitgrad/core/data/dataset.hpp>
 #include <bitgrad/core/io/bytes.hpp>
@@ -97,6 +98,12 @@ TEST_CASE("export: wrong usage is one line and leaves no file") {
   refused({"--npz", shop.path("m.onnx"), "--golden", shop.path("x.npy")}, 2, "belongs to --c");
   refused({"--onnx", shop.path("m.onnx"), "--c", shop.path("net.h"), "--golden", shop.path("none.npy")}, 1, "none.npy");
   refused({"--onnx", shop.path("missing/m.onnx")}, 1, "missing/m.onnx");
+  refused({"--onnx", shop.path("m.onnx"), "--npz", shop.path("missing/m.npz")}, 1, "missing/m.npz");
+  refused({"--onnx", shop.path("m.onnx"), "--npz", shop.path("./m.onnx")}, 1, "expected different paths");
+  const InferenceGraph graph = InferenceGraph::load(shop.path("run/graph"));
+  io::write_npy(shop / "no_images.npy",
+                Tensor(graph.tensors[static_cast<std::size_t>(graph.input)].shape.prepended(0)));
+  refused({"--c", shop.path("m.onnx"), "--golden", shop.path("no_images.npy")}, 1, "holds no images");
 }
 
 TEST_CASE("infer --codes: the codes of every quantized tensor") {
@@ -120,4 +127,16 @@ TEST_CASE("infer --codes: the codes of every quantized tensor") {
   CHECK(compared == codes.size());
   CHECK_THAT(support::run_cli({"infer", shop.path("run"), "--input", shop.path("x.npy")}).err,
              Contains("nothing to write"));
+
+  CHECK(support::run_cli({"infer", shop.path("run"), "--input", shop.path("x.npy"), "--output", shop.path("y.npy"),
+                          "--codes", shop.path("missing/codes.npz")})
+            .code == 1);
+  CHECK_FALSE(shop.exists("y.npy"));  // both or none
+  Tensor broken = images.to(DType::float32);
+  broken.data<float>()[1] = std::numeric_limits<float>::infinity();
+  io::write_npy(shop / "broken.npy", broken);
+  CHECK_THAT(
+      support::run_cli({"infer", shop.path("run"), "--input", shop.path("broken.npy"), "--output", shop.path("y.npy")})
+          .err,
+      Contains("broken.npy: element 1 of image 0 is inf, expected a finite number"));
 }

@@ -34,12 +34,32 @@ TEST_CASE("verify compares the run's graph with its model") {
 
   support::write_tiny_data(shop / "larger", 8, 8, 10);
   const Outcome larger = support::run_cli({"verify", shop.path("run"), "--data", shop.path("larger")});
-  CHECK(larger.code == 1);
+  CHECK(larger.code == 3);
   CHECK_THAT(larger.err, Contains("larger: images of (10, 10, 1), the model takes (8, 8, 1)"));
 
   const Outcome missing = verify("nowhere");
-  CHECK(missing.code == 1);
+  CHECK(missing.code == 3);
   CHECK_THAT(missing.err, Contains("nowhere"));
+  CHECK_THAT(support::run_cli({"verify", shop.path("run"), "--limit", "-3"}).err,
+             Contains("--limit is -3, expected 0 (all images) or more"));
+}
+
+TEST_CASE("verify takes the run's own data, and refuses what there is nothing to compare in") {
+  const Workshop shop;
+  REQUIRE(shop.train("run", support::w4a4).code == 0);
+  const Outcome own = support::run_cli({"verify", shop.path("run")});
+  CHECK(own.err == "");
+  CHECK_THAT(own.out, Contains("40 images"));
+
+  REQUIRE(shop.train("float", {"--model", "mlp", "--epochs", "1"}).code == 0);
+  const Outcome nothing = support::run_cli({"verify", shop.path("float")});
+  CHECK(nothing.code == 3);
+  CHECK_THAT(nothing.err, Contains("quantizes nothing"));
+
+  std::filesystem::remove(shop / "run/quantized.safetensors");
+  const Outcome incomplete = support::run_cli({"verify", shop.path("run")});
+  CHECK(incomplete.code == 3);
+  CHECK_THAT(incomplete.err, Contains("cannot open") && Contains("quantized.safetensors"));
 }
 
 TEST_CASE("infer gives the graph's numbers with either engine, from floats and from bytes") {

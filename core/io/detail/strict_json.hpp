@@ -1,6 +1,7 @@
 // JSON text to value, without what nlohmann_json accepts silently. A template, so that no header includes that library.
 #pragma once
 
+#include <algorithm>
 #include <set>
 #include <string>
 #include <string_view>
@@ -27,7 +28,8 @@ Json parse_strict_json(std::string_view text, std::string_view what, int max_dep
   try {
     return Json::parse(text.begin(), text.end(), check);
   } catch (const typename Json::exception& error) {
-    fail<IoError>(what, ": no JSON: ", error.what());
+    const std::string_view reason = error.what();  // "[json.exception.parse_error.101] parse error at line 1, ..."
+    fail<IoError>(what, ": no JSON: ", reason.substr(std::min(reason.find("] ") + 2, reason.size())));
   }
 }
 

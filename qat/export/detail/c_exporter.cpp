@@ -211,6 +211,8 @@ std::string Exporter::run_function() const {
 std::string Exporter::self_test_function() const {
   Tensor codes;
   if (options_.golden.defined()) {
+    if (options_.golden.size() == 0)
+      fail<ShapeError>("C header: golden inputs have shape ", options_.golden.shape(), ", expected at least one input");
     codes = graph_.run_all(options_.golden)[static_cast<std::size_t>(input_)];
   } else {
     const Grid& grid = *tensor(input_).grid;
