@@ -68,18 +68,26 @@ void broadcast_loop(const BroadcastPlan& plan, const T* a, const T* b, T* out, F
   }
 }
 
-/// out = f(a, b) with broadcasting; throws ShapeError naming the operation.
-template <class F>
-Tensor broadcast_map(std::string_view name, const Tensor& a, const Tensor& b, F f) {
+/// out from loop(plan, a, b, out), which fills it; throws ShapeError naming the operation.
+template <class Loop>
+Tensor broadcast_by_plan(std::string_view name, const Tensor& a, const Tensor& b, Loop loop) {
   require_same_dtype(name, a, b);
   Tensor out(broadcast_shapes(a.shape(), b.shape(), name), a.dtype());
   if (out.size() == 0) return out;
   const BroadcastPlan plan(a.shape(), b.shape(), out.shape());
   dispatch_floating(name, a.dtype(), [&](auto zero) {
     using T = decltype(zero);
-    broadcast_loop(plan, a.data<T>(), b.data<T>(), out.data<T>(), f);
+    loop(plan, a.data<T>(), b.data<T>(), out.data<T>());
   });
   return out;
+}
+
+/// out = f(a, b) with broadcasting; throws ShapeError naming the operation.
+template <class F>
+Tensor broadcast_map(std::string_view name, const Tensor& a, const Tensor& b, F f) {
+  return broadcast_by_plan(name, a, b, [=]<class T>(const BroadcastPlan& plan, const T* p, const T* q, T* out) {
+    broadcast_loop(plan, p, q, out, f);
+  });
 }
 
 /// out = a op b with broadcasting, by Operation's kernels same(n, a, b, y) where the shapes are equal and
@@ -87,21 +95,15 @@ Tensor broadcast_map(std::string_view name, const Tensor& a, const Tensor& b, F 
 /// operation.
 template <class Operation>
 Tensor broadcast_by_kernel(std::string_view name, const Tensor& a, const Tensor& b) {
-  require_same_dtype(name, a, b);
-  Tensor out(broadcast_shapes(a.shape(), b.shape(), name), a.dtype());
-  if (out.size() == 0) return out;
-  const BroadcastPlan plan(a.shape(), b.shape(), out.shape());
-  dispatch_floating(name, a.dtype(), [&](auto zero) {
-    using T = decltype(zero);
-    const Index channels = plan.row_length();
+  return broadcast_by_plan(name, a, b, [&]<class T>(const BroadcastPlan& plan, const T* p, const T* q, T* out) {
+    const Index length = plan.row_length();
     if (plan.same())
-      Operation::same(out.size(), a.data<T>(), b.data<T>(), out.data<T>());
+      Operation::same(a.size(), p, q, out);
     else if (plan.b_is_row())
-      Operation::row(out.size() / channels, channels, a.data<T>(), b.data<T>(), out.data<T>());
+      Operation::row(a.size() / length, length, p, q, out);
     else
-      broadcast_loop(plan, a.data<T>(), b.data<T>(), out.data<T>(), [](T p, T q) { return Operation::one(p, q); });
+      broadcast_loop(plan, p, q, out, [](T u, T v) { return Operation::one(u, v); });
   });
-  return out;
 }
 
 /// x repeated along its axes of extent 1 (and in front) to `shape`.

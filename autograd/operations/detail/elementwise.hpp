@@ -19,20 +19,26 @@ void require_floating(std::string_view name, const Tensor& x);
 /// Throws ShapeError naming the operation unless both are defined and of one floating dtype.
 void require_same_dtype(std::string_view name, const Tensor& a, const Tensor& b);
 
-/// y[i] = f(x[i]); `f` takes and returns the element type.
-template <class F>
-Tensor map(std::string_view name, const Tensor& x, F f) {
+/// The result of a kernel loop(n, x, y) that takes float32 and float64.
+template <class Loop>
+Tensor map_by_kernel(std::string_view name, const Tensor& x, Loop loop) {
   require_floating(name, x);
   Tensor y(x.shape(), x.dtype());
   dispatch_floating(name, x.dtype(), [&](auto zero) {
     using T = decltype(zero);
-    const T* from = x.data<T>();
-    T* __restrict to = y.data<T>();
-    parallel_for(x.size(), elementwise_grain, [=](Index begin, Index end) {
+    loop(y.size(), x.data<T>(), y.data<T>());
+  });
+  return y;
+}
+
+/// y[i] = f(x[i]); `f` takes and returns the element type.
+template <class F>
+Tensor map(std::string_view name, const Tensor& x, F f) {
+  return map_by_kernel(name, x, [=]<class T>(Index n, const T* from, T* __restrict to) {
+    parallel_for(n, elementwise_grain, [=](Index begin, Index end) {
       for (Index i = begin; i < end; ++i) to[i] = f(from[i]);
     });
   });
-  return y;
 }
 
 /// z[i] = f(x[i], y[i]) for two tensors of one shape and dtype, which the caller guarantees.
@@ -50,18 +56,6 @@ Tensor map(std::string_view name, const Tensor& x, const Tensor& y, F f) {
     });
   });
   return z;
-}
-
-/// The result of a kernel loop(n, x, y) that takes float32 and float64.
-template <class Loop>
-Tensor map_by_kernel(std::string_view name, const Tensor& x, Loop loop) {
-  require_floating(name, x);
-  Tensor y(x.shape(), x.dtype());
-  dispatch_floating(name, x.dtype(), [&](auto zero) {
-    using T = decltype(zero);
-    loop(y.size(), x.data<T>(), y.data<T>());
-  });
-  return y;
 }
 
 /// The backward pass of an elementwise operation by a kernel loop(n, saved, dy, store, dx); `saved` is what its
