@@ -15,7 +15,6 @@ using Catch::Contains;
 namespace {
 
 constexpr auto pot = QuantizationMethod::POWER_OF_TWO;
-constexpr auto symmetric = QuantizationMethod::SYMMETRIC;
 constexpr auto uniform = QuantizationMethod::UNIFORM;
 
 std::vector<std::string> names(const BaseTrainableQuantizer& quantizer) {
