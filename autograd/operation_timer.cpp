@@ -33,6 +33,8 @@ void OperationTimer::recorded(std::string_view name, const Tensor& output, std::
   }
 }
 
+void OperationTimer::backward_began() { differentiated("leaves"); }
+
 void OperationTimer::differentiated(std::string_view name) {
   const double seconds = lap();
   const auto found = places_.find(std::string(name));

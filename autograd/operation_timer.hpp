@@ -13,7 +13,7 @@ namespace bitgrad {
 
 /// What one operation of a model cost. Shapes are those of its last call.
 struct OperationTime {
-  std::string path;        ///< "block1/conv2/conv2d"; leaves together are "leaves"
+  std::string path;        ///< "block1/conv2/conv2d"; leaves and the seed of backward() together are "leaves"
   std::int64_t calls = 0;  ///< forward passes
   double forward_seconds = 0;
   double backward_seconds = 0;
@@ -48,6 +48,7 @@ class OperationTimer : public TapeObserver {
 
   void tape_began() override;
   void recorded(std::string_view name, const Tensor& output, std::span<const Variable> inputs) override;
+  void backward_began() override;
   void differentiated(std::string_view name) override;
 
  private:

@@ -139,6 +139,7 @@ void Tape::backward(const Variable& output, const Tensor& seed) {
                      " ", output.shape());
   used_ = true;
   nodes_[static_cast<std::size_t>(last)].gradient = seed.clone();
+  if (current_observer) current_observer->backward_began();
   run(last);
 }
 

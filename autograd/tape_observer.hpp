@@ -25,6 +25,8 @@ class TapeObserver {
   virtual void tape_began() = 0;
   /// The forward pass of an operation is done and now recorded. `name` has the scopes in front: "block1/conv2/conv2d".
   virtual void recorded(std::string_view name, const Tensor& output, std::span<const Variable> inputs) = 0;
+  /// The forward pass is over; backward() comes to its operations.
+  virtual void backward_began() = 0;
   /// The backward pass of that operation is done and its saved tensors are freed. Leaves come as well: their gradients
   /// are handed to parameters here.
   virtual void differentiated(std::string_view name) = 0;

@@ -10,15 +10,35 @@ using Inputs = std::span<const Variable>;
 
 const std::vector<KernelCase::Backward> data_and_kernel{{"data", {0}}, {"kernel", {1}}};
 
-KernelCase convolution(Index batch, Index size, Index channels, Index kernel, Index filters, Index stride,
-                       Padding padding) {
+/// A convolution of square images with a square kernel.
+struct Square {
+  Index size, channels, kernel, filters;
+  Index stride = 1, dilation = 1, groups = 1;
+  Padding padding = Padding::same();
+
+  std::string describe() const {
+    std::string text = message(kernel, 'x', kernel);
+    if (groups == channels && groups > 1)
+      text += ", depthwise";
+    else if (groups > 1)
+      text += message(", ", groups, " groups");
+    if (stride > 1) text += message(", stride ", stride);
+    if (dilation > 1) text += message(", dilation ", dilation);
+    return text + message(", ", channels, " to ", filters);
+  }
+};
+
+KernelCase convolution(Index batch, const Square& g) {
   return {.operation = "conv2d",
-          .detail = message(kernel, 'x', kernel, stride > 1 ? message(", stride ", stride) : "", ", ", channels, " to ",
-                            filters),
-          .inputs = {{batch, size, size, channels}, {kernel, kernel, channels, filters}},
+          .detail = g.describe(),
+          .inputs = {{batch, g.size, g.size, g.channels}, {g.kernel, g.kernel, g.channels / g.groups, g.filters}},
           .apply =
-              [=](Inputs x) {
-                return conv2d(x[0], x[1], {.stride = {stride, stride}, .padding = padding});
+              [g](Inputs x) {
+                return conv2d(x[0], x[1],
+                              {.stride = {g.stride, g.stride},
+                               .padding = g.padding,
+                               .dilation = {g.dilation, g.dilation},
+                               .groups = g.groups});
               },
           .backward = data_and_kernel};
 }
@@ -56,18 +76,20 @@ Tensor labels(Index count) {
 }
 
 std::vector<KernelCase> convolutions(Index batch) {
-  const Padding same = Padding::same();
-  return {convolution(batch, 32, 3, 3, 16, 1, same),  // resnet8
-          convolution(batch, 32, 16, 3, 16, 1, same),
-          convolution(batch, 32, 16, 3, 32, 2, same),
-          convolution(batch, 32, 16, 1, 32, 2, same),
-          convolution(batch, 16, 32, 3, 32, 1, same),
-          convolution(batch, 16, 32, 3, 64, 2, same),
-          convolution(batch, 16, 32, 1, 64, 2, same),
-          convolution(batch, 8, 64, 3, 64, 1, same),
-          convolution(batch, 28, 1, 3, 16, 1, same),  // fashion_cnn
-          convolution(batch, 28, 1, 5, 6, 1, same),   // lenet5
-          convolution(batch, 14, 6, 5, 16, 1, Padding::valid())};
+  std::vector<KernelCase> cases;
+  for (const Square& square :
+       {Square{32, 3, 3, 16},  // resnet8
+        Square{32, 16, 3, 16}, Square{32, 16, 3, 32, 2}, Square{32, 16, 1, 32, 2}, Square{16, 32, 3, 32},
+        Square{16, 32, 3, 64, 2}, Square{16, 32, 1, 64, 2}, Square{8, 64, 3, 64}, Square{28, 1, 3, 16},  // fashion_cnn
+        Square{28, 1, 5, 6},                                                                             // lenet5
+        Square{.size = 14, .channels = 6, .kernel = 5, .filters = 16, .padding = Padding::valid()},
+        // Separable and sparse kernels.
+        Square{.size = 32, .channels = 64, .kernel = 3, .filters = 64, .groups = 64},
+        Square{.size = 32, .channels = 64, .kernel = 3, .filters = 64, .stride = 2, .groups = 64},
+        Square{32, 64, 1, 64}, Square{.size = 16, .channels = 64, .kernel = 3, .filters = 64, .groups = 4},
+        Square{.size = 16, .channels = 32, .kernel = 3, .filters = 32, .dilation = 2}})
+    cases.push_back(convolution(batch, square));
+  return cases;
 }
 
 }  // namespace

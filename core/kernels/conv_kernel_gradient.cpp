@@ -18,7 +18,7 @@ class KernelGradientPass {
         widths_{forward_phase(width_of(geometry))},
         source_(input_of(geometry), x, seen(heights_, 0, geometry.out_h), seen(widths_, 0, geometry.out_w),
                 depthwise_ ? filled(geometry.in_c) : geometry.in_c),
-        bands_(heights_, source_.row(), cache_elements),
+        bands_(heights_, source_.row(), band_elements),
         dy_(dy),
         in_(geometry.in_c / geometry.groups),
         groups_(depthwise_ ? 1 : geometry.groups),
@@ -88,7 +88,7 @@ class KernelGradientPass {
   Index images_per_step() const {
     constexpr Index enough_pixels = 128;
     if (bands_.count() > 1) return 1;
-    const Index fit = cache_elements / std::max<Index>(g_.in_h * source_.row(), 1);
+    const Index fit = band_elements / std::max<Index>(g_.in_h * source_.row(), 1);
     return std::clamp<Index>(chunk_count(enough_pixels, g_.out_h * g_.out_w), 1, std::max<Index>(fit, 1));
   }
 

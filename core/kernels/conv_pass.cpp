@@ -167,7 +167,7 @@ void run(const Pass<T>& pass, const T* x, T* y) {
                          pass.depthwise ? filled(pass.source.channels) : pass.source.channels);
   const Programs<T> programs(pass, source);
   const std::vector<T> start = start_rows(pass);
-  const Bands bands(pass.heights, source.row(), cache_elements);
+  const Bands bands(pass.heights, source.row(), band_elements);
   const Index grain = std::max<Index>(chunk_work / band_work(pass, programs, bands), 1);
   parallel_for(pass.batch * bands.count(), grain, [&](Index begin, Index end) {
     const Scratch<T> scratch(source.scratch(bands.source_rows()));

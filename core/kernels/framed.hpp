@@ -9,8 +9,10 @@
 
 namespace bitgrad::kernels::direct {
 
-inline constexpr Index cache_elements = Index{1} << 13;  ///< 32 KiB, a first-level cache
-inline constexpr Index chunk_work = Index{1} << 20;      ///< multiply-adds that are worth a chunk of their own
+/// Inputs of a band: 64 KiB, twice a first-level cache. Shorter bands cost more, in rows that two of them see and in
+/// sums stored and loaded, than the cache gains.
+inline constexpr Index band_elements = Index{1} << 14;
+inline constexpr Index chunk_work = Index{1} << 20;  ///< multiply-adds that are worth a chunk of their own
 
 /// Channels filled up to the end of the last block.
 inline Index filled(Index channels) {

@@ -66,6 +66,17 @@ TEST_CASE("the timer gives every operation its own time, and all of them togethe
   CHECK(timer.began() >= begin);
 }
 
+TEST_CASE("what happens before backward() reaches an operation is not that operation's time") {
+  using std::chrono::milliseconds;
+  OperationTimer timer;
+  Tape tape;
+  const Variable y = slow("slow", tape.watch(Tensor::full({3}, 2)), milliseconds(1), milliseconds(1));
+  std::this_thread::sleep_for(milliseconds(300));
+  tape.backward(y, Tensor::full({3}, 1));
+  CHECK(of(timer, "slow").backward_seconds < 0.3);
+  CHECK(of(timer, "leaves").backward_seconds >= 0.3);
+}
+
 TEST_CASE("the timer sees shapes and which gradients are wanted, and adds up over tapes") {
   OperationTimer timer;
   const auto w = std::make_shared<Parameter>("w", Tensor::full({3, 5}, 2));
