@@ -5,6 +5,7 @@
 #include <bitgrad/cli/commands.hpp>
 #include <bitgrad/cli/limited_data.hpp>
 #include <bitgrad/cli/names.hpp>
+#include <bitgrad/cli/parse.hpp>
 #include <bitgrad/core/data/augmentation.hpp>
 #include <bitgrad/layers/models/models.hpp>
 #include <bitgrad/quantizers/registry.hpp>
@@ -28,15 +29,6 @@ auto spec_for(QuantizationTarget target) {
     if (spec) get_trainable_quantizer_class(target, spec->quantizer, method_of(*spec, target));
     return spec;
   };
-}
-
-template <class Parse>
-auto parse(const char* option, const std::string& text, Parse&& f) {
-  try {
-    return f(text);
-  } catch (const ValueError& error) {
-    fail<UsageError>(option, " ", text, ": ", error.what());
-  }
 }
 
 /// `stage` is "float" or "quantized".

@@ -110,7 +110,7 @@ Result measure(const Setting& setting, const std::string& optimizer, double seco
   release_cached_memory();  // of the setting before
   const Peaks peaks = measure_peaks(0.1);
   const BusyNeighbour neighbour(setting.neighbour);
-  return {setting, measure_training(setting.workload, optimizer, seconds), peaks};
+  return {setting, measure_training(setting.workload, {.optimizer = optimizer}, seconds), peaks};
 }
 
 /// "conv2d 52 % of the step at 61 % of peak, lsq 14 % at 80 % of copy": the three slowest parts.

@@ -9,6 +9,8 @@
 #include <bitgrad/cli/bench/result.hpp>
 #include <bitgrad/cli/bench/train_measurement.hpp>
 #include <bitgrad/cli/names.hpp>
+#include <bitgrad/cli/parse.hpp>
+#include <bitgrad/core/data/augmentation.hpp>
 #include <bitgrad/qat/training_options.hpp>
 
 namespace bitgrad::cli {
@@ -28,12 +30,13 @@ OPENBLAS_CORETYPE=Prescott with base, and nothing with avx512.
 Examples:
     bitgrad bench train --model resnet8 --mode lsq --batch 32
     bitgrad bench train --model resnet8 --mode float --batch 128 --threads 1 --layers
+    bitgrad bench train --model resnet8 --augment flip,shift:4,rotate:10
     OPENBLAS_CORETYPE=Haswell bitgrad bench train --model lenet5 --mode ste --batch 64 --isa avx2 --json lenet5.json)";
 
 struct TrainBenchmark {
   Workload workload;
   Measuring measuring;
-  std::string optimizer = "adam";
+  TrainingSetup setup;
   bool layers = false;
 
   void run() const;
@@ -83,15 +86,18 @@ Json split_json(const std::vector<StepShare>& shares, const StepSplit& split, co
 void TrainBenchmark::run() const {
   workload.check();
   measuring.check();
-  require_known("optimizer", optimizer, optimizer_names());
+  require_known("optimizer", setup.optimizer, optimizer_names());
+  parse("--augment", setup.augmentation, data::parse_augmentation);
   measuring.apply();
   const Machine machine = describe_machine();
-  const TrainMeasurement result = measure_training(workload, optimizer, measuring.seconds);
+  const TrainMeasurement result = measure_training(workload, setup, measuring.seconds);
   const Peaks peaks = measure_peaks(std::min(0.5, measuring.seconds));
   const StepSplit& split = result.split;
 
   const Quantiles& step = result.step_ms;
-  std::cout << workload.describe() << ", " << optimizer << '\n' << describe(machine) << "\n\n";
+  std::cout << workload.describe() << ", " << setup.optimizer
+            << (setup.augmentation == "none" ? "" : ", augmented by " + setup.augmentation) << '\n'
+            << describe(machine) << "\n\n";
   std::cout << "images/s  " << format("%.0f", result.images_per_second) << '\n'
             << "step      " << describe(step, result.steps) << "\nmemory    "
             << format("%.1f MiB resident at most, ", result.peak_memory_mib)
@@ -103,7 +109,8 @@ void TrainBenchmark::run() const {
 
   Json json = {{"benchmark", "train"}, {"version", BITGRAD_VERSION}};
   json.update(Json::parse(workload.to_json()));
-  json.update({{"optimizer", optimizer},
+  json.update({{"optimizer", setup.optimizer},
+               {"augmentation", setup.augmentation},
                {"images_per_second", result.images_per_second},
                {"step_ms", step.median},
                {"step_ms_quantiles", Json::parse(to_json(step))},
@@ -129,8 +136,12 @@ void add_bench_train_command(CLI::App& bench) {
   command->footer(help);
   const auto options = std::make_shared<TrainBenchmark>();
   options->workload.declare(*command);
-  command->add_option("--optimizer", options->optimizer, joined(optimizer_names()))
+  command->add_option("--optimizer", options->setup.optimizer, joined(optimizer_names()))
       ->type_name("NAME")
+      ->capture_default_str()
+      ->group("The work");
+  command->add_option("--augment", options->setup.augmentation, "Random changes to images, as bitgrad train takes them")
+      ->type_name("STEPS")
       ->capture_default_str()
       ->group("The work");
   options->measuring.declare(*command, "Seconds of timing whole steps; warm-up and split come on top");

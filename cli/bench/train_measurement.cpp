@@ -18,12 +18,13 @@ constexpr std::size_t fewest_steps = 5;
 constexpr Index batches = 8;  // of the synthetic data set
 constexpr double mib = 1 << 20;
 
-TrainingOptions training_options(const Workload& workload, const std::string& optimizer) {
+TrainingOptions training_options(const Workload& workload, const TrainingSetup& setup) {
   return {.epochs = 1'000'000,  // until the time is up
           .batch = workload.batch,
-          .optimizer = optimizer,
+          .optimizer = setup.optimizer,
           .learning_rate = 1e-5,
-          .schedule = "constant"};
+          .schedule = "constant",
+          .augmentation = setup.augmentation};
 }
 
 /// Trains until `seconds` have passed and a few steps are done; `step_done(begin, end)` after each.
@@ -127,11 +128,11 @@ std::vector<StepShare> StepSplit::by_layer() const {
   });
 }
 
-TrainMeasurement measure_training(const Workload& workload, const std::string& optimizer, double seconds) {
+TrainMeasurement measure_training(const Workload& workload, const TrainingSetup& setup, double seconds) {
   TrainMeasurement result;
   Model model = workload.make();
   Trainer trainer(model, synthetic_dataset(workload.input_shape(), workload_classes, batches * workload.batch),
-                  training_options(workload, optimizer));
+                  training_options(workload, setup));
   result.baseline_memory_mib = peak_memory_mib();
   reset_peak_memory();
   const auto nothing = [](Clock::time_point, Clock::time_point) {};

@@ -46,8 +46,14 @@ struct TrainMeasurement {
   StepSplit split;
 };
 
+/// What of a training matters to the time of its steps.
+struct TrainingSetup {
+  std::string optimizer = "adam";
+  std::string augmentation = "none";  ///< as data::parse_augmentation() takes it
+};
+
 /// Trains for a warm-up, then `seconds` for the whole step, then a quarter of that for the split. The learning rate is
-/// so small that the weights stay about where they are. UsageError for an unknown optimizer.
-TrainMeasurement measure_training(const Workload& workload, const std::string& optimizer, double seconds);
+/// so small that the weights stay about where they are. Throws as Trainer does.
+TrainMeasurement measure_training(const Workload& workload, const TrainingSetup& setup, double seconds);
 
 }  // namespace bitgrad::cli

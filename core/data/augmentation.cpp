@@ -27,21 +27,34 @@ Index either_way(Index most, Random& random) { return random.below(2 * most + 1)
 
 std::vector<float> copy_of(const ImageView& image) { return {image.pixels, image.pixels + image.size()}; }
 
-void black(const ImageView& image, Index y, Index x) { std::fill_n(image.at(y, x), image.channels, 0.0f); }
+void blacken(const ImageView& image, Index y, Index begin, Index end) {
+  if (begin < end) std::fill(image.at(y, begin), image.at(y, end), 0.0f);
+}
 
-/// Every pixel from its `source(y, x)` in the image as it was; black where that is outside.
-template <class Source>
-void move_pixels(const ImageView& image, Source&& source) {
-  std::vector<float> before = copy_of(image);
-  const ImageView from{before.data(), image.height, image.width, image.channels};
-  for (Index y = 0; y < image.height; ++y)
-    for (Index x = 0; x < image.width; ++x) {
-      const auto [sy, sx] = source(y, x);
-      if (sy < 0 || sy >= image.height || sx < 0 || sx >= image.width)
-        black(image, y, x);
-      else
-        std::copy_n(from.at(sy, sx), image.channels, image.at(y, x));
+/// What comes in where an image has moved away.
+enum class Border { black, edge };
+
+/// Moves the image down and to the right (up and to the left where negative), by less than its sides.
+void move(const ImageView& image, Index down, Index right, Border border) {
+  const std::vector<float> before = copy_of(image);
+  const Index begin = std::max<Index>(right, 0), end = image.width + std::min<Index>(right, 0),
+              row = image.channels * image.width;
+  for (Index y = 0; y < image.height; ++y) {
+    const Index source = y - down, nearest = std::clamp<Index>(source, 0, image.height - 1);
+    if (border == Border::black && source != nearest) {
+      blacken(image, y, 0, image.width);
+      continue;
     }
+    const float* from = before.data() + nearest * row;
+    std::copy_n(from + (begin - right) * image.channels, (end - begin) * image.channels, image.at(y, begin));
+    if (border == Border::black) {
+      blacken(image, y, 0, begin);
+      blacken(image, y, end, image.width);
+      continue;
+    }
+    for (Index x = 0; x < begin; ++x) std::copy_n(from, image.channels, image.at(y, x));
+    for (Index x = end; x < image.width; ++x) std::copy_n(from + row - image.channels, image.channels, image.at(y, x));
+  }
 }
 
 /// Sine and cosine of |angle| <= pi by their power series, whose terms have vanished at the 30th power: unlike those of
@@ -55,13 +68,21 @@ std::pair<double, double> sine_cosine(double angle) {
   return {sine, cosine};
 }
 
+/// floor(value), without the call that it costs where the processor is not known to round.
+Index floor_of(double value) {
+  const auto whole = static_cast<Index>(value);
+  return whole - (value < static_cast<double>(whole) ? 1 : 0);
+}
+
 /// Bilinear between the four neighbours of (y, x); pixels outside of the image are black.
 void interpolate(const ImageView& from, double y, double x, float* out) {
-  const double top = std::floor(y), left = std::floor(x);
-  const float down = static_cast<float>(y - top), right = static_cast<float>(x - left);
-  const auto row = static_cast<Index>(top), column = static_cast<Index>(left);
+  const Index row = floor_of(y), column = floor_of(x);
+  const auto down = static_cast<float>(y - static_cast<double>(row)),
+             right = static_cast<float>(x - static_cast<double>(column));
+  const bool inside = row >= 0 && row + 1 < from.height && column >= 0 && column + 1 < from.width;
   const auto pixel = [&](Index py, Index px, Index channel) {
-    return py < 0 || py >= from.height || px < 0 || px >= from.width ? 0.0f : from.at(py, px)[channel];
+    const bool seen = inside || (py >= 0 && py < from.height && px >= 0 && px < from.width);
+    return seen ? from.at(py, px)[channel] : 0.0f;
   };
   for (Index c = 0; c < from.channels; ++c) {
     const float upper = (1 - right) * pixel(row, column, c) + right * pixel(row, column + 1, c);
@@ -99,10 +120,7 @@ Augmentation shift(Index pixels) {
   return [pixels](const ImageView& image, Random& random) {
     require_room("shift", pixels, image);
     const Index down = either_way(pixels, random), right = either_way(pixels, random);
-    move_pixels(image, [&](Index y, Index x) {
-      return std::pair{std::clamp<Index>(y - down, 0, image.height - 1),
-                       std::clamp<Index>(x - right, 0, image.width - 1)};
-    });
+    move(image, down, right, Border::edge);
   };
 }
 
@@ -111,7 +129,7 @@ Augmentation crop(Index padding) {
   return [padding](const ImageView& image, Random& random) {
     require_room("crop", padding, image);
     const Index down = either_way(padding, random), right = either_way(padding, random);
-    move_pixels(image, [&](Index y, Index x) { return std::pair{y - down, x - right}; });
+    move(image, down, right, Border::black);
   };
 }
 
@@ -129,7 +147,7 @@ Augmentation cutout(Index size) {
     require_room("cutout", size, image);
     const Index top = random.below(image.height) - size / 2, left = random.below(image.width) - size / 2;
     for (Index y = std::max<Index>(0, top); y < std::min(top + size, image.height); ++y)
-      for (Index x = std::max<Index>(0, left); x < std::min(left + size, image.width); ++x) black(image, y, x);
+      blacken(image, y, std::max<Index>(0, left), std::min(left + size, image.width));
   };
 }
 

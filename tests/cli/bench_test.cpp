@@ -96,6 +96,17 @@ TEST_CASE("bench train measures steps, memory and the split, for every mode") {
   }
 }
 
+TEST_CASE("bench train augments images when asked to") {
+  const Restored restored;
+  const auto batch_ms = [](const char* augmentation) {
+    const Benchmark run({"train", "--model", "mlp", "--batch", "64", "--threads", "1", "--augment", augmentation});
+    CHECK(run.json["augmentation"] == augmentation);
+    CHECK((run.outcome.out.find(", augmented by ") != std::string::npos) == (std::string(augmentation) != "none"));
+    return run.json["split"]["batch_ms"].get<double>();
+  };
+  CHECK(batch_ms("rotate:30,rotate:30,rotate:30") > 2 * batch_ms("none"));
+}
+
 TEST_CASE("the split's parts add up to the step, and the counted work is that of the layers") {
   const Restored restored;
   const Benchmark run({"train", "--model", "mlp", "--mode", "float", "--batch", "8", "--layers"});
@@ -223,6 +234,7 @@ TEST_CASE("wrong usage of bench is told in one line") {
   check_error({"train", "--mode", "lsqq"}, "unknown mode \"lsqq\" (did you mean \"lsq\"");
   check_error({"train", "--isa", "avx"}, "unknown instruction set \"avx\" (did you mean \"avx2\"");
   check_error({"train", "--optimizer", "sdg"}, "unknown optimizer \"sdg\" (did you mean \"sgd\"");
+  check_error({"train", "--augment", "flop"}, "--augment flop: ");
   check_error({"train", "--batch", "0"}, "--batch is 0, expected at least 1");
   check_error({"train", "--width", "0"}, "--width is 0, expected 1 to 64");
   check_error({"train", "--bits", "17"}, "--bits is 17, expected 1 to 16");
