@@ -10,6 +10,7 @@
 #include <cstdlib>
 #include <functional>
 #include <string>
+#include <thread>
 #include <unordered_map>
 #include <vector>
 
@@ -139,18 +140,22 @@ struct Times {
   double bitgrad, onednn;  // ms
 };
 
+/// Calls on end for 20 ms. OpenMP's threads spin for some time after their work, on processors that are not theirs any
+/// more, so there is as long a pause first.
+void measure_block(const std::function<void()>& f, std::vector<double>& ms) {
+  constexpr std::chrono::milliseconds block(20);
+  std::this_thread::sleep_for(block);
+  for (const Clock::time_point start = Clock::now(); Clock::now() - start < block;) ms.push_back(milliseconds(f));
+}
+
 /// Both in turn, so that a machine that slows down slows both.
 Times measure(Bitgrad& bitgrad, OneDnn& onednn, std::size_t pass, double seconds) {
   std::vector<double> ours, theirs;
-  for (int warm_up = 0; warm_up < 3; ++warm_up) {
-    bitgrad.run(pass);
-    onednn.run(pass);
-  }
-  for (const Clock::time_point start = Clock::now();
-       ours.size() < 5 || std::chrono::duration<double>(Clock::now() - start).count() < seconds;) {
-    ours.push_back(milliseconds([&] { bitgrad.run(pass); }));
-    theirs.push_back(milliseconds([&] { onednn.run(pass); }));
-  }
+  const Clock::time_point start = Clock::now();
+  do {
+    measure_block([&] { bitgrad.run(pass); }, ours);
+    measure_block([&] { onednn.run(pass); }, theirs);
+  } while (std::chrono::duration<double>(Clock::now() - start).count() < seconds);
   return {median(std::move(ours)), median(std::move(theirs))};
 }
 

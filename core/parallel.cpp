@@ -1,5 +1,6 @@
 #include <bitgrad/core/parallel.hpp>
 
+#include <pthread.h>
 #include <sched.h>
 
 #include <algorithm>
@@ -7,8 +8,10 @@
 #include <condition_variable>
 #include <exception>
 #include <limits>
+#include <memory>
 #include <mutex>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include <bitgrad/core/error.hpp>
@@ -34,6 +37,35 @@ int available_processors() {
   if (sched_getaffinity(0, sizeof set, &set) == 0) return std::clamp(CPU_COUNT(&set), 1, max_threads);
   return std::clamp(static_cast<int>(std::thread::hardware_concurrency()), 1, max_threads);
 }
+
+/// Where a sleeping worker wakes up. The system likes to wake it on the processor of the thread that calls it, and
+/// leaves it waiting there for some ten milliseconds, even if all others are idle. So that thread forbids it its own
+/// processor for as long as it sleeps; without success nothing is lost but time.
+class WakingPlace {
+ public:
+  /// Called by the worker around its sleep.
+  void fall_asleep() {
+    thread_ = pthread_self();
+    asleep_ = true;
+  }
+  void wake_up() {
+    asleep_ = false;
+    if (std::exchange(moved_, false)) pthread_setaffinity_np(thread_, sizeof allowed_, &allowed_);
+  }
+  /// Called by the thread that is about to wake it.
+  void make_way() {
+    const int here = sched_getcpu();
+    if (!asleep_ || moved_ || here < 0 || pthread_getaffinity_np(thread_, sizeof allowed_, &allowed_) != 0) return;
+    cpu_set_t others = allowed_;
+    CPU_CLR(here, &others);
+    moved_ = CPU_COUNT(&others) > 0 && pthread_setaffinity_np(thread_, sizeof others, &others) == 0;
+  }
+
+ private:
+  pthread_t thread_ = {};
+  cpu_set_t allowed_ = {};
+  bool asleep_ = false, moved_ = false;
+};
 
 /// One parallel region: chunks are taken from a counter by whoever is free. Workers hold it by shared_ptr, so that a
 /// late one finds an exhausted region instead of a dead one.
@@ -115,7 +147,10 @@ class ThreadPool {
   void start() {
     if (!workers_.empty()) return;
     stopping_ = false;
-    for (int i = 1; i < threads_; ++i) workers_.emplace_back([this] { work(); });
+    for (int i = 1; i < threads_; ++i) {
+      places_.push_back(std::make_unique<WakingPlace>());
+      workers_.emplace_back([this, &place = *places_.back()] { work(place); });
+    }
   }
 
   void stop() {
@@ -127,6 +162,7 @@ class ThreadPool {
     wake_.notify_all();
     for (std::thread& worker : workers_) worker.join();
     workers_.clear();
+    places_.clear();
   }
 
   void publish(const std::shared_ptr<Region>& region) {
@@ -134,11 +170,12 @@ class ThreadPool {
       const std::lock_guard lock(mutex_);
       region_ = region;
       generation_.fetch_add(1);
+      for (const auto& place : places_) place->make_way();
     }
     wake_.notify_all();
   }
 
-  void work() {
+  void work(WakingPlace& place) {
     const RegionScope scope;
     std::uint64_t seen = 0;
     while (true) {
@@ -146,7 +183,11 @@ class ThreadPool {
       std::shared_ptr<Region> region;
       {
         std::unique_lock lock(mutex_);
-        wake_.wait(lock, [&] { return generation_.load() != seen; });
+        while (generation_.load() == seen) {
+          place.fall_asleep();
+          wake_.wait(lock);
+          place.wake_up();
+        }
         seen = generation_.load();
         if (stopping_) return;
         region = region_;
@@ -162,6 +203,7 @@ class ThreadPool {
   bool stopping_ = false;
   std::atomic<std::uint64_t> generation_{0};
   std::atomic<int> threads_;
+  std::vector<std::unique_ptr<WakingPlace>> places_;  // of the workers
   std::vector<std::thread> workers_;
 };
 

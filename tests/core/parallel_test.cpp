@@ -1,6 +1,9 @@
 #include <catch2/catch.hpp>
 
+#include <sched.h>
+
 #include <atomic>
+#include <chrono>
 #include <thread>
 #include <vector>
 
@@ -79,4 +82,28 @@ TEST_CASE("illegal numbers of threads are refused") {
   const Threads scope(2);
   CHECK_THROWS_WITH(parallel_for(4, 1, [](Index, Index) { set_num_threads(2); }),
                     Catch::Contains("inside a parallel region"));
+}
+
+TEST_CASE("a worker that was sent elsewhere to wake up may run anywhere afterwards") {
+  const Threads scope(2);
+  const auto processors = [] {
+    cpu_set_t set;
+    CPU_ZERO(&set);
+    return sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : -1;
+  };
+  const int all = processors();
+  REQUIRE(all > 0);
+  for (int round = 0; round < 5; ++round) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));  // the worker sleeps by then
+    std::atomic<int> arrived{0};
+    int seen[2] = {};
+    // Each chunk waits for the other one, so that a thread takes but one of them.
+    parallel_for(2, 1, [&](Index begin, Index) {
+      ++arrived;
+      while (arrived < 2) std::this_thread::yield();
+      seen[begin] = processors();
+    });
+    CHECK(seen[0] == all);
+    CHECK(seen[1] == all);
+  }
 }
