@@ -1,5 +1,7 @@
 #include <bitgrad/core/memory.hpp>
 
+#include <sys/mman.h>
+
 #include <algorithm>
 #include <bit>
 #include <map>
@@ -29,6 +31,21 @@ std::size_t size_class(std::size_t bytes) {
   return (wanted + step - 1) / step * step;
 }
 
+constexpr std::size_t huge_page = std::size_t{2} << 20;
+
+std::size_t alignment_of(std::size_t bytes) { return bytes < huge_page ? buffer_alignment : huge_page; }
+
+/// Large buffers in huge pages where the system has them: a stream over small pages stops at the end of each.
+std::byte* fresh(std::size_t bytes) {
+  auto* buffer = static_cast<std::byte*>(::operator new (bytes, std::align_val_t{alignment_of(bytes)}));
+  if (bytes >= huge_page) ::madvise(buffer, bytes / huge_page * huge_page, MADV_HUGEPAGE);  // a wish
+  return buffer;
+}
+
+void discard(std::byte* buffer, std::size_t bytes) noexcept {
+  ::operator delete (buffer, std::align_val_t{alignment_of(bytes)});
+}
+
 class BufferPool {
  public:
   std::byte* take(std::size_t bytes) {
@@ -43,7 +60,7 @@ class BufferPool {
       }
     }
     // Counted only when there is one: this throws when memory is exhausted.
-    auto* buffer = static_cast<std::byte*>(::operator new (bytes, std::align_val_t{buffer_alignment}));
+    std::byte* buffer = fresh(bytes);
     const std::lock_guard lock(mutex_);
     ++statistics_.fresh;
     count(bytes);
@@ -62,13 +79,13 @@ class BufferPool {
         // No room to remember the buffer: let it go instead.
       }
     }
-    ::operator delete (buffer, std::align_val_t{buffer_alignment});
+    discard(buffer, bytes);
   }
 
   void release_cached() {
     const std::lock_guard lock(mutex_);
     for (auto& [bytes, buffers] : free_)
-      for (std::byte* buffer : buffers) ::operator delete (buffer, std::align_val_t{buffer_alignment});
+      for (std::byte* buffer : buffers) discard(buffer, bytes);
     free_.clear();
     statistics_.cached = 0;
   }
