@@ -15,7 +15,6 @@
 #include <bitgrad/core/dtype.hpp>
 #include <bitgrad/core/error.hpp>
 #include <bitgrad/core/gemm.hpp>
-#include <bitgrad/core/io/bytes.hpp>
 #include <bitgrad/core/io/file.hpp>
 #include <bitgrad/core/io/gzip.hpp>
 #include <bitgrad/core/io/image.hpp>

@@ -40,7 +40,7 @@ def curve(options, isa, seed, directory):
     if done.returncode != 0:
         sys.exit(f"compare_instruction_sets: {' '.join(command)}\n{done.stdout}")
     with open(out / "metrics.csv") as file:
-        return [(f"{row['stage']} {row['epoch']}", 100 * float(row["test_accuracy"])) for row in csv.DictReader(file)]
+        return [(f"{row['stage']} {row['epoch']}", float(row["test_accuracy"])) for row in csv.DictReader(file)]
 
 
 def main():

@@ -10,7 +10,7 @@
 #include <bitgrad/cli/images.hpp>
 #include <bitgrad/cli/report.hpp>
 #include <bitgrad/cli/run_directory.hpp>
-#include <bitgrad/core/io/bytes.hpp>
+#include <bitgrad/core/io/detail/bytes.hpp>
 #include <bitgrad/qat/export/arrays.hpp>
 #include <bitgrad/qat/export/c_header.hpp>
 #include <bitgrad/qat/export/onnx.hpp>

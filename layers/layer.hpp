@@ -127,7 +127,8 @@ template <class Derived>
 class LayerOf : public Layer {
  public:
   using Layer::Layer;
-  LayerPtr clone() const override { return std::make_unique<Derived>(static_cast<const Derived&>(*this)); }
+  // Not make_unique: a pointer type of every layer takes compilers longer than all the rest of this header.
+  LayerPtr clone() const override { return LayerPtr(new Derived(static_cast<const Derived&>(*this))); }
 };
 
 /// Calls f(layer) for a layer and for everything inside it, outermost first.

@@ -40,7 +40,7 @@ class PreservingActivationQuantizationHolder : public ActivationQuantizationHold
   std::string_view type() const override { return "PreservingActivationQuantizationHolder"; }
   Pending apply_pending(const Pending& x, const Weights& weights, const Context& context) override;
   GraphValue lower(GraphBuilder& builder, std::span<const GraphValue> inputs) const override;
-  LayerPtr clone() const override { return std::make_unique<PreservingActivationQuantizationHolder>(*this); }
+  LayerPtr clone() const override { return LayerPtr(new PreservingActivationQuantizationHolder(*this)); }
 
   bool quantization_bypass() const { return quantization_bypass_; }
   bool quantizes() const override { return !quantization_bypass_; }

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include <bitgrad/core/error.hpp>
-#include <bitgrad/core/io/bytes.hpp>
+#include <bitgrad/core/io/detail/bytes.hpp>
 
 namespace bitgrad::io {
 namespace {

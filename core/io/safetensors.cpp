@@ -5,7 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include <bitgrad/core/error.hpp>
-#include <bitgrad/core/io/bytes.hpp>
+#include <bitgrad/core/io/detail/bytes.hpp>
 #include <bitgrad/core/io/detail/strict_json.hpp>
 
 namespace bitgrad::io {

@@ -1,6 +1,6 @@
 #include <bitgrad/core/io/tensor_file.hpp>
 
-#include <bitgrad/core/io/bytes.hpp>
+#include <bitgrad/core/io/detail/bytes.hpp>
 #include <bitgrad/core/io/npz.hpp>
 #include <bitgrad/core/io/safetensors.hpp>
 

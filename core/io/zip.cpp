@@ -5,7 +5,7 @@
 #include <set>
 
 #include <bitgrad/core/error.hpp>
-#include <bitgrad/core/io/bytes.hpp>
+#include <bitgrad/core/io/detail/bytes.hpp>
 #include <bitgrad/core/io/gzip.hpp>
 
 namespace bitgrad::io {

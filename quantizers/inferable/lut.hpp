@@ -38,7 +38,7 @@ class WeightsLUTSymmetricInferableQuantizer : public LutInferableQuantizer {
   std::string describe() const override;
   std::string to_json() const override;
   static InferablePtr from_json(std::string_view json);
-  InferablePtr clone() const override { return std::make_unique<WeightsLUTSymmetricInferableQuantizer>(*this); }
+  InferablePtr clone() const override { return InferablePtr(new WeightsLUTSymmetricInferableQuantizer(*this)); }
   const Options& options() const { return options_; }
 
  protected:
@@ -62,7 +62,7 @@ class WeightsLUTPOTInferableQuantizer : public WeightsLUTSymmetricInferableQuant
   std::string_view type() const override { return name; }
   const QuantizerMark& marks() const override { return mark; }
   static InferablePtr from_json(std::string_view json);
-  InferablePtr clone() const override { return std::make_unique<WeightsLUTPOTInferableQuantizer>(*this); }
+  InferablePtr clone() const override { return InferablePtr(new WeightsLUTPOTInferableQuantizer(*this)); }
 
  private:
   static constexpr std::string_view name = "WeightsLUTPOTInferableQuantizer";
@@ -94,7 +94,7 @@ class ActivationLutPOTInferableQuantizer : public LutInferableQuantizer {
   std::string describe() const override;
   std::string to_json() const override;
   static InferablePtr from_json(std::string_view json);
-  InferablePtr clone() const override { return std::make_unique<ActivationLutPOTInferableQuantizer>(*this); }
+  InferablePtr clone() const override { return InferablePtr(new ActivationLutPOTInferableQuantizer(*this)); }
   const Options& options() const { return options_; }
 
  private:

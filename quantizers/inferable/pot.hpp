@@ -16,7 +16,7 @@ class WeightsPOTInferableQuantizer : public WeightsSymmetricInferableQuantizer {
   std::string_view type() const override { return name; }
   const QuantizerMark& marks() const override { return mark; }
   static InferablePtr from_json(std::string_view json);
-  InferablePtr clone() const override { return std::make_unique<WeightsPOTInferableQuantizer>(*this); }
+  InferablePtr clone() const override { return InferablePtr(new WeightsPOTInferableQuantizer(*this)); }
 
  private:
   static constexpr std::string_view name = "WeightsPOTInferableQuantizer";
@@ -33,7 +33,7 @@ class ActivationPOTInferableQuantizer : public ActivationSymmetricInferableQuant
   std::string_view type() const override { return name; }
   const QuantizerMark& marks() const override { return mark; }
   static InferablePtr from_json(std::string_view json);
-  InferablePtr clone() const override { return std::make_unique<ActivationPOTInferableQuantizer>(*this); }
+  InferablePtr clone() const override { return InferablePtr(new ActivationPOTInferableQuantizer(*this)); }
 
  private:
   static constexpr std::string_view name = "ActivationPOTInferableQuantizer";

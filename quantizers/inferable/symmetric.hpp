@@ -29,7 +29,7 @@ class WeightsSymmetricInferableQuantizer : public GridInferableQuantizer {
   std::string describe() const override;
   std::string to_json() const override;
   static InferablePtr from_json(std::string_view json);
-  InferablePtr clone() const override { return std::make_unique<WeightsSymmetricInferableQuantizer>(*this); }
+  InferablePtr clone() const override { return InferablePtr(new WeightsSymmetricInferableQuantizer(*this)); }
   const Options& options() const { return options_; }
 
  protected:
@@ -61,7 +61,7 @@ class ActivationSymmetricInferableQuantizer : public GridInferableQuantizer {
   std::string describe() const override;
   std::string to_json() const override;
   static InferablePtr from_json(std::string_view json);
-  InferablePtr clone() const override { return std::make_unique<ActivationSymmetricInferableQuantizer>(*this); }
+  InferablePtr clone() const override { return InferablePtr(new ActivationSymmetricInferableQuantizer(*this)); }
   const Options& options() const { return options_; }
 
  protected:

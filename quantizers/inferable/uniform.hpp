@@ -37,7 +37,7 @@ class WeightsUniformInferableQuantizer : public GridInferableQuantizer {
   std::string describe() const override;
   std::string to_json() const override;
   static InferablePtr from_json(std::string_view json);
-  InferablePtr clone() const override { return std::make_unique<WeightsUniformInferableQuantizer>(*this); }
+  InferablePtr clone() const override { return InferablePtr(new WeightsUniformInferableQuantizer(*this)); }
   const Options& options() const { return options_; }
 
  private:
@@ -64,7 +64,7 @@ class ActivationUniformInferableQuantizer : public GridInferableQuantizer {
   std::string describe() const override;
   std::string to_json() const override;
   static InferablePtr from_json(std::string_view json);
-  InferablePtr clone() const override { return std::make_unique<ActivationUniformInferableQuantizer>(*this); }
+  InferablePtr clone() const override { return InferablePtr(new ActivationUniformInferableQuantizer(*this)); }
   const Options& options() const { return options_; }
 
  private:

@@ -85,7 +85,7 @@ class TrainableQuantizer : public BaseTrainableQuantizer {
     if constexpr (std::is_abstract_v<Derived>)
       fail<NotImplementedError>(type_name<Derived>(), " cannot be copied: it is abstract");
     else
-      return std::make_unique<Derived>(static_cast<const Derived&>(*this));
+      return std::unique_ptr<BaseTrainableQuantizer>(new Derived(static_cast<const Derived&>(*this)));
   }
 
  private:

@@ -5,7 +5,7 @@
 #include <limits>
 
 #include <bitgrad/core/data/dataset.hpp>
-#include <bitgrad/core/io/bytes.hpp>
+#include <bitgrad/core/io/detail/bytes.hpp>
 #include <bitgrad/core/io/npy.hpp>
 #include <bitgrad/core/io/npz.hpp>
 #include <bitgrad/core/io/safetensors.hpp>

@@ -1,7 +1,7 @@
 #include "fuzz/targets.hpp"
 
 #include <bitgrad/core/data/idx.hpp>
-#include <bitgrad/core/io/bytes.hpp>
+#include <bitgrad/core/io/detail/bytes.hpp>
 #include <bitgrad/core/io/gzip.hpp>
 #include <bitgrad/core/io/image.hpp>
 #include <bitgrad/core/io/npy.hpp>

@@ -3,7 +3,7 @@
 #include <numeric>
 #include <set>
 
-#include <bitgrad/core/io/bytes.hpp>
+#include <bitgrad/core/io/detail/bytes.hpp>
 #include <bitgrad/qat/export/detail/onnx_weights.hpp>
 #include <bitgrad/qat/export/onnx.hpp>
 #include "qat/inference_support.hpp"

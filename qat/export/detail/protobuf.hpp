@@ -5,7 +5,7 @@
 #include <concepts>
 #include <string_view>
 
-#include <bitgrad/core/io/bytes.hpp>
+#include <bitgrad/core/io/detail/bytes.hpp>
 #include <bitgrad/core/io/file.hpp>
 
 namespace bitgrad::protobuf {
