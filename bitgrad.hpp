@@ -49,12 +49,14 @@
 #include <bitgrad/autograd/operations/shape.hpp>
 #include <bitgrad/autograd/optimizer.hpp>
 #include <bitgrad/autograd/parameter.hpp>
+#include <bitgrad/autograd/reduce_on_plateau.hpp>
 #include <bitgrad/autograd/replay.hpp>
 #include <bitgrad/autograd/schedule.hpp>
 #include <bitgrad/autograd/ste.hpp>
 #include <bitgrad/autograd/tape.hpp>
 #include <bitgrad/autograd/tape_observer.hpp>
 #include <bitgrad/autograd/variable.hpp>
+#include <bitgrad/autograd/weight_average.hpp>
 
 #include <bitgrad/layers/activations.hpp>
 #include <bitgrad/layers/batch_norm.hpp>

@@ -151,30 +151,82 @@ void Sgd::update(Parameter& parameter, Slot& slot, double rate, double weight_de
   });
 }
 
+namespace {
+
+void check_adam(const char* name, const AdamOptions& options) {
+  check_share(name, "beta1", options.beta1);
+  check_share(name, "beta2", options.beta2);
+  if (!(options.epsilon > 0)) fail<ValueError>(name, ": epsilon is ", options.epsilon, ", expected a positive number");
+}
+
+/// The settings of step `t` = 1, 2, ... without weight decay.
+kernels::AdamStep adam_step(const AdamOptions& options, double rate, Index t) {
+  const auto steps = static_cast<double>(t);
+  return {.rate = rate,
+          .beta1 = options.beta1,
+          .beta2 = options.beta2,
+          .epsilon = options.epsilon,
+          .correction1 = 1 - std::pow(options.beta1, steps),
+          .correction2 = 1 - std::pow(options.beta2, steps)};
+}
+
+void take(const char* name, const kernels::AdamStep& step, Parameter& parameter, std::vector<Tensor>& moments) {
+  dispatch_floating(name, parameter.value().dtype(), [&](auto zero) {
+    using T = decltype(zero);
+    kernels::adam_update<T>(parameter.value().size(), step, parameter.gradient().data<T>(), moments[0].data<T>(),
+                            moments[1].data<T>(), parameter.value().data<T>());
+  });
+}
+
+}  // namespace
+
 Adam::Adam(std::vector<OptimizerGroup> groups, const AdamOptions& options)
     : Optimizer("Adam", std::move(groups), options.learning_rate, {"first_moment", "second_moment"}),
       options_(options) {
-  check_share("Adam", "beta1", options.beta1);
-  check_share("Adam", "beta2", options.beta2);
-  if (!(options.epsilon > 0)) fail<ValueError>("Adam: epsilon is ", options.epsilon, ", expected a positive number");
+  check_adam("Adam", options);
 }
 
 Adam::Adam(const std::vector<NamedParameter>& parameters, const AdamOptions& options)
     : Adam(group_parameters(parameters), options) {}
 
 void Adam::update(Parameter& parameter, Slot& slot, double rate, double weight_decay) {
-  const auto t = static_cast<double>(slot.steps);
-  const kernels::AdamStep step{.rate = rate,
-                               .beta1 = options_.beta1,
-                               .beta2 = options_.beta2,
-                               .epsilon = options_.epsilon,
-                               .weight_decay = weight_decay,
-                               .correction1 = 1 - std::pow(options_.beta1, t),
-                               .correction2 = 1 - std::pow(options_.beta2, t)};
-  dispatch_floating("Adam", parameter.value().dtype(), [&](auto zero) {
+  kernels::AdamStep step = adam_step(options_, rate, slot.steps);
+  step.weight_decay = weight_decay;
+  take("Adam", step, parameter, slot.moments);
+}
+
+AdamW::AdamW(std::vector<OptimizerGroup> groups, const AdamOptions& options)
+    : Optimizer("AdamW", std::move(groups), options.learning_rate, {"first_moment", "second_moment"}),
+      options_(options) {
+  check_adam("AdamW", options);
+}
+
+void AdamW::update(Parameter& parameter, Slot& slot, double rate, double weight_decay) {
+  kernels::AdamStep step = adam_step(options_, rate, slot.steps);
+  step.shrink = 1 - rate * weight_decay;
+  take("AdamW", step, parameter, slot.moments);
+}
+
+Rmsprop::Rmsprop(std::vector<OptimizerGroup> groups, const RmspropOptions& options)
+    : Optimizer("Rmsprop", std::move(groups), options.learning_rate, {"second_moment", "velocity"}), options_(options) {
+  check_share("Rmsprop", "smoothing", options.smoothing);
+  check_share("Rmsprop", "momentum", options.momentum);
+  if (!(options.epsilon > 0)) fail<ValueError>("Rmsprop: epsilon is ", options.epsilon, ", expected a positive number");
+}
+
+Rmsprop::Rmsprop(const std::vector<NamedParameter>& parameters, const RmspropOptions& options)
+    : Rmsprop(group_parameters(parameters), options) {}
+
+void Rmsprop::update(Parameter& parameter, Slot& slot, double rate, double weight_decay) {
+  const kernels::RmspropStep step{.rate = rate,
+                                  .smoothing = options_.smoothing,
+                                  .epsilon = options_.epsilon,
+                                  .momentum = options_.momentum,
+                                  .weight_decay = weight_decay};
+  dispatch_floating("Rmsprop", parameter.value().dtype(), [&](auto zero) {
     using T = decltype(zero);
-    kernels::adam_update<T>(parameter.value().size(), step, parameter.gradient().data<T>(), slot.moments[0].data<T>(),
-                            slot.moments[1].data<T>(), parameter.value().data<T>());
+    kernels::rmsprop_update<T>(parameter.value().size(), step, parameter.gradient().data<T>(),
+                               slot.moments[0].data<T>(), slot.moments[1].data<T>(), parameter.value().data<T>());
   });
 }
 

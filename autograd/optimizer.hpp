@@ -131,6 +131,38 @@ class Adam : public Optimizer {
   AdamOptions options_;
 };
 
+/// Adam with decoupled weight decay: p shrinks by rate * decay * p in front of the step, and the gradient knows nothing
+/// of it. Loshchilov and Hutter, "Decoupled weight decay regularization", ICLR 2019, algorithm 2, with the decay times
+/// the whole learning rate, as in PyTorch's AdamW. The decay is that of the groups; without one it is Adam.
+class AdamW : public Optimizer {
+ public:
+  explicit AdamW(std::vector<OptimizerGroup> groups, const AdamOptions& options = {});
+
+ private:
+  void update(Parameter& parameter, Slot& slot, double rate, double weight_decay) override;
+  AdamOptions options_;
+};
+
+struct RmspropOptions {
+  double learning_rate = 0.01;
+  double smoothing = 0.99;  ///< of the mean of squares; 0 <= smoothing < 1
+  double epsilon = 1e-8;
+  double momentum = 0.0;  ///< 0 <= momentum < 1
+};
+
+/// Tieleman and Hinton, "Lecture 6.5: rmsprop", Coursera 2012: steps of g / (sqrt(v) + epsilon), where v is a moving
+/// mean of g^2 from zero on; with PyTorch's momentum and weight decay (torch.optim.RMSprop, not centered).
+class Rmsprop : public Optimizer {
+ public:
+  explicit Rmsprop(std::vector<OptimizerGroup> groups, const RmspropOptions& options = {});
+  /// group_parameters() without weight decay.
+  explicit Rmsprop(const std::vector<NamedParameter>& parameters, const RmspropOptions& options = {});
+
+ private:
+  void update(Parameter& parameter, Slot& slot, double rate, double weight_decay) override;
+  RmspropOptions options_;
+};
+
 /// Scales all gradients so that their common Euclidean norm is at most `max_norm`; returns the norm before. Pascanu et
 /// al., "On the difficulty of training recurrent neural networks", ICML 2013, algorithm 1. Throws ValueError unless
 /// max_norm > 0, and when a gradient is NaN or infinite, naming its parameter.

@@ -1,5 +1,6 @@
 #include <bitgrad/autograd/schedule.hpp>
 
+#include <algorithm>
 #include <cmath>
 #include <numbers>
 
@@ -58,6 +59,22 @@ Schedule step_schedule(double rate, const std::vector<Index>& milestones, double
       if (step >= milestone) result *= factor;
     return result;
   });
+}
+
+Schedule exponential_schedule(double rate, double factor) {
+  check_rate("exponential_schedule", rate);
+  if (!(factor > 0 && factor <= 1))
+    fail<ValueError>("exponential_schedule: factor is ", factor, ", expected more than 0 and at most 1");
+  return Schedule([=](Index step) { return rate * std::pow(factor, static_cast<double>(step)); });
+}
+
+Schedule one_cycle_schedule(double rate, Index steps) {
+  constexpr double rising = 0.3, first = 1.0 / 25, last = first / 1e4;
+  check_rate("one_cycle_schedule", rate);
+  if (steps <= 0) fail<ValueError>("one_cycle_schedule: ", steps, " steps, expected 1 or more");
+  const auto peak = static_cast<Index>(std::llround(rising * static_cast<double>(steps)));
+  const Schedule down = cosine_schedule(rate, std::max<Index>(1, steps - peak), rate * last);
+  return peak > 0 ? cosine_schedule(rate * first, peak, rate).then(peak, down) : down;
 }
 
 Schedule cosine_schedule(double rate, Index steps, double final_rate) {

@@ -38,4 +38,12 @@ Schedule step_schedule(double rate, const std::vector<Index>& milestones, double
 /// 2017, equation 5. Throws ValueError unless steps > 0.
 Schedule cosine_schedule(double rate, Index steps, double final_rate = 0.0);
 
+/// `rate` times factor^step. Throws ValueError unless 0 < factor <= 1.
+Schedule exponential_schedule(double rate, double factor);
+
+/// Half a cosine up from rate / 25 to `rate` over the first 30 % of `steps`, and another down to rate / 250,000 at
+/// `steps` and after: Smith and Topin, "Super-convergence", 2018, with PyTorch's shape and defaults (OneCycleLR with
+/// cosine annealing). The momentum stays what it is. Throws ValueError unless steps > 0.
+Schedule one_cycle_schedule(double rate, Index steps);
+
 }  // namespace bitgrad

@@ -47,7 +47,8 @@ void TrainOptions::declare(CLI::App& command) {
     return command.add_option(name, value, text)->capture_default_str();
   };
   const std::string rates =
-      message(" (", default_learning_rate("adam"), " with adam, ", default_learning_rate("sgd"), " with sgd)");
+      message(" (", default_learning_rate("adam"), " with adam and adamw, ", default_learning_rate("rmsprop"),
+              " with rmsprop, ", default_learning_rate("sgd"), " with sgd)");
 
   command.option_defaults()->take_last();
   given.data = "fashion-mnist";
@@ -138,8 +139,10 @@ void TrainOptions::declare(CLI::App& command) {
   number("--warmup-epochs", training.warmup_epochs, "Epochs over which the learning rate rises")
       ->type_name("X")
       ->group(group);
-  number("--momentum", training.momentum, "Momentum of sgd")->type_name("X")->group(group);
-  number("--weight-decay", training.weight_decay, "Weight decay")->type_name("X")->group(group);
+  number("--momentum", training.momentum, "Momentum of sgd and rmsprop")->type_name("X")->group(group);
+  number("--weight-decay", training.weight_decay, "Weight decay of kernels; 0.01 is usual with adamw")
+      ->type_name("X")
+      ->group(group);
   number("--gradient-clip", training.gradient_clip, "Largest norm of all gradients; 0: any")
       ->type_name("X")
       ->group(group);

@@ -35,8 +35,9 @@ std::string place(std::int64_t epoch, std::int64_t step) {
   return message("epoch ", epoch + 1, ", step ", step + 1, ": ");
 }
 
-/// Adam steps by the learning rate whatever the size of the gradient, while quantizer parameters range over orders of
-/// magnitude (the step of 8 bits is 1/64 of that of 2 bits). So each gets a group of its own, for a rate of its own.
+/// All but SGD step by the learning rate whatever the size of the gradient, while quantizer parameters range over
+/// orders of magnitude (the step of 8 bits is 1/64 of that of 2 bits). So each gets a group of its own, for a rate of
+/// its own.
 std::vector<OptimizerGroup> with_single_qparams(const std::vector<OptimizerGroup>& groups) {
   std::vector<OptimizerGroup> result;
   for (const OptimizerGroup& group : groups) {
@@ -57,6 +58,9 @@ std::unique_ptr<Optimizer> make_optimizer(const TrainingOptions& options, const 
   auto groups = group_parameters(
       model.parameters(), {.weight_decay = options.weight_decay, .qparams_learning_rate_scale = options.qparams_rate});
   if (options.optimizer == "adam") return std::make_unique<Adam>(with_single_qparams(groups));
+  if (options.optimizer == "adamw") return std::make_unique<AdamW>(with_single_qparams(groups));
+  if (options.optimizer == "rmsprop")
+    return std::make_unique<Rmsprop>(with_single_qparams(groups), RmspropOptions{.momentum = options.momentum});
   return std::make_unique<Sgd>(std::move(groups),
                                SgdOptions{.momentum = options.momentum, .nesterov = options.momentum > 0});
 }
@@ -83,6 +87,9 @@ Schedule make_schedule(const TrainingOptions& options, Index batches) {
   const auto schedule = [&] {
     if (options.schedule == "constant") return constant_schedule(rate);
     if (options.schedule == "cosine") return cosine_schedule(rate, rest);
+    if (options.schedule == "one-cycle") return one_cycle_schedule(rate, rest);
+    if (options.schedule == "exponential")
+      return exponential_schedule(rate, std::pow(0.01, 1.0 / static_cast<double>(rest)));
     return step_schedule(rate, {rest / 2, std::max(rest / 2 + 1, rest * 3 / 4)});
   };
   return warmup > 0 ? schedule().with_warmup(warmup) : schedule();
@@ -141,7 +148,7 @@ void Trainer::fit(const TrainingCallbacks& callbacks) {
 }
 
 void Trainer::train_epoch(Running& running, const TrainingCallbacks& callbacks) {
-  if (options_.optimizer == "adam") set_relative_rates(*optimizer_, options_.qparams_rate);
+  if (options_.optimizer != "sgd") set_relative_rates(*optimizer_, options_.qparams_rate);
   for (const data::Batch& batch : loader_.epoch(epoch_)) {
     train_step(batch, running);
     if (!callbacks.step) continue;

@@ -21,11 +21,14 @@ void require_name(std::string_view what, const std::string& name, const std::vec
 
 }  // namespace
 
-std::vector<std::string> optimizer_names() { return {"adam", "sgd"}; }
+std::vector<std::string> optimizer_names() { return {"adam", "adamw", "rmsprop", "sgd"}; }
 
-std::vector<std::string> schedule_names() { return {"constant", "cosine", "step"}; }
+std::vector<std::string> schedule_names() { return {"constant", "cosine", "exponential", "one-cycle", "step"}; }
 
-double default_learning_rate(std::string_view optimizer) { return optimizer == "sgd" ? 0.05 : 2e-3; }
+double default_learning_rate(std::string_view optimizer) {
+  if (optimizer == "sgd") return 0.05;
+  return optimizer == "rmsprop" ? 5e-4 : 2e-3;
+}
 
 TrainingOptions quantized_training(TrainingOptions base) {
   base.frozen_batch_norm = 1.0 / 3;

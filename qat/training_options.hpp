@@ -16,11 +16,11 @@ struct TrainingOptions {
   Index batch = 64;
   std::string optimizer = "adam";  ///< one of optimizer_names()
   double learning_rate = 2e-3;     ///< the highest of the schedule
-  double qparams_rate = 1;  ///< learning rate of quantizer parameters, as a factor; with adam also of their unit()
+  double qparams_rate = 1;  ///< learning rate of quantizer parameters, as a factor; but with sgd also of their unit()
   std::string schedule = "cosine";  ///< one of schedule_names()
   double warmup_epochs = 0;         ///< the rate rises linearly over these
-  double weight_decay = 0;          ///< of weights; quantizer parameters have none
-  double momentum = 0.9;            ///< of sgd
+  double weight_decay = 0;          ///< of kernels; apart from the gradient with adamw
+  double momentum = 0.9;            ///< of sgd and rmsprop
   double gradient_clip = 0;         ///< largest norm of all gradients together; 0: no limit
   double label_smoothing = 0;       ///< in [0, 1)
   double frozen_batch_norm = 0;  ///< share of the steps, at the end, with frozen batch statistics and quantized biases
@@ -38,9 +38,10 @@ TrainingOptions quantized_training(TrainingOptions base = {});
 /// ValueError naming the option that is out of range, its value and what was expected.
 void validate(const TrainingOptions& options);
 
-/// "adam", "sgd".
+/// "adam", "adamw", "rmsprop", "sgd".
 std::vector<std::string> optimizer_names();
-/// "constant"; "cosine", to zero; "step", to a tenth after one half and again after three quarters of the steps.
+/// "constant"; "cosine", to zero; "exponential", to a hundredth; "one-cycle", up over 30 % of the steps, then down to
+/// almost zero; "step", to a tenth after one half and again after three quarters of the steps.
 std::vector<std::string> schedule_names();
 /// Of a float model from scratch.
 double default_learning_rate(std::string_view optimizer);

@@ -14,4 +14,13 @@ void sgd_update(Index n, const SgdStep& step, const T* gradient, T* velocity, T*
 template <class T>
 void adam_update(Index n, const AdamStep& step, const T* gradient, T* first, T* second, T* parameter);
 
+/// One step of RMSprop on n elements; `second`, the running mean of squares, and `velocity` start at zero. Formula:
+/// RmspropStep.
+template <class T>
+void rmsprop_update(Index n, const RmspropStep& step, const T* gradient, T* second, T* velocity, T* parameter);
+
+/// average += share * (x - average), the share rounded to T: one step of an exponential moving average.
+template <class T>
+void average_update(Index n, double share, const T* x, T* average);
+
 }  // namespace bitgrad::kernels

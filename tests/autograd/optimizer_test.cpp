@@ -4,6 +4,7 @@
 
 #include <bitgrad/autograd/operations.hpp>
 #include <bitgrad/autograd/optimizer.hpp>
+#include <bitgrad/autograd/weight_average.hpp>
 
 using namespace bitgrad;
 using namespace bitgrad::testing;
@@ -89,6 +90,77 @@ TEST_CASE("Adam by hand") {
   }
 }
 
+TEST_CASE("AdamW by hand: the decay stays out of the moments") {
+  const AdamOptions options{.learning_rate = 0.1, .beta1 = 0.8, .beta2 = 0.9, .epsilon = 0.01};
+  const NamedParameter p = number(1), q = number(1);
+  AdamW decayed(std::vector<OptimizerGroup>{{{p}, {.weight_decay = 0.5}}}, options);
+  // the moments of "three steps of algorithm 1", each step behind a shrinking by 1 - 0.1 * 0.5
+  const double first = 0.95 * 1 - 0.1 * (0.4 / 0.2) / (std::sqrt(0.4 / 0.1) + 0.01);
+  const double second = 0.95 * first - 0.1 * (0.12 / 0.36) / (std::sqrt(0.46 / 0.19) + 0.01);
+  CHECK(near(trajectory(decayed, p, {2, -1}), {first, second}));
+  // without decay it is Adam, to the bit
+  const NamedParameter r = number(1);
+  AdamW plain(std::vector<OptimizerGroup>{{{q}}}, options);
+  Adam adam({r}, options);
+  CHECK(trajectory(plain, q, {2, -1, 0.5}) == trajectory(adam, r, {2, -1, 0.5}));
+  // the group's rate takes part in the decay
+  const NamedParameter s = number(1);
+  AdamW scaled(std::vector<OptimizerGroup>{{{s}, {.learning_rate_scale = 0.5, .weight_decay = 0.5}}}, options);
+  CHECK(near(trajectory(scaled, s, {2}), {0.975 - 0.05 * 2 / 2.01}));
+}
+
+TEST_CASE("RMSprop by hand") {
+  SECTION("v = 1, and again") {
+    const NamedParameter p = number(1);
+    Rmsprop rmsprop({p}, {.learning_rate = 0.1, .smoothing = 0.75, .epsilon = 0.5});
+    const double first = 1 - 0.1 * 2 / 1.5, second = first - 0.1 * -1 / (1 + 0.5);
+    CHECK(near(trajectory(rmsprop, p, {2, -1}), {first, second}));
+  }
+  SECTION("momentum and decay: g = 2 + 0.5 * 1, v = 1.5625, b = 2.5 / 1.75") {
+    const NamedParameter p = number(1);
+    Rmsprop rmsprop(std::vector<OptimizerGroup>{{{p}, {.weight_decay = 0.5}}},
+                    {.learning_rate = 0.1, .smoothing = 0.75, .epsilon = 0.5, .momentum = 0.5});
+    const double b = 2.5 / 1.75, first = 1 - 0.1 * b, g = 0.5 * first;
+    const double v = 0.75 * 1.5625 + 0.25 * g * g;
+    CHECK(near(trajectory(rmsprop, p, {2, 0}), {first, first - 0.1 * (0.5 * b + g / (std::sqrt(v) + 0.5))}));
+  }
+}
+
+TEST_CASE("an average of weights by hand, and what it gives back") {
+  const NamedParameter p = number(0);
+  const auto move_to = [&](double value) { p.parameter->value().fill(value); };
+  WeightAverage average({p}, 0.25);
+  move_to(11);
+  average.update();  // d = 2 / 11: 0 + 9 / 11 * 11
+  move_to(1);
+  average.update();  // d = min(0.25, 3 / 12): 9 + 0.75 * (1 - 9)
+  CHECK(value_of(p) == 1);
+  const NamedTensors saved = average.state();
+  average.apply();
+  CHECK(value_of(p) == Approx(3));
+  move_to(7);
+  average.update();  // d = 0.25
+  average.apply();
+  CHECK(value_of(p) == Approx(6));
+
+  WeightAverage resumed({p}, 0.25);
+  resumed.load_state(saved);
+  CHECK(identical(resumed.state(), saved));
+  move_to(7);
+  resumed.update();
+  resumed.apply();
+  CHECK(value_of(p) == Approx(6));
+
+  CHECK_THROWS_AS(WeightAverage({p}, 1), ValueError);
+  CHECK_THROWS_AS(WeightAverage({p}, -0.1), ValueError);
+  CHECK_THAT(error_of<ValueError>([&] { resumed.load_state({}); }), Catch::Contains("'steps' is missing"));
+  NamedTensors more = saved;
+  more.add("q/average", Tensor::zeros({1}));
+  CHECK_THAT(error_of<ValueError>([&] { resumed.load_state(more); }), Catch::Contains("unexpected 'q/average'"));
+  const NamedTensors other{{"steps", Tensor::scalar(1, DType::int32)}, {"p/average", Tensor::zeros({2})}};
+  CHECK_THAT(error_of<ShapeError>([&] { resumed.load_state(other); }), Catch::Contains("expected float64 (1)"));
+}
+
 TEST_CASE("parameters without a gradient and frozen ones stay as they are") {
   const NamedParameter used = named("used", Tensor::full({2}, 1)), unused = named("unused", Tensor::full({2}, 1)),
                        frozen = named("frozen", Tensor::full({2}, 1));
@@ -165,8 +237,14 @@ const std::pair<const char*, MakeOptimizer> optimizers[] = {
      [](const auto& p) {
        return std::make_unique<Sgd>(p, SgdOptions{.learning_rate = 0.1, .momentum = 0.9, .nesterov = true});
      }},
-    {"adam", [](const auto& p) {
-       return std::make_unique<Adam>(group_parameters(p, {}), AdamOptions{.learning_rate = 0.05});
+    {"adam",
+     [](const auto& p) { return std::make_unique<Adam>(group_parameters(p, {}), AdamOptions{.learning_rate = 0.05}); }},
+    {"adamw",
+     [](const auto& p) {
+       return std::make_unique<AdamW>(group_parameters(p, {.weight_decay = 1e-5}), AdamOptions{.learning_rate = 0.05});
+     }},
+    {"rmsprop", [](const auto& p) {
+       return std::make_unique<Rmsprop>(p, RmspropOptions{.learning_rate = 3e-3, .momentum = 0.9});
      }}};
 
 }  // namespace
@@ -228,6 +306,10 @@ TEST_CASE("illegal options of optimizers") {
   CHECK_THROWS_AS(Adam({p}, {.beta1 = 1}), ValueError);
   CHECK_THROWS_AS(Adam({p}, {.beta2 = -0.1}), ValueError);
   CHECK_THROWS_AS(Adam({p}, {.epsilon = 0}), ValueError);
+  CHECK_THAT(error_of<ValueError>([&] { AdamW({{{p}}}, {.beta1 = 1}); }), Catch::Contains("AdamW: beta1 is 1"));
+  CHECK_THROWS_AS(Rmsprop({p}, {.smoothing = 1}), ValueError);
+  CHECK_THROWS_AS(Rmsprop({p}, {.momentum = 1}), ValueError);
+  CHECK_THROWS_AS(Rmsprop({p}, {.epsilon = 0}), ValueError);
   CHECK_THROWS_AS(Sgd(group_parameters({p}, {.weight_decay = -1, .decay_vectors = true})), ValueError);
   CHECK_THAT(error_of<ValueError>([&] { Sgd({p, p}); }), Catch::Contains("p is listed twice"));
   CHECK_THAT(error_of<ValueError>([&] { Sgd({p, number(2)}); }), Catch::Contains("two parameters are named p"));

@@ -84,8 +84,8 @@ TEST_CASE("unknown names come with the nearest one") {
               Contains("--activations") && Contains("symmetric"));
   check_error(train({"--model", "mlp", "--weights", "lsq:17"}), 2, Contains("17"));
   check_error(train({"--model", "mlp", "--weights", "lsq:0"}), 2, Contains("lsq:0"));
-  check_error(train({"--model", "mlp", "--optimizer", "adamw"}), 2,
-              Contains("unknown optimizer \"adamw\" (did you mean \"adam\""));
+  check_error(train({"--model", "mlp", "--optimizer", "adan"}), 2,
+              Contains("unknown optimizer \"adan\" (did you mean \"adam\""));
   check_error(train({"--model", "mlp", "--schedule", "cos"}), 2,
               Contains("did you mean \"cosine\"") || Contains("constant"));
   check_error(train({}), 2, Contains("--model is required") && Contains("resnet8"));

@@ -36,12 +36,25 @@ TEST_CASE("Adam by hand: the first step has the length of the rate") {
   CHECK(parameter == Approx(1.01 - 0.01 * (m / 0.19) / (std::sqrt(v / 0.001999) + 1e-8)));
 }
 
+TEST_CASE("RMSprop and the moving average by hand") {
+  const double gradient = 2.0;
+  double second = 1.0, velocity = 4.0, parameter = 10.0;
+  kernels::rmsprop_update(1, {.rate = 0.1, .smoothing = 0.75, .epsilon = 0.5, .momentum = 0.25, .weight_decay = 0.2},
+                          &gradient, &second, &velocity, &parameter);
+  CHECK(second == Approx(4.75));  // 0.75 * 1 + 0.25 * (2 + 0.2 * 10)^2
+  CHECK(velocity == Approx(1 + 4 / (std::sqrt(4.75) + 0.5)));
+  CHECK(parameter == Approx(10 - 0.1 * velocity));
+  double average = 3.0;
+  kernels::average_update(1, 0.25, &parameter, &average);
+  CHECK(average == Approx(3 + 0.25 * (parameter - 3)));
+}
+
 TEST_CASE("optimizer updates are the same bits in every setting") {
   const Index n = 70001;
   const auto gradient = reals(n, 1), start = reals(n, 2), velocity = reals(n, 3);
   auto second = reals(n, 4);
   for (float& value : second) value = std::abs(value);
-  std::vector<float> first_sgd, first_adam;
+  std::vector<float> first_sgd, first_adam, first_rmsprop, first_average;
   for_each_setting([&] {
     auto p = start, v = velocity, s = second;
     kernels::sgd_update(n, {.rate = 0.1, .momentum = 0.9, .weight_decay = 1e-4, .nesterov = true}, gradient.data(),
@@ -49,8 +62,15 @@ TEST_CASE("optimizer updates are the same bits in every setting") {
     if (first_sgd.empty()) first_sgd = p;
     CHECK(same_bits(p, first_sgd));
     p = start, v = velocity;
-    kernels::adam_update(n, {.correction1 = 0.19, .correction2 = 0.002}, gradient.data(), v.data(), s.data(), p.data());
+    kernels::adam_update(n, {.shrink = 0.999, .correction1 = 0.19, .correction2 = 0.002}, gradient.data(), v.data(),
+                         s.data(), p.data());
     if (first_adam.empty()) first_adam = p;
     CHECK(same_bits(p, first_adam));
+    p = start, v = velocity, s = second;
+    kernels::rmsprop_update(n, {.momentum = 0.9, .weight_decay = 1e-4}, gradient.data(), s.data(), v.data(), p.data());
+    kernels::average_update(n, 0.01, p.data(), v.data());
+    if (first_rmsprop.empty()) first_rmsprop = p, first_average = v;
+    CHECK(same_bits(p, first_rmsprop));
+    CHECK(same_bits(v, first_average));
   });
 }

@@ -67,8 +67,8 @@ TEST_CASE("training gives the same bytes for any number of threads, and others f
 
 TEST_CASE("a restored trainer continues to the byte") {
   const data::Dataset dataset = support::tiny_dataset(100);
-  const char* optimizer = GENERATE("adam", "sgd");
-  const char* schedule = GENERATE("constant", "cosine", "step");
+  const char* optimizer = GENERATE("adam", "adamw", "rmsprop", "sgd");
+  const char* schedule = GENERATE("constant", "one-cycle", "step");
   const TrainingOptions options{.epochs = 3, .batch = 32, .optimizer = optimizer, .schedule = schedule};
   struct Stop {};
   const auto stop = [&](const EpochResult& result) {
@@ -135,6 +135,19 @@ TEST_CASE("the learning rate follows warm-up and schedule") {
     CHECK(rates[0] == Approx(0.01));
     CHECK(rates[1] == Approx(0.005 * (1 + std::cos(std::acos(-1) * 3 / 8))));
     CHECK(rates[2] == Approx(0.005 * (1 + std::cos(std::acos(-1) * 7 / 8))));
+  }
+  SECTION("one cycle: 12 steps, the highest rate after 4 of them") {
+    fit(model, dataset, {.epochs = 3, .batch = 16, .learning_rate = 0.01, .schedule = "one-cycle"},
+        {.step = {}, .epoch = collect});
+    const double low = 0.01 / 25, high = 0.01, last = low / 1e4;
+    CHECK(rates[0] == Approx((low + high) / 2 + (high - low) / 2 * std::cos(std::acos(-1) * 1 / 4)));
+    CHECK(rates[1] == Approx((last + high) / 2 + (high - last) / 2 * std::cos(std::acos(-1) * 3 / 8)));
+    CHECK(rates[2] == Approx((last + high) / 2 + (high - last) / 2 * std::cos(std::acos(-1) * 7 / 8)));
+  }
+  SECTION("exponential: a hundredth after 12 steps") {
+    fit(model, dataset, {.epochs = 3, .batch = 16, .learning_rate = 0.01, .schedule = "exponential"},
+        {.step = {}, .epoch = collect});
+    for (int i = 0; i < 3; ++i) CHECK(rates[i] == Approx(0.01 * std::pow(0.01, (4 * i + 3) / 12.0)));
   }
   SECTION("step") {
     fit(model, dataset, {.epochs = 4, .batch = 16, .learning_rate = 0.01, .schedule = "step"},

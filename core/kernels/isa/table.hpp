@@ -134,6 +134,8 @@ struct FloatingKernels {
 
   void (*sgd_update)(Index n, const SgdStep*, const T* gradient, T* velocity, T* parameter);
   void (*adam_update)(Index n, const AdamStep*, const T* gradient, T* first, T* second, T* parameter);
+  void (*rmsprop_update)(Index n, const RmspropStep*, const T* gradient, T* second, T* velocity, T* parameter);
+  void (*average_update)(Index n, double share, const T* x, T* average);
 
   void (*fake_quantize)(Index n, Index width, const T* x, const T* s, const T* a, const T* lo, const T* hi, T* y);
   void (*fake_quantize_gradient)(const FakeQuantizeGradient<T>*);
