@@ -13,9 +13,12 @@ struct Entry {
 };
 
 const std::map<std::string, Entry, std::less<>>& table() {
-  static const std::map<std::string, Entry, std::less<>> models{{"fashion_cnn", {fashion_cnn, {28, 28, 1}}},
+  static const std::map<std::string, Entry, std::less<>> models{{"ds_cnn", {ds_cnn, {49, 10, 1}}},
+                                                                {"fashion_cnn", {fashion_cnn, {28, 28, 1}}},
                                                                 {"lenet5", {lenet5, {28, 28, 1}}},
                                                                 {"mlp", {mlp, {28, 28, 1}}},
+                                                                {"mobilenet_v1", {mobilenet_v1, {96, 96, 3}}},
+                                                                {"resnet20", {resnet20, {32, 32, 3}}},
                                                                 {"resnet8", {resnet8, {32, 32, 3}}}};
   return models;
 }

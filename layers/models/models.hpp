@@ -31,6 +31,27 @@ Model fashion_cnn(const Shape& input_shape, Index classes, Index width = 1);
 /// normalisation is folded, and 12.5 million multiplications.
 Model resnet8(const Shape& input_shape, Index classes, Index width = 1);
 
+/// The ResNet of CIFAR-10 with 20 layers: nine residual blocks of 16, 32 and 64 filters. He et al., "Deep residual
+/// learning", CVPR 2016, section 4.2; where the size changes the shortcut is a 1x1 convolution (the paper's option B).
+/// For 32x32x3 and 10 classes 272,474 parameters and 40.8 million multiplications.
+Model resnet20(const Shape& input_shape, Index classes, Index width = 1);
+
+/// The keyword spotter of MLPerf Tiny: four depthwise separable convolutions of 64 filters, for spectra of 49 frames
+/// and 10 coefficients. Zhang et al., "Hello Edge", 2017; Banbury et al. as above. For 49x10x1 and 12 classes 23,756
+/// parameters and 2.66 million multiplications.
+Model ds_cnn(const Shape& input_shape, Index classes, Index width = 1);
+
+/// MobileNet: thirteen depthwise separable convolutions. Howard et al., "MobileNets", 2017, table 1. `width` counts
+/// quarters of the paper's width multiplier: 1 is the 0.25 of MLPerf Tiny's person detection, 4 the full network. For
+/// 96x96x3 and 2 classes 213,586 parameters and 7.49 million multiplications.
+Model mobilenet_v1(const Shape& input_shape, Index classes, Index width = 1);
+
+/// The anomaly detector of MLPerf Tiny: dense layers of 128 units around a bottleneck of 8 that rebuild their input,
+/// for samples of rank 1 (640 values). Banbury et al. as above. 267,928 parameters for 640 values. It has no classes
+/// and is trained on its mean squared error, so that make() and the Trainer do not take it: see
+/// examples/training_loop.cpp. ShapeError for samples of another rank, ValueError for a width below 1.
+Model autoencoder(const Shape& input_shape, Index width = 1);
+
 /// The names make() takes, in alphabetical order.
 std::vector<std::string> names();
 /// The shape of the samples that a model was made for: (32, 32, 3) for resnet8. ValueError as make().

@@ -20,6 +20,12 @@ TEST_CASE("reference models have the sizes they promise") {
   CHECK(count("lenet5", {28, 28, 1}, 10) == 61706);
   CHECK(count("resnet8", {32, 32, 3}, 10) == 78186);  // Keras' count of trainable parameters of the reference
   CHECK(count("fashion_cnn", {28, 28, 1}, 10) == 79770);
+  CHECK(count("resnet20", {32, 32, 3}, 10) == 272474);
+  CHECK(count("ds_cnn", {49, 10, 1}, 12) == 23756);  // with the moving statistics the reference's 24,908
+  CHECK(count("mobilenet_v1", {96, 96, 3}, 2) == 213586);
+  const Shape image{224, 224, 3};  // Keras' count of trainable parameters of the full network
+  CHECK(models::mobilenet_v1(image, 1000, 4).build(image).parameter_count() == 4231976);
+  CHECK(models::autoencoder({640}).build({640}).parameter_count() == 267928);
 
   Index folded = 0;  // without batch normalisation: the reference once it is folded
   const Model resnet = models::resnet8({32, 32, 3}, 10).build({32, 32, 3});
@@ -29,8 +35,8 @@ TEST_CASE("reference models have the sizes they promise") {
 }
 
 TEST_CASE("reference models cost the multiplications they promise") {
-  const auto count = [](std::string_view name, const Shape& shape) {
-    Model model = models::make(name, shape, 10).build(shape);
+  const auto count = [](std::string_view name, const Shape& shape, Index classes = 10, Index width = 1) {
+    Model model = models::make(name, shape, classes, width).build(shape);
     const std::vector<Shape> shapes = model.node_shapes(shape);
     Index result = 0;  // every kernel element, at every output pixel
     for (std::size_t i = 0; i < shapes.size(); ++i)
@@ -41,10 +47,15 @@ TEST_CASE("reference models cost the multiplications they promise") {
   CHECK(count("lenet5", {28, 28, 1}) == 416520);
   CHECK(count("fashion_cnn", {28, 28, 1}) == 1975488);
   CHECK(count("resnet8", {32, 32, 3}) == 12501632);
+  CHECK(count("resnet20", {32, 32, 3}) == 40813184);
+  CHECK(count("ds_cnn", {49, 10, 1}, 12) == 2656768);
+  CHECK(count("mobilenet_v1", {96, 96, 3}, 2) == 7489664);
+  CHECK(count("mobilenet_v1", {224, 224, 3}, 1000, 4) == 568740352);  // the paper's 569 million
 }
 
 TEST_CASE("reference models take other images and classes") {
-  CHECK(models::names() == std::vector<std::string>{"fashion_cnn", "lenet5", "mlp", "resnet8"});
+  CHECK(models::names() ==
+        std::vector<std::string>{"ds_cnn", "fashion_cnn", "lenet5", "mlp", "mobilenet_v1", "resnet20", "resnet8"});
   for (const std::string& name : models::names())
     for (const Shape& shape : {Shape{28, 28, 1}, Shape{32, 32, 3}, Shape{17, 30, 2}}) {
       INFO(name << ' ' << shape);
@@ -112,5 +123,7 @@ TEST_CASE("unknown models and impossible images") {
                     Contains("layer \"conv2\" (Conv2D)") && Contains("(8, 8, 1)"));
   CHECK_THROWS_WITH(models::make("fashion_cnn", {4, 4, 1}, 10),
                     Contains("layer \"pool3\" (MaxPool2D)") && Contains("(4, 4, 1)"));
+  CHECK_THROWS_WITH(models::autoencoder({8, 8, 1}), Contains("samples have shape (8, 8, 1), expected (values)"));
+  CHECK_THROWS_WITH(models::autoencoder({8}, 0), Contains("width is 0"));
   CHECK_THROWS_WITH(models::make("resnet8", {784}, 10), Contains("layer \"conv1\" (Conv2D)") && Contains("(784)"));
 }
