@@ -19,6 +19,7 @@ constexpr const char* examples = R"(Examples:
   bitgrad train --data fashion-mnist --from runs/float/float.safetensors --epochs 0 --qat-epochs 4 \
       --weights lsq:4 --activations lsq:4 --out runs/w4a4
   bitgrad data fashion-mnist
+  bitgrad summary resnet8
   bitgrad verify runs/w4a4 --data fashion-mnist
   bitgrad table runs/float runs/w4a4
   bitgrad bench train --model resnet8 --mode lsq --batch 32
@@ -61,6 +62,7 @@ int run(int argc, const char* const* argv) {
   program.footer(examples);
   add_train_command(program);
   add_data_command(program);
+  add_summary_command(program);
   add_verify_command(program);
   add_infer_command(program);
   add_table_command(program);

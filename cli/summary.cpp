@@ -1,0 +1,126 @@
+// bitgrad summary
+#include <CLI/App.hpp>
+#include <algorithm>
+#include <filesystem>
+#include <iostream>
+#include <map>
+#include <memory>
+#include <vector>
+
+#include <bitgrad/cli/commands.hpp>
+#include <bitgrad/cli/names.hpp>
+#include <bitgrad/cli/text_table.hpp>
+#include <bitgrad/layers/models/models.hpp>
+#include <bitgrad/qat/checkpoint.hpp>
+#include <bitgrad/qat/plan.hpp>
+
+namespace bitgrad::cli {
+namespace {
+
+constexpr const char* help =
+    R"(Shapes are (height, width, channels). MACs are multiplications of one image by kernels. Bytes are those of the weights:
+kernels at their bits, everything else at 32. Batch normalisation disappears in conversion; here it is counted.
+
+Examples:
+    bitgrad summary resnet8
+    bitgrad summary mobilenet_v1 --input 64,64,1 --classes 5 --width 2
+    bitgrad summary runs/w4a4/quantized.safetensors)";
+
+constexpr int float_bits = 32;
+
+/// What of a model is counted.
+struct Counts {
+  Index parameters = 0, macs = 0;
+  Index bits = 0;  // of all weights together
+
+  Counts& operator+=(const Counts& other) {
+    parameters += other.parameters;
+    macs += other.macs;
+    bits += other.bits;
+    return *this;
+  }
+  Index bytes() const { return (bits + 7) / 8; }
+};
+
+Counts count(const Layer& layer, const Shape& output, int kernel_bits) {
+  Counts result;
+  for (const auto& [name, parameter] : layer.parameters()) {
+    const Index size = parameter->value().size();
+    result.parameters += size;
+    result.bits += size * (name == "kernel" ? kernel_bits : float_bits);
+  }
+  if (layer.has_weight("kernel"))  // every kernel element meets every output position once
+    result.macs = layer.weight("kernel")->value().size() * (output.size() / output[-1]);
+  return result;
+}
+
+struct SummaryCommand {
+  std::string model;
+  std::vector<Index> input;
+  Index classes = 10, width = 1;
+
+  void run() const {
+    if (!model.ends_with(".safetensors")) return print_reference();
+    if (!input.empty()) throw UsageError("--input belongs to a model by name; a checkpoint knows its own");
+    const Checkpoint checkpoint = read_checkpoint(model);
+    std::map<std::string, int> bits;
+    if (!checkpoint.plan.empty())
+      for (const WeightPlan& entry : QuantizationPlan::from_json(checkpoint.plan).weights)
+        if (entry.weight == "kernel") bits[entry.layer] = entry.config.n_bits;
+    print(models::make(checkpoint.model, checkpoint.input_shape, checkpoint.classes), checkpoint.input_shape, bits);
+  }
+
+ private:
+  void print_reference() const {
+    require_known("model", model, models::names());
+    const Shape shape = input.empty() ? models::usual_input_shape(model) : Shape(std::span<const Index>(input));
+    print(models::make(model, shape, classes, width), shape, {});
+  }
+
+  static void print(Model built, const Shape& shape, const std::map<std::string, int>& bits) {
+    built.build(shape);
+    const std::vector<Shape> shapes = built.node_shapes(shape);
+    std::vector<Row> rows{{"layer", "type", "output", "parameters", "MACs", "bytes", "bits"},
+                          {"input", "", to_string(shape)}};
+    Counts total;
+    for (std::size_t i = 0; i < shapes.size(); ++i) {
+      const auto& [name, layer, sources] = built.nodes()[i];
+      const auto found = bits.find(name);
+      const int kernel_bits = found == bits.end() ? float_bits : found->second;
+      const Counts counts = count(*layer, shapes[i], kernel_bits);
+      total += counts;
+      rows.push_back({name, std::string(layer->type()), to_string(shapes[i])});
+      if (counts.parameters == 0) continue;
+      for (const Index number : {counts.parameters, counts.macs, counts.bytes()})
+        rows.back().push_back(std::to_string(number));
+      rows.back().push_back(layer->has_weight("kernel") ? std::to_string(kernel_bits) : "");
+    }
+    rows.push_back({});
+    rows.push_back({"total", "", to_string(built.output_shape()), std::to_string(total.parameters),
+                    std::to_string(total.macs), std::to_string(total.bytes())});
+    std::cout << text_table(rows) << std::flush;
+  }
+};
+
+}  // namespace
+
+void add_summary_command(CLI::App& program) {
+  CLI::App* command = program.add_subcommand("summary", "List a model's layers, their shapes and what they cost");
+  command->footer(help);
+  const auto options = std::make_shared<SummaryCommand>();
+  command->add_option("MODEL", options->model, "Checkpoint (.safetensors), or a model: " + joined(models::names()))
+      ->required();
+  command->add_option("--input", options->input, "Shape of an image (the one the model was made for)")
+      ->delimiter(',')
+      ->allow_extra_args(false)
+      ->type_name("H,W,C");
+  command->add_option("--classes", options->classes, "Classes of a model by name")
+      ->type_name("N")
+      ->capture_default_str();
+  command->add_option("--width", options->width, "Times the filters and units of a model by name")
+      ->type_name("N")
+      ->capture_default_str();
+  command->callback([options] { options->run(); });
+}
+
+}  // namespace bitgrad::cli
