@@ -1,5 +1,6 @@
 #include <bitgrad/layers/activations.hpp>
 
+#include <cmath>
 #include <limits>
 
 #include <bitgrad/autograd/operations.hpp>
@@ -25,6 +26,44 @@ Variable Sigmoid::apply(std::span<const Variable> inputs, const Weights&, const 
 }
 GraphValue Sigmoid::lower(GraphBuilder& builder, std::span<const GraphValue> inputs) const {
   return builder.elementwise(inputs.front(), ElementwiseFunction::sigmoid);
+}
+
+Variable Tanh::apply(std::span<const Variable> inputs, const Weights&, const Context&) {
+  return bitgrad::tanh(single_input(inputs, type()));
+}
+GraphValue Tanh::lower(GraphBuilder& builder, std::span<const GraphValue> inputs) const {
+  return builder.elementwise(inputs.front(), ElementwiseFunction::tanh);
+}
+
+Variable GELU::apply(std::span<const Variable> inputs, const Weights&, const Context&) {
+  return bitgrad::gelu(single_input(inputs, type()));
+}
+GraphValue GELU::lower(GraphBuilder& builder, std::span<const GraphValue> inputs) const {
+  return builder.elementwise(inputs.front(), ElementwiseFunction::gelu);
+}
+
+Variable HardSigmoid::apply(std::span<const Variable> inputs, const Weights&, const Context&) {
+  return bitgrad::hard_sigmoid(single_input(inputs, type()));
+}
+GraphValue HardSigmoid::lower(GraphBuilder& builder, std::span<const GraphValue> inputs) const {
+  return builder.elementwise(inputs.front(), ElementwiseFunction::hard_sigmoid);
+}
+
+Variable HardSwish::apply(std::span<const Variable> inputs, const Weights&, const Context&) {
+  return bitgrad::hard_swish(single_input(inputs, type()));
+}
+GraphValue HardSwish::lower(GraphBuilder& builder, std::span<const GraphValue> inputs) const {
+  return builder.elementwise(inputs.front(), ElementwiseFunction::hard_swish);
+}
+
+LeakyReLU::LeakyReLU(float slope, std::string name) : Activation(std::move(name)), slope_(slope) {
+  if (!std::isfinite(slope)) fail<ValueError>("LeakyReLU: slope is ", slope, ", expected a finite number");
+}
+Variable LeakyReLU::apply(std::span<const Variable> inputs, const Weights&, const Context&) {
+  return leaky_relu(single_input(inputs, type()), slope_);
+}
+GraphValue LeakyReLU::lower(GraphBuilder& builder, std::span<const GraphValue> inputs) const {
+  return builder.leaky_relu(inputs.front(), slope_);
 }
 
 Variable Softmax::apply(std::span<const Variable> inputs, const Weights&, const Context&) {

@@ -45,6 +45,60 @@ class Sigmoid : public Activation<Sigmoid> {
   GraphValue lower(GraphBuilder& builder, std::span<const GraphValue> inputs) const override;
 };
 
+/// bitgrad::tanh
+class Tanh : public Activation<Tanh> {
+ public:
+  using Activation::Activation;
+  std::string_view type() const override { return "Tanh"; }
+  std::string_view name_stem() const override { return "tanh"; }
+  Variable apply(std::span<const Variable> inputs, const Weights& weights, const Context& context) override;
+  GraphValue lower(GraphBuilder& builder, std::span<const GraphValue> inputs) const override;
+};
+
+/// bitgrad::gelu
+class GELU : public Activation<GELU> {
+ public:
+  using Activation::Activation;
+  std::string_view type() const override { return "GELU"; }
+  std::string_view name_stem() const override { return "gelu"; }
+  Variable apply(std::span<const Variable> inputs, const Weights& weights, const Context& context) override;
+  GraphValue lower(GraphBuilder& builder, std::span<const GraphValue> inputs) const override;
+};
+
+/// min(max(x + 3, 0), 6) / 6
+class HardSigmoid : public Activation<HardSigmoid> {
+ public:
+  using Activation::Activation;
+  std::string_view type() const override { return "HardSigmoid"; }
+  std::string_view name_stem() const override { return "hard_sigmoid"; }
+  Variable apply(std::span<const Variable> inputs, const Weights& weights, const Context& context) override;
+  GraphValue lower(GraphBuilder& builder, std::span<const GraphValue> inputs) const override;
+};
+
+/// x min(max(x + 3, 0), 6) / 6
+class HardSwish : public Activation<HardSwish> {
+ public:
+  using Activation::Activation;
+  std::string_view type() const override { return "HardSwish"; }
+  std::string_view name_stem() const override { return "hard_swish"; }
+  Variable apply(std::span<const Variable> inputs, const Weights& weights, const Context& context) override;
+  GraphValue lower(GraphBuilder& builder, std::span<const GraphValue> inputs) const override;
+};
+
+/// x where x > 0, slope * x elsewhere. ValueError unless the slope is finite.
+class LeakyReLU : public Activation<LeakyReLU> {
+ public:
+  explicit LeakyReLU(float slope = 0.01F, std::string name = {});
+  std::string_view type() const override { return "LeakyReLU"; }
+  std::string_view name_stem() const override { return "leaky_relu"; }
+  Variable apply(std::span<const Variable> inputs, const Weights& weights, const Context& context) override;
+  GraphValue lower(GraphBuilder& builder, std::span<const GraphValue> inputs) const override;
+  float slope() const { return slope_; }
+
+ private:
+  float slope_;
+};
+
 /// exp(x) / sum(exp(x)) over the last axis. Losses take logits: a classifier is trained without it.
 class Softmax : public Activation<Softmax> {
  public:

@@ -57,7 +57,12 @@ class ProbeBuilder : public GraphBuilder {
     return result(LayerKind::clamp, shape(x), low >= 0 || nonnegative(x));
   }
   GraphValue elementwise(GraphValue x, ElementwiseFunction function) override {
-    return result(LayerKind::arithmetic, shape(x), function != ElementwiseFunction::log);
+    using enum ElementwiseFunction;
+    const bool keeps_sign = function == tanh || function == gelu || function == hard_swish;
+    return result(LayerKind::arithmetic, shape(x), keeps_sign ? nonnegative(x) : function != log);
+  }
+  GraphValue leaky_relu(GraphValue x, float) override {
+    return result(LayerKind::arithmetic, shape(x), nonnegative(x));
   }
   GraphValue softmax(GraphValue x) override { return result(LayerKind::float_tail, shape(x), true); }
   GraphValue log_softmax(GraphValue x) override { return result(LayerKind::float_tail, shape(x), false); }

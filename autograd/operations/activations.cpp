@@ -1,7 +1,10 @@
 #include <bitgrad/autograd/operations/activations.hpp>
 
+#include <cmath>
+
 #include <bitgrad/autograd/operations/detail/broadcast.hpp>
 #include <bitgrad/autograd/operations/detail/rows.hpp>
+#include <bitgrad/core/kernels/activations.hpp>
 #include <bitgrad/core/kernels/elementwise.hpp>
 #include <bitgrad/core/random.hpp>
 
@@ -25,6 +28,13 @@ template <class T>
 T share_of(int mine, T piece, T value) {
   if (piece == 2) return value / 2;
   return piece == static_cast<T>(mine) ? value : T{0};
+}
+
+/// Which piece of hard_sigmoid and hard_swish x is on.
+template <class T>
+int hard_piece(T x) {
+  if (x <= -3) return 0;
+  return x >= 3 ? 2 : 1;
 }
 
 }  // namespace
@@ -78,6 +88,43 @@ Variable sigmoid(const Variable& x) {
                           detail::gradient_by_kernel(y, [](auto... a) { kernels::sigmoid_gradient(a...); }));
 }
 
+Variable tanh(const Variable& x) {
+  Tensor y = map_by_kernel("tanh", x.value(), [](auto... a) { kernels::hyperbolic_tangent(a...); });
+  return record_operation("tanh", y, {x},
+                          detail::gradient_by_kernel(y, [](auto... a) { kernels::hyperbolic_tangent_gradient(a...); }));
+}
+
+Variable gelu(const Variable& x) {
+  Tensor y = map_by_kernel("gelu", x.value(), [](auto... a) { kernels::gelu(a...); });
+  return record_operation("gelu", std::move(y), {x},
+                          detail::gradient_by_kernel(x.value(), [](auto... a) { kernels::gelu_gradient(a...); }));
+}
+
+Variable hard_sigmoid(const Variable& x) {
+  return piecewise(
+      "hard_sigmoid", x, [](auto v) { return hard_piece(v); },
+      []<class T>(int piece, T v) { return limited(piece, v + T{3}, T{0}, T{6}) / T{6}; },
+      [](auto... a) { kernels::hard_sigmoid(a...); }, [](auto... a) { kernels::hard_sigmoid_gradient(a...); });
+}
+
+Variable hard_swish(const Variable& x) {
+  return piecewise(
+      "hard_swish", x, [](auto v) { return hard_piece(v); },
+      []<class T>(int piece, T v) { return piece == 0 ? T{0} : v * (limited(piece, v + T{3}, T{0}, T{6}) / T{6}); },
+      [](auto... a) { kernels::hard_swish(a...); }, [](auto... a) { kernels::hard_swish_gradient(a...); });
+}
+
+Variable leaky_relu(const Variable& x, double slope) {
+  if (!std::isfinite(slope)) fail<ValueError>("leaky_relu: the slope is ", slope, ", expected a finite number");
+  return piecewise(
+      "leaky_relu", x, [](auto v) { return v > 0 ? 1 : 0; },
+      [=]<class T>(int piece, T v) { return piece == 1 ? v : static_cast<T>(slope) * v; },
+      [=]<class T>(Index n, const T* v, T* y) { kernels::leaky_relu(n, static_cast<T>(slope), v, y); },
+      [=]<class T>(Index n, const T* v, const T* g, kernels::Store store, T* dx) {
+        kernels::leaky_relu_gradient(n, static_cast<T>(slope), v, g, store, dx);
+      });
+}
+
 Variable exp(const Variable& x) {
   Tensor y = detail::exponential(x.value());
   return record_operation("exp", y, {x},
@@ -119,6 +166,41 @@ Variable maximum(const Variable& a, const Variable& b) {
     if (sink.wants(1)) sink.add(1, detail::sum_to(share(1), b));
   };
   return record_operation("maximum", std::move(y), {a, b}, std::move(backward));
+}
+
+Variable pow(const Variable& x, double exponent) {
+  const auto power = [=]<class T>(T v) { return std::pow(v, static_cast<T>(exponent)); };
+  return record_operation(
+      "pow", map("pow", x.value(), power), {x}, [=, x = x.value()](const Tensor& g, GradSink& sink) {
+        const auto slope = [=]<class T>(T v, T u) {
+          return exponent == 0 ? T{0} : u * static_cast<T>(exponent) * std::pow(v, static_cast<T>(exponent - 1));
+        };
+        sink.add(0, map("pow", x, g, slope));
+      });
+}
+
+Variable where(const Tensor& condition, const Variable& a, const Variable& b) {
+  detail::require_same_dtype("where", a.value(), b.value());
+  if (!condition.defined()) fail<ShapeError>("where: the condition is undefined");
+  Tensor mask = map("where", condition.to(DType::float64), []<class T>(T c) { return c != 0 ? T{1} : T{0}; });
+  if (replay::mode() != replay::Mode::off) {
+    Tensor branches = mask.to(DType::int32);
+    replay::branch(branches);
+    mask = branches;
+  }
+  mask = mask.to(a.dtype());
+  // x where the mask is `chosen`, 0 elsewhere
+  const auto part = [=](const Tensor& x, int chosen) {
+    return detail::broadcast_map("where", x, mask,
+                                 [=]<class T>(T v, T m) { return m == static_cast<T>(chosen) ? v : T{0}; });
+  };
+  Tensor y =
+      detail::broadcast_map("where", part(a.value(), 1), part(b.value(), 0), [](auto p, auto q) { return p + q; });
+  auto backward = [=, a = a.shape(), b = b.shape()](const Tensor& g, GradSink& sink) {
+    if (sink.wants(0)) sink.add(0, detail::sum_to(part(g, 1), a));
+    if (sink.wants(1)) sink.add(1, detail::sum_to(part(g, 0), b));
+  };
+  return record_operation("where", std::move(y), {a, b}, std::move(backward));
 }
 
 Variable dropout(const Variable& x, double rate, std::uint64_t seed, std::uint64_t stream) {

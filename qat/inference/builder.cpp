@@ -219,7 +219,15 @@ GraphValue InferenceGraphBuilder::clamp(GraphValue x, float low, float high) {
 }
 
 GraphValue InferenceGraphBuilder::elementwise(GraphValue x, ElementwiseFunction function) {
+  if (function == ElementwiseFunction::leaky_relu)
+    fail<ValueError>("layer \"", impl_->layer, "\": leaky_relu without a slope: it has a function of its own");
   return impl_->record_same(FloatElementwise{function}, x);
+}
+
+GraphValue InferenceGraphBuilder::leaky_relu(GraphValue x, float slope) {
+  if (!std::isfinite(slope))
+    fail<ValueError>("layer \"", impl_->layer, "\": the slope is ", slope, ", expected a finite number");
+  return impl_->record_same(FloatElementwise{ElementwiseFunction::leaky_relu, slope}, x);
 }
 
 GraphValue InferenceGraphBuilder::softmax(GraphValue x) { return impl_->record_same(FloatSoftmax{false}, x); }

@@ -128,6 +128,7 @@ struct FloatClamp {
 };
 struct FloatElementwise {
   ElementwiseFunction function{};
+  float slope = 0;  ///< of leaky_relu
 };
 struct FloatSoftmax {
   bool logarithm = false;

@@ -230,7 +230,10 @@ class NodeCheck {
     if (!(op.low <= op.high)) complain<ValueError>("clamps to ", op.low, "..", op.high, ", expected low <= high");
     check_shape(input().shape);
   }
-  void check(const FloatElementwise&) const { check_shape(input().shape); }
+  void check(const FloatElementwise& op) const {
+    check_shape(input().shape);
+    if (!std::isfinite(op.slope)) complain<ValueError>("field slope is ", op.slope, ", expected a finite number");
+  }
   void check(const FloatSoftmax&) const {
     if (input().shape.rank() == 0) complain<ShapeError>("input is a scalar");
     check_shape(input().shape);

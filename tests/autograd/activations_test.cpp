@@ -44,12 +44,62 @@ TEST_CASE("values of elementwise functions") {
   CHECK(distance(bitgrad::log(Tensor::from({2}, {1, 10})).value(), Tensor::from({2}, {0, 2.302585093f})) < 1e-6);
 }
 
+TEST_CASE("gradients of smooth and hard activations") {
+  check_unary(bitgrad::tanh, -3, 3, 1e-6);
+  check_unary(gelu, -4, 4, 5e-6);
+  check_unary(hard_sigmoid, -5, 5);
+  check_unary(hard_swish, -5, 5, 2e-6);
+  check_unary([](const Variable& x) { return leaky_relu(x, 0.3); }, -2, 2);
+  const Tensor x = Tensor::from({5}, {-4, -3, 0, 3, 4});
+  CHECK(identical(gradient_of(hard_swish, x), Tensor::from({5}, {0, 0, 0.5f, 1, 1})));
+  CHECK(identical(gradient_of(hard_sigmoid, x), Tensor::from({5}, {0, 0, 1 / 6.0f, 0, 0})));
+  CHECK(identical(gradient_of([](const Variable& v) { return leaky_relu(v, 0.25); }, x),
+                  Tensor::from({5}, {0.25f, 0.25f, 0.25f, 1, 1})));
+  CHECK(identical(hard_swish(x).value(), Tensor::from({5}, {0, 0, 0, 3, 4})));
+  CHECK_THAT(error_of<ValueError>([&] { leaky_relu(x, infinity); }), Catch::Contains("leaky_relu: the slope is inf"));
+}
+
+TEST_CASE("powers by hand and their gradients") {
+  const Tensor x = Tensor::from({3}, {-2, 0, 4});
+  CHECK(identical(bitgrad::pow(x, 2).value(), Tensor::from({3}, {4, 0, 16})));
+  CHECK(
+      identical(gradient_of([](const Variable& v) { return bitgrad::pow(v, 3); }, x), Tensor::from({3}, {12, 0, 48})));
+  CHECK(identical(gradient_of([](const Variable& v) { return bitgrad::pow(v, 0); }, x), Tensor::zeros({3})));
+  CHECK(std::isnan(bitgrad::pow(x, 0.5).value().span<float>()[0]));
+  check_unary([](const Variable& v) { return bitgrad::pow(v, 1.7); }, 0.2, 3, 1e-5);
+  check_unary([](const Variable& v) { return bitgrad::pow(v, -2); }, 0.5, 3, 1e-4);
+}
+
+TEST_CASE("where chooses, and what it does not choose has no influence") {
+  const Tensor condition = Tensor::from({2, 1}, std::vector<std::int32_t>{1, 0});
+  const Tensor a = Tensor::from({2}, {1, 2}), b = Tensor::from({2, 2}, {5, 6, 7, 8});
+  CHECK(identical(where(condition, a, b).value(), Tensor::from({2, 2}, {1, 2, 7, 8})));
+  Tape tape;
+  const Variable va = tape.watch(a), vb = tape.watch(Tensor::from({2, 2}, {not_a_number, infinity, 7, 8}));
+  const Variable y = where(condition, va, vb);
+  CHECK(identical(y.value(), Tensor::from({2, 2}, {1, 2, 7, 8})));
+  tape.backward(y, Tensor::from({2, 2}, {10, 20, 30, 40}));
+  CHECK(identical(tape.gradient(va), Tensor::from({2}, {10, 20})));
+  CHECK(identical(tape.gradient(vb), Tensor::from({2, 2}, {0, 0, 30, 40})));
+  check_gradient([](const std::vector<Variable>& v) { return where(v[0].value(), v[1], v[2]); },
+                 {Tensor::from({3, 1}, std::vector<double>{0, 1, -1}), uniform({1, 4}, 1), uniform({3, 4}, 2)});
+  CHECK_THROWS_AS(where(condition, a, Tensor::zeros({3})), ShapeError);
+  CHECK_THROWS_AS(where(condition, a, Tensor::zeros({2}, DType::float64)), ShapeError);
+  CHECK_THROWS_AS(where(Tensor(), a, b), ShapeError);
+}
+
 TEST_CASE("NaN goes through every elementwise function") {
   const Tensor x = Tensor::full({20}, not_a_number);
   const std::vector<std::function<Variable(const Variable&)>> functions{
       relu,
       relu6,
       sigmoid,
+      bitgrad::tanh,
+      gelu,
+      hard_sigmoid,
+      hard_swish,
+      [](const Variable& v) { return leaky_relu(v); },
+      [](const Variable& v) { return bitgrad::pow(v, 2); },
       bitgrad::abs,
       bitgrad::exp,
       bitgrad::log,

@@ -37,6 +37,7 @@ std::vector<Operation> all_operations() {
       binary("mul", [](auto& a, auto& b) { return mul(a, b); }),
       binary("div", [](auto& a, auto& b) { return div(a, b); }),
       binary("maximum", [](auto& a, auto& b) { return maximum(a, b); }),
+      binary("where", [](auto& a, auto& b) { return where(Tensor::full({3}, 1), a, b); }),
       binary("concat",
              [](auto& a, auto& b) {
                return concat({a, b});
@@ -53,6 +54,12 @@ std::vector<Operation> all_operations() {
       unary("relu", [](auto& x) { return relu(x); }),
       unary("relu6", [](auto& x) { return relu6(x); }),
       unary("sigmoid", [](auto& x) { return sigmoid(x); }),
+      unary("tanh", [](auto& x) { return bitgrad::tanh(x); }),
+      unary("gelu", [](auto& x) { return gelu(x); }),
+      unary("hard_sigmoid", [](auto& x) { return hard_sigmoid(x); }),
+      unary("hard_swish", [](auto& x) { return hard_swish(x); }),
+      unary("leaky_relu", [](auto& x) { return leaky_relu(x); }),
+      unary("pow", [](auto& x) { return bitgrad::pow(x, 2); }),
       unary("softmax", [](auto& x) { return softmax(x); }),
       unary("log_softmax", [](auto& x) { return log_softmax(x); }),
       unary("clip", [](auto& x) { return clip(x, -1, 1); }),

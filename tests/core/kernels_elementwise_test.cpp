@@ -5,6 +5,7 @@
 #include <limits>
 #include <type_traits>
 
+#include <bitgrad/core/kernels/activations.hpp>
 #include <bitgrad/core/kernels/elementwise.hpp>
 
 #include "kernels_support.hpp"
@@ -96,6 +97,28 @@ TEMPLATE_TEST_CASE("activations and their gradients", "", float, double) {
     const volatile T slope = y * (T{1} - y);
     const volatile T product = dy * slope;
     return T{product};
+  });
+  const auto ramp = [](T x) { return std::isnan(x) ? x : std::min(std::max(x + T{3}, T{0}), T{6}) / T{6}; };
+  check_unary<T>(k::hard_sigmoid<T>, [=](T x, T) { return ramp(x); });
+  check_unary<T>(k::hard_swish<T>, [=](T x, T) { return x <= -3 ? T{0} : x * ramp(x); });
+  check_unary<T>([](Index n, const T* x, T* y) { k::leaky_relu(n, T(0.3), x, y); },
+                 [](T x, T) { return x > 0 ? x : T(0.3) * x; });
+  check_gradient<T>(k::hard_sigmoid_gradient<T>, [](T x, T dy) { return x > -3 && x < 3 ? dy / T{6} : T{0}; });
+  check_gradient<T>(k::hard_swish_gradient<T>, [](T x, T dy) {
+    if (x <= -3) return T{0};
+    const volatile T passes = x >= 3 ? dy : dy * ((T{2} * x + T{3}) / T{6});
+    return T{passes};
+  });
+  check_gradient<T>([](Index n, const T* x, const T* dy, k::Store store,
+                       T* dx) { k::leaky_relu_gradient(n, T(0.3), x, dy, store, dx); },
+                    [](T x, T dy) {
+                      const volatile T passes = x > 0 ? dy : T(0.3) * dy;
+                      return T{passes};
+                    });
+  check_gradient<T>(k::hyperbolic_tangent_gradient<T>, [](T y, T dy) {
+    const volatile T square = y * y;
+    const volatile T passes = dy * (T{1} - square);
+    return T{passes};
   });
   check_unary<T>(k::logarithm<T>, [](T x, T) { return std::log(x); });
 }

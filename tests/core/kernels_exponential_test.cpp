@@ -1,9 +1,10 @@
-// e^x, the logistic function and log_softmax against the standard library in extended precision.
+// e^x, the logistic function, tanh, gelu and log_softmax against the standard library in extended precision.
 #include <catch2/catch.hpp>
 
 #include <cmath>
 #include <limits>
 
+#include <bitgrad/core/kernels/activations.hpp>
 #include <bitgrad/core/kernels/elementwise.hpp>
 #include <bitgrad/core/kernels/softmax.hpp>
 
@@ -96,6 +97,55 @@ TEMPLATE_TEST_CASE("the logistic function stays between 0 and 1 and is within 2.
     worst = std::max(worst, ulps(y[i], 1 / (1 + std::exp(-static_cast<long double>(x[i])))));
   }
   CHECK(worst < 2.5L);
+}
+
+TEMPLATE_TEST_CASE("tanh is within 4 units of the last place, also near 0, and 1 far out", "", float, double) {
+  using T = TestType;
+  for (const auto& x : {spread<T>(T{-1e-3F}, T{1e-3F}, 10001), spread<T>(T{-25}, T{25}, 50001)}) {
+    const std::vector<T> y = results(x, kernels::hyperbolic_tangent<T>);
+    long double worst = 0;
+    for (std::size_t i = 0; i < x.size(); ++i)
+      worst = std::max(worst, ulps(y[i], std::tanh(static_cast<long double>(x[i]))));
+    CHECK(worst < 4.0L);
+  }
+  const T infinity = std::numeric_limits<T>::infinity();
+  const std::vector<T> ends = results(std::vector<T>{0, infinity, -infinity, std::numeric_limits<T>::quiet_NaN()},
+                                      kernels::hyperbolic_tangent<T>);
+  CHECK(std::vector<T>(ends.begin(), ends.end() - 1) == std::vector<T>{0, 1, -1});
+  CHECK(std::isnan(ends.back()));
+}
+
+TEMPLATE_TEST_CASE("gelu and its gradient against their formulas, and at the ends", "", float, double) {
+  using T = TestType;
+  const long double c = std::sqrt(2 / std::acos(-1.0L)), epsilon = std::numeric_limits<T>::epsilon();
+  const auto inner = [=](long double v) { return std::tanh(c * (v + 0.044715L * v * v * v)); };
+  const auto slope = [=](long double v) {
+    const long double t = inner(v);
+    return (1 + t) / 2 + v / 2 * (1 - t * t) * c * (1 + 3 * 0.044715L * v * v);
+  };
+  std::vector<T> x = spread<T>(T{-8}, T{8}, 20001);
+  const std::vector<T> y = results(x, kernels::gelu<T>);
+  const auto gradient = [](Index n, const T* from, T* to) {
+    const std::vector<T> ones(static_cast<std::size_t>(n), T{1});
+    kernels::gelu_gradient(n, from, ones.data(), kernels::Store::overwrite, to);
+  };
+  const std::vector<T> dx = results(x, gradient);
+  long double worst = 0, worst_slope = 0;  // in epsilons
+  for (std::size_t i = 0; i < x.size(); ++i) {
+    const long double v = x[i];
+    worst = std::max(worst, std::abs(y[i] - v / 2 * (1 + inner(v))) / (epsilon * std::max(1.0L, std::abs(v))));
+    worst_slope = std::max(worst_slope, std::abs(dx[i] - slope(v)) / epsilon);
+  }
+  CHECK(worst < 4);
+  CHECK(worst_slope < 32);
+
+  const T infinity = std::numeric_limits<T>::infinity(), large = std::numeric_limits<T>::max();
+  x = {-infinity, -large, T{-20}, T{20}, large, infinity};
+  CHECK(results(x, kernels::gelu<T>) == std::vector<T>{0, 0, 0, 20, large, infinity});
+  CHECK(results(x, gradient) == std::vector<T>{0, 0, 0, 1, 1, 1});
+  x = {std::numeric_limits<T>::quiet_NaN()};
+  CHECK(std::isnan(results(x, kernels::gelu<T>).front()));
+  CHECK(std::isnan(results(x, gradient).front()));
 }
 
 TEMPLATE_TEST_CASE("log_softmax of rows of every width, also of huge elements", "", float, double) {

@@ -57,6 +57,11 @@ std::vector<Case> cases() {
   add("global average pool", GlobalAveragePool2D(), {{3, 5, 2}});
   add("relu", ReLU(), {{3, 4}});
   add("sigmoid", Sigmoid(), {{3, 4}});
+  add("tanh", Tanh(), {{3, 4}});
+  add("gelu", GELU(), {{3, 4}});
+  add("hard sigmoid", HardSigmoid(), {{3, 4}});
+  add("hard swish", HardSwish(), {{3, 4}});
+  add("leaky relu", LeakyReLU(0.2F), {{3, 4}});
   add("softmax", Softmax(), {{5}});
   add("log softmax of rows", LogSoftmax(), {{2, 3}});
   add("flatten", Flatten(), {{2, 3, 2}});

@@ -90,8 +90,21 @@ class NaiveExecutor : public GraphBuilder {
         x, [=](double e, Index) { return std::min(std::max(e, static_cast<double>(low)), static_cast<double>(high)); });
   }
   GraphValue elementwise(GraphValue x, ElementwiseFunction function) override {
-    if (function != ElementwiseFunction::sigmoid) throw std::runtime_error("no layer uses this function");
-    return per_channel(x, [](double e, Index) { return 1 / (1 + std::exp(-e)); });
+    using enum ElementwiseFunction;
+    const auto hard = [](double e) { return std::min(std::max(e + 3, 0.0), 6.0) / 6; };
+    return per_channel(x, [=](double e, Index) {
+      switch (function) {
+        case sigmoid: return 1 / (1 + std::exp(-e));
+        case ElementwiseFunction::tanh: return std::tanh(e);
+        case gelu: return 0.5 * e * (1 + std::tanh(std::sqrt(2 / std::acos(-1.0)) * (e + 0.044715 * e * e * e)));
+        case hard_sigmoid: return hard(e);
+        case hard_swish: return e * hard(e);
+        default: throw std::runtime_error("no layer uses this function");
+      }
+    });
+  }
+  GraphValue leaky_relu(GraphValue x, float slope) override {
+    return per_channel(x, [=](double e, Index) { return e > 0 ? e : static_cast<double>(slope) * e; });
   }
   GraphValue softmax(GraphValue x) override {
     const GraphValue y = log_softmax(x);

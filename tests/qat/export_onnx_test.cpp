@@ -198,6 +198,25 @@ TEST_CASE("export onnx: packed codes fill bytes from the low bits") {
   CHECK_FALSE(onnx::pack_codes(many, 2));
 }
 
+TEST_CASE("export onnx: functions of float32 values, out of the operations of opset 13") {
+  using enum ElementwiseFunction;
+  const auto operations = [](ElementwiseFunction f) {
+    InferenceGraphBuilder builder({3});
+    builder.set_layer_name("f");
+    const GraphValue y =
+        f == leaky_relu ? builder.leaky_relu(builder.input(), 0.25F) : builder.elementwise(builder.input(), f);
+    const File file(format_onnx(builder.finish(y)));
+    std::string text;
+    for (const std::string& operation : file.operations()) text += operation + ' ';
+    return text;
+  };
+  CHECK(operations(ElementwiseFunction::tanh) == "Tanh ");
+  CHECK(operations(hard_sigmoid) == "Add Clip Div ");
+  CHECK(operations(hard_swish) == "Add Clip Div Mul ");
+  CHECK(operations(leaky_relu) == "PRelu ");
+  CHECK(operations(gelu) == "Mul Mul Add Mul Tanh Add Mul Mul ");
+}
+
 TEST_CASE("export onnx: what cannot be expressed is refused by name") {
   using Catch::Contains;
   CHECK_THROWS_WITH(format_onnx(small_graph(9, signed_grid(4, 1))), Contains("\"conv/out\"") && Contains("9 bits"));

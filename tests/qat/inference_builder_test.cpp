@@ -4,6 +4,7 @@
 
 #include <bitgrad/layers/layers.hpp>
 #include <bitgrad/qat/batch_norm_fold.hpp>
+#include <bitgrad/qat/inference/detail/names.hpp>
 
 #include <qat/inference_support.hpp>
 
@@ -58,7 +59,7 @@ struct Net {
   }
   Net& function(const std::string& name, ElementwiseFunction f = ElementwiseFunction::sigmoid) {
     builder.set_layer_name(name);
-    value = builder.elementwise(value, f);
+    value = f == ElementwiseFunction::leaky_relu ? builder.leaky_relu(value, 0.25F) : builder.elementwise(value, f);
     return *this;
   }
   InferenceGraph graph() const { return builder.finish(value); }
@@ -156,6 +157,14 @@ TEST_CASE("functions of codes become tables") {
   CHECK(outline(net.graph()) == "in:quantize>in sigmoid:integer_table>sigmoid/out");
   net.relu("relu").hold("again", unsigned_grid(3, 0.1F));
   CHECK(outline(net.graph()) == "in:quantize>in sigmoid:integer_table>sigmoid/out relu:integer_table>again");
+  for (const auto f : {ElementwiseFunction::tanh, ElementwiseFunction::gelu, ElementwiseFunction::hard_sigmoid,
+                       ElementwiseFunction::hard_swish, ElementwiseFunction::leaky_relu}) {
+    Net one({4, 4, 3});
+    one.hold("in").function("f", f).hold("out");
+    CHECK(outline(one.graph()) == "in:quantize>in f:integer_table>out");
+    const auto& table = std::get<IntegerTable>(one.graph().nodes.back().operation);
+    CHECK(inference::elementwise_function(table.function) == f);
+  }
   net.hold("finer", unsigned_grid(8, 0.01F));
   CHECK(std::get<IntegerTable>(net.graph().nodes.back().operation).function == "requantize");
   Net pooled({4, 4, 3});

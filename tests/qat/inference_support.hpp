@@ -102,6 +102,7 @@ class RandomNetwork {
   GraphValue hold(GraphValue x, float reach);
   GraphValue activate(GraphValue x);
   GraphValue convolution(GraphValue x, Index filters, Index kernel, Stride stride, const Padding& padding);
+  GraphValue function(GraphValue x, std::size_t which);
   GraphValue head(GraphValue x);
   GraphValue step(GraphValue x);
   void name(const char* stem) { builder_->set_layer_name(message(stem, ++layers_)); }
@@ -202,7 +203,7 @@ inline GraphValue RandomNetwork::step(GraphValue x) {
                                                     Padding::same())),
                   1);
     case 5: name("pad"); return builder_->pad2d(x, Padding::explicit_(0, 1, 2, 0));
-    case 6: name("sigmoid"); return hold(builder_->elementwise(activate(x), ElementwiseFunction::sigmoid), 1);
+    case 6: name("function"); return hold(function(activate(x), static_cast<std::size_t>(filters)), 1);
     case 7:  // pooling between convolution and quantizer
       return hold(builder_->max_pool2d(convolution(x, filters, 3, {}, Padding::explicit_(1, 1, 1, 1)), {2, 2}, {1, 1},
                                        Padding::same()),
@@ -213,6 +214,14 @@ inline GraphValue RandomNetwork::step(GraphValue x) {
       return hold(builder_->normalize(x, dice_.tensor({channels}, -1, 1), dice_.tensor({channels}, 0.5F, 2)), 3);
     }
   }
+}
+
+inline GraphValue RandomNetwork::function(GraphValue x, std::size_t which) {
+  using enum ElementwiseFunction;
+  constexpr ElementwiseFunction functions[] = {sigmoid,   ElementwiseFunction::tanh, gelu, hard_sigmoid, hard_swish,
+                                               leaky_relu};
+  const ElementwiseFunction chosen = functions[which % std::size(functions)];
+  return chosen == leaky_relu ? builder_->leaky_relu(x, 0.125F) : builder_->elementwise(x, chosen);
 }
 
 inline GraphValue RandomNetwork::head(GraphValue x) {

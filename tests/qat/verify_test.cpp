@@ -68,6 +68,17 @@ Model depthwise_model() {
   return model;
 }
 
+/// Activations that become tables.
+Model tables_model() {
+  Model model =
+      Sequential(Conv2D({.filters = 6, .kernel = 3}), BatchNorm(), HardSwish(), DepthwiseConv2D({.kernel = 3}),
+                 LeakyReLU(0.2F), Conv2D({.filters = 5, .kernel = 1}), GELU(), Conv2D({.filters = 4, .kernel = 3}),
+                 HardSigmoid(), GlobalAveragePool2D(), Dense({.units = 6}), Tanh(), Dense({.units = 3}));
+  model.build({6, 5, 2}, 3);
+  stir(model, 8);
+  return model;
+}
+
 Model quantized(const Model& model, const std::string& weights, const std::string& activations) {
   const QuantizationConfig config{.weights = parse_quantizer_spec(weights),
                                   .activations = parse_quantizer_spec(activations)};
@@ -114,7 +125,7 @@ TEST_CASE("verify: no code differs, for every kind of quantizer and model") {
                                    {"mct-ste:4:uniform", "mct-ste:4:uniform"},
                                    {"mct-lsq:3:symmetric:per-tensor", "mct-lsq:5:uniform"},
                                    {"mct-ste:8:pot", "mct-ste:2"}};
-  for (const Model& source : {plain_model(), branching_model(), depthwise_model()})
+  for (const Model& source : {plain_model(), branching_model(), depthwise_model(), tables_model()})
     for (const Case& c : cases) {
       INFO(c.weights << " " << c.activations);
       Model model = quantized(source, c.weights, c.activations);

@@ -113,13 +113,17 @@ struct FloatingKernels {
   BinaryRow add_product_row;  // y += x * row
 
   Unary relu, absolute, square_root, exponential, sigmoid;
+  Unary hyperbolic_tangent, gelu, hard_sigmoid, hard_swish;
+  void (*leaky_relu)(Index n, T slope, const T* x, T* y);
   /// Of `rows` rows of `width` elements; log_of is a library's logarithm, needed once per row.
   void (*log_softmax)(Index rows, Index width, const T* x, T* y, double (*log_of)(double));
   void (*clip)(Index n, T lo, T hi, const T* x, T* y);
-  // Gradients from the operand or, of the last four but the logarithm, from the result. Added only where asked to.
+  // Gradients from the operand or, of sqrt, exp, sigmoid and tanh, from the result. Added only where asked to.
   using Gradient = void (*)(Index n, bool add, const T* x, const T* dy, T* dx);
   Gradient relu_gradient, relu6_gradient, absolute_gradient;
   Gradient square_root_gradient, exponential_gradient, logarithm_gradient, sigmoid_gradient;
+  Gradient hyperbolic_tangent_gradient, gelu_gradient, hard_sigmoid_gradient, hard_swish_gradient;
+  void (*leaky_relu_gradient)(Index n, T slope, bool add, const T* x, const T* dy, T* dx);
   void (*clip_gradient)(Index n, T lo, T hi, bool add, const T* x, const T* dy, T* dx);
 
   void (*column_sum)(Index n, Index width, const T* x, double* sums);

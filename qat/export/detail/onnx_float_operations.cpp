@@ -84,16 +84,37 @@ void Exporter::emit(const GraphNode& node, const FloatClamp& op) {
 }
 
 void Exporter::emit(const GraphNode& node, const FloatElementwise& op) {
-  const char* name = nullptr;
+  const std::string x = real_of(node.inputs[0]);
+  const auto number = [&](const char* name, float value) {
+    return builder_.floats(node.name + "/" + name, {value}, {});
+  };
+  const auto step = [&](const char* operation, std::vector<std::string> inputs) {
+    return builder_.add(node.name, operation, std::move(inputs), Type::float32, dims_of(output_of(node).shape)).name;
+  };
+  const auto ramp = [&] {  // min(max(x + 3, 0), 6)
+    return step("Clip", {step("Add", {x, number("three", 3)}), number("min", 0), number("max", 6)});
+  };
+  const auto result = [&](const char* operation, std::vector<std::string> inputs) {
+    real_result(node, operation, std::move(inputs));
+  };
   switch (op.function) {
-    case ElementwiseFunction::sigmoid: name = "Sigmoid"; break;
-    case ElementwiseFunction::exp: name = "Exp"; break;
-    case ElementwiseFunction::log: name = "Log"; break;
-    case ElementwiseFunction::sqrt: name = "Sqrt"; break;
-    case ElementwiseFunction::abs: name = "Abs"; break;
+    case ElementwiseFunction::sigmoid: return result("Sigmoid", {x});
+    case ElementwiseFunction::exp: return result("Exp", {x});
+    case ElementwiseFunction::log: return result("Log", {x});
+    case ElementwiseFunction::sqrt: return result("Sqrt", {x});
+    case ElementwiseFunction::abs: return result("Abs", {x});
+    case ElementwiseFunction::tanh: return result("Tanh", {x});
+    case ElementwiseFunction::hard_sigmoid: return result("Div", {ramp(), number("six", 6)});
+    case ElementwiseFunction::hard_swish: return result("Mul", {x, step("Div", {ramp(), number("six", 6)})});
+    case ElementwiseFunction::leaky_relu: return result("PRelu", {x, number("slope", op.slope)});
+    case ElementwiseFunction::gelu: {  // x / 2 (1 + tanh(x (0.0357 x^2 + 0.798))): the operation Gelu is of opset 20
+      const std::string square = step("Mul", {step("Mul", {x, x}), number("cubic", 0.0356774081F)});
+      const std::string inner = step("Mul", {x, step("Add", {square, number("linear", 0.797884561F)})});
+      const std::string share = step("Add", {step("Tanh", {inner}), number("one", 1)});
+      return result("Mul", {step("Mul", {x, number("half", 0.5F)}), share});
+    }
   }
-  BITGRAD_ASSERT(name);
-  real_result(node, name, real_inputs(node));
+  fail<InternalError>("ONNX: node \"", node.name, "\" has an unknown function");
 }
 
 void Exporter::emit(const GraphNode& node, const FloatSoftmax& op) {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <functional>
 
+#include <bitgrad/core/kernels/activations.hpp>
 #include <bitgrad/core/kernels/buffer.hpp>
 #include <bitgrad/core/kernels/conv.hpp>
 #include <bitgrad/core/kernels/dense.hpp>
@@ -91,6 +92,11 @@ struct FloatRunner {
       case ElementwiseFunction::log: kernels::logarithm(y.size(), from, to); break;
       case ElementwiseFunction::sqrt: kernels::square_root(y.size(), from, to); break;
       case ElementwiseFunction::abs: kernels::absolute(y.size(), from, to); break;
+      case ElementwiseFunction::tanh: kernels::hyperbolic_tangent(y.size(), from, to); break;
+      case ElementwiseFunction::gelu: kernels::gelu(y.size(), from, to); break;
+      case ElementwiseFunction::hard_sigmoid: kernels::hard_sigmoid(y.size(), from, to); break;
+      case ElementwiseFunction::hard_swish: kernels::hard_swish(y.size(), from, to); break;
+      case ElementwiseFunction::leaky_relu: kernels::leaky_relu(y.size(), op.slope, from, to); break;
     }
     return y;
   }

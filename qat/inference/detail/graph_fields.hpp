@@ -103,6 +103,7 @@ void fields(IO& io, FloatClamp& op) {
 template <class IO>
 void fields(IO& io, FloatElementwise& op) {
   io("function", op.function);
+  if (op.function == ElementwiseFunction::leaky_relu) io("slope", op.slope);
 }
 template <class IO>
 void fields(IO& io, FloatSoftmax& op) {

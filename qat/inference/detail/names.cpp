@@ -31,7 +31,8 @@ constexpr std::array<std::string_view, std::variant_size_v<GraphOperation>> oper
     "float_add",
     "float_concat"};
 
-constexpr std::array<std::string_view, 5> function_names = {"sigmoid", "exp", "log", "sqrt", "abs"};
+constexpr std::array<std::string_view, 10> function_names = {
+    "sigmoid", "exp", "log", "sqrt", "abs", "tanh", "gelu", "hard_sigmoid", "hard_swish", "leaky_relu"};
 
 }  // namespace
 

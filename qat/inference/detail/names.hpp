@@ -8,7 +8,7 @@
 
 namespace bitgrad::inference {
 
-/// "sigmoid", "exp", "log", "sqrt", "abs".
+/// As the enumerator: "sigmoid", "hard_swish".
 std::string_view name_of(ElementwiseFunction function);
 /// The function of such a name; empty for any other.
 std::optional<ElementwiseFunction> elementwise_function(std::string_view name);
