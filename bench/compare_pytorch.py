@@ -100,6 +100,10 @@ def plan(full):
             for model, batch in (("resnet8", 32), ("resnet8", 128), ("fashion_cnn", 64), ("lenet5", 64), ("mlp", 64))]
 
 
+# Measured when asked for.
+MORE = (("resnet20", 32), ("ds_cnn", 64), ("mobilenet_v1", 32))
+
+
 class Series:
     """The rounds of one contestant."""
 
@@ -162,7 +166,7 @@ def parse_arguments():
     parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)), help="of both sides (all processors)")
     parser.add_argument("--optimizer", choices=("sgd", "adam"), default="sgd")
     parser.add_argument("--bits", type=int, default=8)
-    parser.add_argument("--models", help="only these, with commas between them")
+    parser.add_argument("--models", help="only these, with commas between them; resnet20, ds_cnn and mobilenet_v1 besides those of the table")
     parser.add_argument("--python", default=sys.executable, help="the Python that has PyTorch (this one)")
     parser.add_argument("--bitgrad", default=str(ROOT / "build/bin/bitgrad"), help="the program (%(default)s)")
     parser.add_argument("--json", help="write every single result to this file")
@@ -204,6 +208,7 @@ def choose_jobs(settings):
     jobs = plan(not settings.quick)
     if not settings.models:
         return jobs
+    jobs += [Job(model, batch, contestants(not settings.quick)) for model, batch in MORE]
     wanted, known = settings.models.split(","), sorted({job.model for job in jobs})
     unknown = [name for name in wanted if name not in known]
     if unknown:
