@@ -56,8 +56,8 @@ GraphValue HardSwish::lower(GraphBuilder& builder, std::span<const GraphValue> i
   return builder.elementwise(inputs.front(), ElementwiseFunction::hard_swish);
 }
 
-LeakyReLU::LeakyReLU(float slope, std::string name) : Activation(std::move(name)), slope_(slope) {
-  if (!std::isfinite(slope)) fail<ValueError>("LeakyReLU: slope is ", slope, ", expected a finite number");
+LeakyReLU::LeakyReLU(LeakyReLUOptions options) : Activation(std::move(options.name)), slope_(options.slope) {
+  if (!std::isfinite(slope_)) fail<ValueError>("LeakyReLU: slope is ", slope_, ", expected a finite number");
 }
 Variable LeakyReLU::apply(std::span<const Variable> inputs, const Weights&, const Context&) {
   return leaky_relu(single_input(inputs, type()), slope_);

@@ -85,10 +85,15 @@ class HardSwish : public Activation<HardSwish> {
   GraphValue lower(GraphBuilder& builder, std::span<const GraphValue> inputs) const override;
 };
 
+struct LeakyReLUOptions {
+  float slope = 0.01F;  ///< below zero
+  std::string name = {};
+};
+
 /// x where x > 0, slope * x elsewhere. ValueError unless the slope is finite.
 class LeakyReLU : public Activation<LeakyReLU> {
  public:
-  explicit LeakyReLU(float slope = 0.01F, std::string name = {});
+  explicit LeakyReLU(LeakyReLUOptions options = {});
   std::string_view type() const override { return "LeakyReLU"; }
   std::string_view name_stem() const override { return "leaky_relu"; }
   Variable apply(std::span<const Variable> inputs, const Weights& weights, const Context& context) override;

@@ -11,6 +11,7 @@
 #include <bitgrad/cli/bench/work.hpp>
 #include <bitgrad/core/kernels/isa.hpp>
 #include <bitgrad/core/parallel.hpp>
+#include <bitgrad/layers/models/models.hpp>
 #include <bitgrad/qat/trainer.hpp>
 #include "support.hpp"
 
@@ -105,6 +106,16 @@ TEST_CASE("bench train augments images when asked to") {
     return run.json["split"]["batch_ms"].get<double>();
   };
   CHECK(batch_ms("rotate:30,rotate:30,rotate:30") > 2 * batch_ms("none"));
+}
+
+TEST_CASE("bench train takes every reference model") {
+  const Restored restored;
+  for (const std::string& model : models::names()) {
+    INFO(model);
+    const Benchmark run({"train", "--model", model, "--batch", "1"});
+    CHECK(run.json["model"] == model);
+    CHECK(run.json["images_per_second"] > 0);
+  }
 }
 
 TEST_CASE("the split's parts add up to the step, and the counted work is that of the layers") {

@@ -6,6 +6,7 @@
 
 #include <bitgrad/core/io/file.hpp>
 #include <bitgrad/core/io/npz.hpp>
+#include <bitgrad/qat/inference/detail/names.hpp>
 #include <support/temporary_directory.hpp>
 
 #include <qat/inference_support.hpp>
@@ -141,6 +142,32 @@ TEST_CASE("random graphs survive the round trip") {
     CHECK(identical(loaded.run(x), graph.run(x)));
     CHECK(loaded.describe() == graph.describe());
   }
+}
+
+TEST_CASE("functions of float32 values survive the round trip, the slope of one included") {
+  using enum ElementwiseFunction;
+  InferenceGraphBuilder builder({5});
+  GraphValue x = builder.input();
+  for (const ElementwiseFunction f : {sigmoid, ElementwiseFunction::tanh, gelu, hard_sigmoid, hard_swish}) {
+    builder.set_layer_name(inference::name_of(f));
+    x = builder.elementwise(x, f);
+  }
+  builder.set_layer_name("leaky");
+  InferenceGraph graph = builder.finish(builder.leaky_relu(x, -0.3F));
+  const TemporaryDirectory folder;
+  graph.save(folder.path().string());
+  const InferenceGraph loaded = InferenceGraph::load(folder.path().string());
+  const Tensor values = Dice(3).tensor({40, 5}, -4, 4);
+  CHECK(identical(loaded.run(values), graph.run(values)));
+  CHECK(std::get<FloatElementwise>(loaded.nodes.back().operation).slope == -0.3F);
+  const std::string text = text_of(folder / "graph.json");
+  CHECK_THAT(text, Catch::Contains("\"function\":\"leaky_relu\",\"slope\":-0.3"));
+  CHECK(text.find("slope") == text.rfind("slope"));
+
+  std::get<FloatElementwise>(graph.nodes.back().operation).slope = INFINITY;
+  CHECK_THROWS_WITH(graph.validate(), Catch::Contains("\"leaky\"") && Catch::Contains("slope is inf"));
+  CHECK_THROWS_WITH(builder.leaky_relu(x, INFINITY), Catch::Contains("the slope is inf"));
+  CHECK_THROWS_WITH(builder.elementwise(x, leaky_relu), Catch::Contains("leaky_relu without a slope"));
 }
 
 TEST_CASE("the same graph gives the same bytes, again after loading") {
