@@ -126,6 +126,30 @@ TEST_CASE("signs follow the producing operation, also through residual additions
   CHECK(activation(plan, "relu1").trainable);
 }
 
+TEST_CASE("activations that are no clamp have a quantizer on both sides, and some keep the sign of their input") {
+  const auto sign_behind = [](auto activation_layer, bool behind_relu) {
+    Sequential model(Conv2D({.filters = 3, .kernel = 3}), BatchNorm());
+    if (behind_relu) model.append(ReLU());
+    model.append(std::move(activation_layer));
+    model.append(Conv2D({.filters = 2, .kernel = 1}));
+    model.build({5, 4, 1}, 3);
+    const QuantizationPlan plan = plan_quantization(model, images({20, 5, 4, 1}), {});
+    REQUIRE(plan.activations.size() == 3);  // the input, and both sides
+    CHECK(activation(plan, behind_relu ? "relu1" : "bn1").config.param("is_signed").item() == (behind_relu ? 0 : 1));
+    return activation(plan, names(model)[behind_relu ? 3 : 2]).config.param("is_signed").item();
+  };
+  CHECK(sign_behind(Sigmoid(), false) == 0);
+  CHECK(sign_behind(HardSigmoid(), false) == 0);
+  CHECK(sign_behind(Tanh(), false) == 1);
+  CHECK(sign_behind(GELU(), false) == 1);
+  CHECK(sign_behind(HardSwish(), false) == 1);
+  CHECK(sign_behind(LeakyReLU(), false) == 1);
+  CHECK(sign_behind(Tanh(), true) == 0);
+  CHECK(sign_behind(GELU(), true) == 0);
+  CHECK(sign_behind(HardSwish(), true) == 0);
+  CHECK(sign_behind(LeakyReLU(), true) == 0);
+}
+
 TEST_CASE("the attached model has wrappers, holders and folded batch norms under stable names") {
   const Model model = conv_model();
   const Model quantized = quantization_aware_training_init(model, images({20, 8, 8, 1}), {});
