@@ -32,6 +32,16 @@ TEST_CASE("summary lists every layer and what it costs") {
   CHECK(line_of(outcome.out, "total") == std::vector<std::string>{"total", "(10)", "61706", "416520", "246824"});
 }
 
+TEST_CASE("summary counts a depthwise kernel once per channel") {
+  const support::Outcome outcome = run_cli({"summary", "ds_cnn", "--classes", "12"});
+  REQUIRE(outcome.code == 0);
+  // 64 kernels of 3x3 and their biases, at 25x5 positions
+  CHECK(line_of(outcome.out, "block1/depthwise1") == std::vector<std::string>{"block1/depthwise1", "DepthwiseConv2D",
+                                                                              "(25,", "5,", "64)", "640", "72000",
+                                                                              "2560", "32"});
+  CHECK(line_of(outcome.out, "total") == std::vector<std::string>{"total", "(12)", "23756", "2656768", "95024"});
+}
+
 TEST_CASE("summary takes other images, classes and widths") {
   const support::Outcome outcome = run_cli({"summary", "--input", "4,5,3", "mlp", "--classes", "7", "--width", "2"});
   REQUIRE(outcome.code == 0);
@@ -52,6 +62,19 @@ TEST_CASE("summary of a checkpoint counts kernels at their bits") {
   CHECK(line_of(outcome.out, "dense2") ==
         std::vector<std::string>{"dense2", "Dense", "(64)", "8256", "8192", std::to_string(8192 / 4 + 64 * 4), "2"});
   CHECK(line_of(run_cli({"summary", shop.path("run/float.safetensors")}).out, "dense2").back() == "32");
+}
+
+TEST_CASE("summary of a checkpoint counts depthwise kernels at their bits") {
+  const support::Workshop shop(32, 8);
+  REQUIRE(shop.train("run", {"--model", "ds_cnn", "--epochs", "0", "--qat-epochs", "1", "--weights", "lsq:2",
+                             "--activations", "lsq:4"})
+              .code == 0);
+  const support::Outcome outcome = run_cli({"summary", shop.path("run/quantized.safetensors")});
+  REQUIRE(outcome.code == 0);
+  // 64 kernels of 3x3 codes of 2 bits and 64 biases, at 4x4 positions
+  CHECK(line_of(outcome.out, "block1/depthwise1") ==
+        std::vector<std::string>{"block1/depthwise1", "DepthwiseConv2D", "(4,", "4,", "64)", "640",
+                                 std::to_string(576 * 16), std::to_string(576 / 4 + 64 * 4), "2"});
 }
 
 TEST_CASE("summary says what is wrong") {
