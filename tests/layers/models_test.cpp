@@ -73,7 +73,10 @@ TEST_CASE("reference models lower to what they compute") {
     Model model = models::make(name, shape, 4).build(shape, 1);
     for (auto& [buffer, value] : model.buffers()) Random(3).fill_uniform(value, 0.2, 0.4);
     const Tensor x = random_tensor(shape.prepended(2), 5);
-    CHECK(relative_difference(model.forward(x).value(), run_naively(model, x)) < 1e-5);
+    // Each layer's sums are rounded on their own, and the differences add up on the way to the largest logit.
+    const auto sums =
+        std::ranges::count_if(model.nodes(), [](const auto& node) { return node.layer->has_weight("kernel"); });
+    CHECK(relative_difference(model.forward(x).value(), run_naively(model, x)) < 2e-6 * static_cast<double>(sums));
   }
 }
 
