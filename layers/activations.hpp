@@ -86,7 +86,7 @@ class HardSwish : public Activation<HardSwish> {
 };
 
 struct LeakyReLUOptions {
-  float slope = 0.01F;  ///< below zero
+  float slope = 0.01F;  ///< where x is not above 0
   std::string name = {};
 };
 
