@@ -137,7 +137,7 @@ TEMPLATE_TEST_CASE("gelu and its gradient against their formulas, and at the end
     worst_slope = std::max(worst_slope, std::abs(dx[i] - slope(v)) / epsilon);
   }
   CHECK(worst < 4);
-  CHECK(worst_slope < 32);
+  CHECK(worst_slope < 64);  // the rounding of 1 - t^2, times up to 30
 
   const T infinity = std::numeric_limits<T>::infinity(), large = std::numeric_limits<T>::max();
   x = {-infinity, -large, T{-20}, T{20}, large, infinity};
