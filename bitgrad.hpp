@@ -122,14 +122,17 @@
 #include <bitgrad/qat/export/onnx.hpp>
 #include <bitgrad/qat/golden/check_all.hpp>
 #include <bitgrad/qat/inference/builder.hpp>
+#include <bitgrad/qat/inference/cost.hpp>
 #include <bitgrad/qat/inference/graph.hpp>
 #include <bitgrad/qat/inference/verify.hpp>
 #include <bitgrad/qat/plan.hpp>
 #include <bitgrad/qat/preparation.hpp>
 #include <bitgrad/qat/quantization_aware_training.hpp>
 #include <bitgrad/qat/quantization_config.hpp>
+#include <bitgrad/qat/quantization_statistics.hpp>
 #include <bitgrad/qat/quantization_wrapper.hpp>
 #include <bitgrad/qat/quantizer_slot.hpp>
 #include <bitgrad/qat/quantizer_spec.hpp>
+#include <bitgrad/qat/sensitivity.hpp>
 #include <bitgrad/qat/trainer.hpp>
 #include <bitgrad/qat/training_options.hpp>

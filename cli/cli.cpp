@@ -9,6 +9,7 @@
 #include <vector>
 
 #include <bitgrad/cli/commands.hpp>
+#include <bitgrad/cli/interruption.hpp>
 #include <bitgrad/core/suggest.hpp>
 
 namespace bitgrad::cli {
@@ -22,6 +23,7 @@ constexpr const char* examples = R"(Examples:
   bitgrad summary resnet8
   bitgrad verify runs/w4a4 --data fashion-mnist
   bitgrad table runs/float runs/w4a4
+  bitgrad report runs/float runs/w4a4 --out compared.html
   bitgrad bench train --model resnet8 --mode lsq --batch 32
   bitgrad export runs/w4a4 --onnx w4a4.onnx
   bitgrad SUBCOMMAND --help
@@ -66,6 +68,9 @@ int run(int argc, const char* const* argv) {
   add_verify_command(program);
   add_infer_command(program);
   add_table_command(program);
+  add_report_command(program);
+  add_sensitivity_command(program);
+  add_allocate_command(program);
   add_golden_command(program);
   add_bench_command(program);
   add_check_command(program);
@@ -81,6 +86,9 @@ int run(int argc, const char* const* argv) {
     return report(error.what(), 2);
   } catch (const UnreadableInput& error) {
     return report(error.what(), 3);
+  } catch (const Interrupted& error) {
+    std::cerr << "bitgrad: " << error.what() << std::endl;
+    return 130;
   } catch (const std::exception& error) {
     return report(error.what(), 1);
   }

@@ -60,7 +60,10 @@ void write_report(const io::Path& path, const Report& report) {
                       {"compiler", __VERSION__},
                       {"instruction_set", kernels::name_of(kernels::active_isa())},
                       {"blas_core", blas_core_name()}};
-  io::write_file_atomically(path, json.dump(2) + "\n");
+  std::string text = json.dump(2);
+  // On one line: thousands of counts, one to a line, would bury what people look for.
+  if (report.details) text.replace(text.rfind("\n}"), 2, ",\n  \"details\": " + to_json(*report.details) + "\n}");
+  io::write_file_atomically(path, text + "\n");
 }
 
 Report read_report(const io::Path& path) {
@@ -79,6 +82,7 @@ Report read_report(const io::Path& path) {
     }
   });
   if (json.contains("hold_out") && json["hold_out"].is_number()) report.hold_out = json["hold_out"].get<double>();
+  if (json.contains("details")) report.details = details_from_json(json["details"].dump(), path.string());
   report.mixed = json.value("mixed", false);  // absent in reports from before --bits
   return report;
 }

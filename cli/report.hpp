@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include <bitgrad/cli/run_details.hpp>
 #include <bitgrad/core/io/file.hpp>
 #include <bitgrad/qat/plan.hpp>
 
@@ -37,9 +38,10 @@ struct Report {
   double seconds = 0;            ///< of training, all stages of this run
   std::uint64_t seed = 0;
 
-  std::optional<double> hold_out;  ///< share of the training images that accuracies are of; none: of the test images
-  bool mixed = false;              ///< single layers have bits of their own, from --bits
-  std::vector<LayerBits> layers;   ///< every quantizer of the model
+  std::optional<double> hold_out;     ///< share of the training images that accuracies are of; none: of the test images
+  bool mixed = false;                 ///< single layers have bits of their own, from --bits
+  std::vector<LayerBits> layers;      ///< every quantizer of the model
+  std::optional<RunDetails> details;  ///< absent in reports from before report.html
 
   bool quantized() const { return weight_bits < 32 || activation_bits < 32; }
 };

@@ -9,6 +9,12 @@ namespace bitgrad::cli {
 
 namespace fs = std::filesystem;
 
+std::string RunDirectory::name() const {
+  const io::Path normal = path.lexically_normal();
+  const std::string name = (normal.has_filename() ? normal : normal.parent_path()).filename().string();
+  return name.empty() ? path.string() : name;
+}
+
 void RunDirectory::create() const {
   std::error_code error;
   fs::create_directories(path, error);
@@ -19,7 +25,8 @@ void RunDirectory::create() const {
 bool RunDirectory::clear() const {
   bool found = fs::exists(float_checkpoint());
   for (const io::Path& file :
-       {report(), quantized_checkpoint(), metrics(), graph() / "graph.json", graph() / "graph.npz", graph()}) {
+       {report(), page(), configuration(), quantized_checkpoint(), best_float_checkpoint(), best_quantized_checkpoint(),
+        metrics(), graph() / "graph.json", graph() / "graph.npz", graph()}) {
     std::error_code error;
     found = fs::remove(file, error) || found;
     if (error) fail<IoError>("cannot remove ", file, " of an earlier run: ", error.message());

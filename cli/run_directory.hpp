@@ -1,6 +1,8 @@
 // What `bitgrad train` leaves in its output directory.
 #pragma once
 
+#include <string>
+
 #include <bitgrad/core/io/file.hpp>
 
 namespace bitgrad::cli {
@@ -9,11 +11,19 @@ namespace bitgrad::cli {
 struct RunDirectory {
   io::Path path;
 
+  /// The last part of the path, for people.
+  std::string name() const;
   io::Path float_checkpoint() const { return path / "float.safetensors"; }
   io::Path quantized_checkpoint() const { return path / "quantized.safetensors"; }
+  /// The best epochs of the two stages, with --best.
+  io::Path best_float_checkpoint() const { return path / "float-best.safetensors"; }
+  io::Path best_quantized_checkpoint() const { return path / "quantized-best.safetensors"; }
+  io::Path configuration() const { return path / "run.json"; }
   io::Path graph() const { return path / "graph"; }
   io::Path metrics() const { return path / "metrics.csv"; }
   io::Path report() const { return path / "report.json"; }
+
+  io::Path page() const { return path / "report.html"; }
 
   /// Creates the directory where it is missing. IoError with the system's reason.
   void create() const;

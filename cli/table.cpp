@@ -29,9 +29,8 @@ struct Run {
 };
 
 Run read_run(const std::string& directory) {
-  const io::Path path = io::Path(directory).lexically_normal();
-  const std::string name = (path.has_filename() ? path : path.parent_path()).filename().string();
-  return {name.empty() ? directory : name, read_report(RunDirectory{path}.report())};
+  const RunDirectory run{directory};
+  return {run.name(), read_report(run.report())};
 }
 
 std::string bits(int count) { return count == 32 ? "float" : std::to_string(count); }

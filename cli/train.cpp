@@ -13,7 +13,8 @@ namespace {
 
 constexpr const char* outputs =
     R"(DIR receives float.safetensors and quantized.safetensors (checkpoints, every epoch), graph/ (the
-frozen integers: graph.json and graph.npz), metrics.csv (a row per epoch) and report.json.
+frozen integers: graph.json and graph.npz), metrics.csv (a row per epoch), report.json, report.html (to look at)
+and run.json (all options, for --config). Ctrl-C ends after the step with everything saved, and --resume goes on from there, as after kill -9.
 The FILE of --bits holds exceptions for single layers, by name or type; numbers are bits:
   {"format": "bitgrad.bits", "version": 1,
    "rules": [{"type": "Dense", "weights": 8}, {"layer": "conv2", "weights": "lsq-pot:2", "activations": 4}]}
@@ -42,7 +43,9 @@ Examples:
   CIFAR-10 with augmentation, tested on a tenth of the training images:
     bitgrad train --data cifar10 --model resnet8 --augment flip,crop:4 --hold-out 0.1 --epochs 25 --out runs/resnet8
   Continue after an interruption, with the same options:
-    bitgrad train --model lenet5 --epochs 3 --out runs/lenet5 --resume)";
+    bitgrad train --model lenet5 --epochs 3 --out runs/lenet5 --resume
+  The same run again, with another seed:
+    bitgrad train --config runs/lenet5/run.json --seed 2 --out runs/lenet5-2)";
 
 }  // namespace
 
@@ -52,7 +55,7 @@ void add_train_command(CLI::App& program) {
                   quantizers + quantizer_list() + examples);
   const auto options = std::make_shared<TrainOptions>();
   options->declare(*command);
-  command->callback([options] { TrainingRun(options->resolve()).run(); });
+  command->callback([options, command] { TrainingRun(options->resolve(*command)).run(); });
 }
 
 }  // namespace bitgrad::cli

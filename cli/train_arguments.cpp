@@ -1,8 +1,10 @@
 #include <bitgrad/cli/train_arguments.hpp>
 
 #include <CLI/App.hpp>
+#include <charconv>
 
 #include <bitgrad/cli/commands.hpp>
+#include <bitgrad/cli/configuration.hpp>
 #include <bitgrad/cli/limited_data.hpp>
 #include <bitgrad/cli/names.hpp>
 #include <bitgrad/cli/parse.hpp>
@@ -29,6 +31,12 @@ auto spec_for(QuantizationTarget target) {
     if (spec) get_trainable_quantizer_class(target, spec->quantizer, method_of(*spec, target));
     return spec;
   };
+}
+
+/// The fewest digits that read back to the same number.
+std::string shortest(double value) {
+  char text[32];
+  return {text, std::to_chars(text, text + sizeof text, value).ptr};
 }
 
 /// `stage` is "float" or "quantized".
@@ -58,7 +66,11 @@ void TrainOptions::declare(CLI::App& command) {
       ->group("The job");
   command.add_option("--out", given.out, "Directory for checkpoints, graph, metrics and report")
       ->type_name("DIR")
-      ->required()
+      ->group("The job");
+  command
+      .add_option("--config", config,
+                  "Options from a JSON file: {\"model\": \"mlp\", \"lr\": 0.01}. Those typed here win")
+      ->type_name("FILE")
       ->group("The job");
   command.add_option("--from", given.from, "Start from a float checkpoint instead of random weights")
       ->type_name("FILE")
@@ -71,7 +83,8 @@ void TrainOptions::declare(CLI::App& command) {
       .add_option("--init-layout", init_layout, "How they are laid out and called: bitgrad (the default) or pytorch")
       ->type_name("NAME")
       ->group("The job");
-  command.add_flag("--resume", given.resume, "Continue the run in --out; all other options as before")
+  command
+      .add_flag("--resume", given.resume, "Continue the run in --out, from its last step; all other options as before")
       ->group("The job");
   command.add_option("--epochs", epochs, "Epochs of float training (8, with --from or --init 0)")
       ->type_name("N")
@@ -79,6 +92,9 @@ void TrainOptions::declare(CLI::App& command) {
   number("--seed", training.seed, "Seed of weights, order and randomness")
       ->type_name("S")
       ->check(whole_number)
+      ->group("The job");
+  number("--save-every", given.save_every, "Steps between checkpoints; 0: one after every epoch")
+      ->type_name("N")
       ->group("The job");
   number("--threads", given.threads, "Threads; 0: one per processor. Results do not depend on it")
       ->type_name("T")
@@ -121,6 +137,14 @@ void TrainOptions::declare(CLI::App& command) {
 
   group = "Training";
   number("--batch", training.batch, "Images per step")->type_name("N")->group(group);
+  number("--accumulate", training.accumulate, "Batches whose gradients make one step")->type_name("N")->group(group);
+  number("--patience", given.patience, "Epochs without a higher test accuracy that end a stage; 0: any number")
+      ->type_name("N")
+      ->group(group);
+  command
+      .add_flag("--best", given.best,
+                "A stage results in its epoch of the highest test accuracy (see --hold-out), not in its last")
+      ->group(group);
   number("--optimizer", training.optimizer, "Optimizer: " + joined(optimizer_names()))->type_name("NAME")->group(group);
   command.add_option("--lr", learning_rate, "Highest learning rate of float training" + rates)
       ->type_name("X")
@@ -176,8 +200,10 @@ std::string TrainOptions::describe_spec() {
       "Unless given it is ", default_quantizer, " where anything is to be quantized, and none otherwise.\n");
 }
 
-TrainArguments TrainOptions::resolve() const {
+TrainArguments TrainOptions::resolve(CLI::App& command) {
+  if (!config.empty()) read_configuration(config, command);
   TrainArguments arguments = given;
+  if (given.out.empty()) throw UsageError("--out is required: a directory for everything that the run leaves");
   require_dataset(given.data);
   if (!given.from.empty() && !given.init.empty()) throw UsageError("--from and --init: weights come from one file");
   if (given.init.empty() && init_layout) throw UsageError("--init-layout belongs to --init, which is not given");
@@ -189,6 +215,9 @@ TrainArguments TrainOptions::resolve() const {
   require_known("schedule", training.schedule, schedule_names());
   if (given.threads < 0 || given.threads > 256) fail<UsageError>("--threads is ", given.threads, ", expected 0 to 256");
   if (given.limit < 0) fail<UsageError>("--limit is ", given.limit, ", expected 0 (all images) or more");
+  if (given.save_every < 0)
+    fail<UsageError>("--save-every is ", given.save_every, ", expected 0 (epochs) or more steps");
+  if (given.patience < 0) fail<UsageError>("--patience is ", given.patience, ", expected 0 (no end) or more epochs");
   if (given.calibration < 1) fail<UsageError>("--calibration is ", given.calibration, ", expected at least 1");
   if (given.quantization.first_last_bits < 0 || given.quantization.first_last_bits > 16)
     fail<UsageError>("--first-last-bits is ", given.quantization.first_last_bits, ", expected 0 (as the others) to 16");
@@ -208,6 +237,13 @@ TrainArguments TrainOptions::resolve() const {
   if (qparams_rate) arguments.quantized_training.qparams_rate = *qparams_rate;
   check("float", arguments.float_training);
   check("quantized", arguments.quantized_training);
+  const TrainingOptions& quantized = arguments.quantized_training;
+  arguments.configuration = configuration_of(command, {{"epochs", message(arguments.float_training.epochs)},
+                                                       {"lr", shortest(arguments.float_training.learning_rate)},
+                                                       {"qat-lr", shortest(quantized.learning_rate)},
+                                                       {"qparams-rate", shortest(quantized.qparams_rate)},
+                                                       {"weights", to_string(arguments.quantization.weights)},
+                                                       {"activations", to_string(arguments.quantization.activations)}});
   return arguments;
 }
 

@@ -28,7 +28,11 @@ struct TrainArguments {
   Index limit = 0;                 ///< use only the first images of both splits; 0: all
   std::optional<double> hold_out;  ///< share of the training images to test on; none: the test images are tested on
   std::uint64_t hold_out_seed = 1;
-  Index calibration = 512;  ///< training images that quantizers are calibrated on
+  std::int64_t save_every = 0;  ///< steps between checkpoints within an epoch; 0: only after epochs
+  std::int64_t patience = 0;    ///< epochs without a higher test accuracy after which a stage ends; 0: any number
+  bool best = false;            ///< a stage results in the epoch of the highest test accuracy, not in its last
+  std::string configuration;    ///< JSON text of all options, which --config takes
+  Index calibration = 512;      ///< training images that quantizers are calibrated on
   TrainingOptions float_training;
   TrainingOptions quantized_training;
   QuantizationConfig quantization;
@@ -40,6 +44,7 @@ struct TrainArguments {
 struct TrainOptions {
   TrainArguments given;
   TrainingOptions training;  ///< what both stages share
+  std::string config;        ///< a file of options
   std::optional<std::int64_t> epochs;
   std::int64_t qat_epochs = 0;
   std::optional<std::string> weights, activations, bits, calibration_method, init_layout;
@@ -50,7 +55,7 @@ struct TrainOptions {
   /// What --weights and --activations take, for the help.
   static std::string describe_spec();
   /// UsageError for what cannot be, with the nearest name for an unknown one.
-  TrainArguments resolve() const;
+  TrainArguments resolve(CLI::App& command);
 
  private:
   void choose_quantizers(TrainArguments& arguments) const;

@@ -6,8 +6,11 @@
 #include <iostream>
 #include <nlohmann/json.hpp>
 
+#include <bitgrad/cli/best_epoch.hpp>
 #include <bitgrad/cli/commands.hpp>
 #include <bitgrad/cli/digest.hpp>
+#include <bitgrad/cli/html_report.hpp>
+#include <bitgrad/cli/interruption.hpp>
 #include <bitgrad/cli/limited_data.hpp>
 #include <bitgrad/cli/progress.hpp>
 #include <bitgrad/core/data/augmentation.hpp>
@@ -63,6 +66,7 @@ TrainingRun::TrainingRun(TrainArguments arguments) : arguments_(std::move(argume
   if (arguments_.resume && !arguments_.quantizes() && std::filesystem::exists(directory_.quantized_checkpoint()))
     throw UsageError("--resume: " + directory_.quantized_checkpoint().string() +
                      " belongs to a run with quantizers: give --weights, --activations and --qat-epochs as before");
+  io::write_file_atomically(directory_.configuration(), arguments_.configuration);
   metrics_.emplace(directory_.metrics());
 }
 
@@ -97,11 +101,13 @@ void TrainingRun::require_trainable() const {
 }
 
 void TrainingRun::run() {
+  const Interruption interruption;
   Model model = train_float();
   report_.float_accuracy = percent(accuracy(model, test_));
   report_.float_bytes = static_cast<std::int64_t>(convert2inferable(model).weight_bytes());
   report_.parameters = model.parameter_count();
   if (arguments_.quantizes()) model = train_quantized(model);
+  if (Interruption::requested()) stop_here();
   convert_and_verify(model);
 }
 
@@ -112,7 +118,11 @@ TrainingRun::Stage TrainingRun::float_stage() const {
   if (arguments_.hold_out) options["hold_out"] = {{"share", *arguments_.hold_out}, {"seed", arguments_.hold_out_seed}};
   if (from_) options["from"] = from_digest_;
   if (init_) options["init"] = Json{{"file", from_digest_}, {"layout", name_of(arguments_.init_layout)}};
-  return {"float", directory_.float_checkpoint(), arguments_.float_training, options.dump()};
+  // Which epoch a stage results in decides the numbers as well.
+  if (arguments_.patience > 0) options["patience"] = arguments_.patience;
+  if (arguments_.best) options["best"] = true;
+  return {"float", directory_.float_checkpoint(), directory_.best_float_checkpoint(), arguments_.float_training,
+          options.dump()};
 }
 
 TrainingRun::Stage TrainingRun::quantized_stage() const {
@@ -127,7 +137,8 @@ TrainingRun::Stage TrainingRun::quantized_stage() const {
   if (config.calibration != Calibration{}) quantized["calibration_method"] = to_string(config.calibration);
   if (!config.overrides.empty()) quantized["bits"] = Json::parse(bits_json(config.overrides))["rules"];
   options["quantized"] = quantized;
-  return {"quantized", directory_.quantized_checkpoint(), arguments_.quantized_training, options.dump()};
+  return {"quantized", directory_.quantized_checkpoint(), directory_.best_quantized_checkpoint(),
+          arguments_.quantized_training, options.dump()};
 }
 
 Model TrainingRun::train_float() {
@@ -181,7 +192,11 @@ std::optional<Checkpoint> TrainingRun::saved(const Stage& stage) const {
 void TrainingRun::train(Model& model, const Stage& stage, const std::string& plan,
                         const std::optional<Checkpoint>& saved) {
   Trainer trainer(model, train_, stage.training);
-  if (saved) trainer.restore(*saved);
+  BestEpoch best;
+  if (saved) {
+    trainer.restore(*saved);
+    best.restore(saved->progress);
+  }
   Checkpoint checkpoint{.model = arguments_.model,
                         .input_shape = image_shape(train_),
                         .classes = train_.classes,
@@ -189,17 +204,24 @@ void TrainingRun::train(Model& model, const Stage& stage, const std::string& pla
                         .epoch = saved ? saved->epoch : 0,
                         .options = stage.options,
                         .plan = plan};
-  const auto save = [&] {
+  const auto save = [&](const io::Path& path) {
     trainer.store(checkpoint);
-    write_checkpoint(stage.path, checkpoint);
+    best.store(checkpoint.progress);
+    write_checkpoint(path, checkpoint);
   };
   metrics_->resume_after(stage.name, trainer.epochs_done());
-  if (!saved) save();
+  if (!saved) save(stage.path);
 
   ProgressDisplay display(stage.name);
+  const auto step_done = [&](const Progress& progress) {
+    display.step(progress);
+    const bool due = arguments_.save_every > 0 && trainer.steps_done() % arguments_.save_every == 0;
+    if (due && progress.batch < progress.batches) save(stage.path);
+  };
   const auto epoch_done = [&](const EpochResult& result) {
     const double test_accuracy = percent(evaluated(model, result.epoch));
-    // The row first: if the process dies before the checkpoint is written, --resume drops it and does the epoch again.
+    // The row and the best model first: if the process dies before the checkpoint is written, --resume does the epoch
+    // again, and both.
     metrics_->add({.stage = stage.name,
                    .epoch = result.epoch,
                    .train_loss = result.loss,
@@ -208,15 +230,28 @@ void TrainingRun::train(Model& model, const Stage& stage, const std::string& pla
                    .learning_rate = result.learning_rate,
                    .images_per_second = result.images_per_second,
                    .seconds = result.seconds});
-    save();
+    if (best.add(result.epoch, test_accuracy) && arguments_.best) save(stage.best);
+    save(stage.path);
     display.epoch(result, stage.training.epochs, test_accuracy);
   };
+  const auto stop = [&] { return Interruption::requested() || best.exhausted(arguments_.patience); };
   try {
-    trainer.fit({.step = [&](const Progress& progress) { display.step(progress); }, .epoch = epoch_done});
+    const bool done = best.exhausted(arguments_.patience) ||
+                      trainer.fit({.step = step_done, .epoch = epoch_done, .stop = stop}) ||
+                      best.exhausted(arguments_.patience);
+    if (!done) {
+      save(stage.path);
+      stop_here();
+    }
   } catch (const DivergenceError& error) {
     fail<DivergenceError>(error.what(), "; the last good checkpoint is ", stage.path.string(), ", of epoch ",
                           checkpoint.epoch);
   }
+  if (arguments_.best && best.epoch() > 0) model.load_state_dict(read_checkpoint(stage.best).state);
+}
+
+void TrainingRun::stop_here() const {
+  fail<Interrupted>("stopped; everything is saved in ", directory_.path.string(), ", and --resume goes on from there");
 }
 
 /// After an epoch. Numbers that are too large for the loss to show may meet NaN here, or be too large for integers.
@@ -247,7 +282,9 @@ void TrainingRun::convert_and_verify(Model& model) {
   report_.differing_codes = verified.differing_codes;
   report_.quantized_bytes = static_cast<std::int64_t>(reloaded.weight_bytes());
   describe_run();
+  report_.details = run_details(model, reloaded, test_);
   write_report(directory_.report(), report_);
+  io::write_file_atomically(directory_.page(), std::string_view(html_report({read_run(directory_.path)})));
 
   std::cout << std::fixed << std::setprecision(2) << "float accuracy " << report_.float_accuracy << " %";
   if (arguments_.quantizes())

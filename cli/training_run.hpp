@@ -28,6 +28,7 @@ class TrainingRun {
   struct Stage {
     std::string name;
     io::Path path;
+    io::Path best;  ///< checkpoint of the best epoch, with --best
     TrainingOptions training;
     std::string options;  ///< JSON of all that decides the numbers
   };
@@ -44,8 +45,10 @@ class TrainingRun {
   Model train_quantized(const Model& float_model);
   /// The stage's own checkpoint when this run resumes and there is one.
   std::optional<Checkpoint> saved(const Stage& stage) const;
-  /// Trains to the last epoch, with a row of metrics and a checkpoint after each.
+  /// Trains to the last epoch, or as far as --patience lets it, with a row of metrics and a checkpoint after each.
+  /// Interrupted when it was, with everything saved.
   void train(Model& model, const Stage& stage, const std::string& plan, const std::optional<Checkpoint>& saved);
+  [[noreturn]] void stop_here() const;
   /// Accuracy on the test images; DivergenceError when the model gives NaN or cannot be converted.
   double evaluated(const Model& model, std::int64_t epoch) const;
   void convert_and_verify(Model& model);

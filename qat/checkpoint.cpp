@@ -18,6 +18,7 @@ constexpr std::string_view format_name = "bitgrad.checkpoint";
 constexpr std::string_view format_version = "1";
 constexpr std::string_view model_prefix = "model/";
 constexpr std::string_view optimizer_prefix = "optimizer/";
+constexpr std::string_view progress_prefix = "progress/";
 
 std::string shape_text(const Shape& shape) {
   std::string text;
@@ -105,6 +106,7 @@ void write_checkpoint(const io::Path& path, const Checkpoint& checkpoint) {
   NamedTensors tensors;
   for (const auto& [name, tensor] : checkpoint.state) tensors.add(std::string(model_prefix) + name, tensor);
   for (const auto& [name, tensor] : checkpoint.optimizer) tensors.add(std::string(optimizer_prefix) + name, tensor);
+  for (const auto& [name, tensor] : checkpoint.progress) tensors.add(std::string(progress_prefix) + name, tensor);
   io::write_safetensors(path, tensors, metadata);
 }
 
@@ -124,14 +126,18 @@ Checkpoint read_checkpoint(const io::Path& path) {
                         .plan = fields.text("plan"),
                         .state = {},
                         .optimizer = {},
+                        .progress = {},
                         .file = path.string()};
   for (const auto& [name, tensor] : file.tensors) {
     if (name.starts_with(model_prefix))
       checkpoint.state.add(name.substr(model_prefix.size()), tensor);
     else if (name.starts_with(optimizer_prefix))
       checkpoint.optimizer.add(name.substr(optimizer_prefix.size()), tensor);
+    else if (name.starts_with(progress_prefix))
+      checkpoint.progress.add(name.substr(progress_prefix.size()), tensor);
     else
-      fail<IoError>(path.string(), ": tensor \"", name, "\" belongs neither to the model nor to the optimizer");
+      fail<IoError>(path.string(), ": tensor \"", name,
+                    "\" belongs neither to model and optimizer nor to the progress");
   }
   return checkpoint;
 }

@@ -11,7 +11,8 @@
 
 namespace bitgrad {
 
-/// The state of a run after an epoch. Nothing in it depends on the time, the machine or the number of threads.
+/// The state of a run after an epoch, or after a step within one. Nothing in it depends on the time, the machine or the
+/// number of threads.
 struct Checkpoint {
   std::string model;  ///< name of the architecture, as models::make() takes it
   Shape input_shape;  ///< per sample
@@ -24,10 +25,13 @@ struct Checkpoint {
   std::string plan;             ///< QuantizationPlan::to_json(); empty for a float model
   NamedTensors state = {};      ///< Model::state_dict()
   NamedTensors optimizer = {};  ///< Optimizer::state()
-  std::string file = {};        ///< where read_checkpoint() found it, for messages; not written
+  /// What else continues: the sums of an epoch that is under way (Trainer::store()), and what the caller adds.
+  NamedTensors progress = {};
+  std::string file = {};  ///< where read_checkpoint() found it, for messages; not written
 };
 
-/// One safetensors file, written beside and renamed: tensors "model/..." and "optimizer/...", the rest as metadata
+/// One safetensors file, written beside and renamed: tensors "model/...", "optimizer/..." and
+/// "progress/...", the rest as metadata
 /// under the format name "bitgrad.checkpoint" and a version. Same checkpoint, same bytes. IoError.
 void write_checkpoint(const io::Path& path, const Checkpoint& checkpoint);
 

@@ -6,6 +6,7 @@
 
 #include <bitgrad/autograd/operations/losses.hpp>
 #include <bitgrad/autograd/tape.hpp>
+#include <bitgrad/core/parallel.hpp>
 #include <bitgrad/core/random.hpp>
 #include <bitgrad/layers/metrics.hpp>
 #include <bitgrad/qat/quantization_aware_training.hpp>
@@ -66,7 +67,7 @@ std::unique_ptr<Optimizer> make_optimizer(const TrainingOptions& options, const 
 }
 
 /// The rate of every quantizer parameter in its unit: the one that it declares, or its magnitude. Done at the start of
-/// an epoch, where checkpoints are.
+/// an epoch; a checkpoint within one keeps them.
 void set_relative_rates(Optimizer& optimizer, double qparams_rate) {
   for (std::size_t i = 0; i < optimizer.groups().size(); ++i) {
     const OptimizerGroup& group = optimizer.groups()[i];
@@ -78,11 +79,12 @@ void set_relative_rates(Optimizer& optimizer, double qparams_rate) {
   }
 }
 
-Schedule make_schedule(const TrainingOptions& options, Index batches) {
+/// `steps`: per epoch.
+Schedule make_schedule(const TrainingOptions& options, Index steps) {
   const double rate = options.learning_rate;
-  const Index all = options.epochs * batches;
+  const Index all = options.epochs * steps;
   const auto warmup =
-      std::min(all, static_cast<Index>(std::llround(options.warmup_epochs * static_cast<double>(batches))));
+      std::min(all, static_cast<Index>(std::llround(options.warmup_epochs * static_cast<double>(steps))));
   const Index rest = std::max<Index>(1, all - warmup);
   const auto schedule = [&] {
     if (options.schedule == "constant") return constant_schedule(rate);
@@ -105,16 +107,17 @@ std::string first_not_finite(const Tensor& tensor) {
 
 }  // namespace
 
-/// Sums over the running epoch.
-struct Trainer::Running {
-  Index batches = 0, samples = 0, correct = 0;
-  double loss = 0;  // sum over samples
-  double learning_rate = 0;
-  Clock::time_point start = Clock::now();
+/// How fast it goes, since fit() was called or the epoch began.
+class Trainer::Pace {
+ public:
+  explicit Pace(const Sums& sums) : sums_(sums), from_(sums.samples) {}
+  double seconds() const { return seconds_since(start_); }
+  double images_per_second() const { return static_cast<double>(sums_.samples - from_) / std::max(1e-9, seconds()); }
 
-  double images_per_second() const { return static_cast<double>(samples) / std::max(1e-9, seconds_since(start)); }
-  double mean_loss() const { return loss / static_cast<double>(samples); }
-  double accuracy() const { return static_cast<double>(correct) / static_cast<double>(samples); }
+ private:
+  const Sums& sums_;
+  Index from_;
+  Clock::time_point start_ = Clock::now();
 };
 
 Trainer::Trainer(Model& model, data::Dataset train, TrainingOptions options, data::Augmentation augmentation)
@@ -122,7 +125,7 @@ Trainer::Trainer(Model& model, data::Dataset train, TrainingOptions options, dat
       options_(validated(std::move(options))),
       loader_(std::move(train), loader_options(options_, std::move(augmentation))),
       optimizer_(make_optimizer(options_, model)),
-      schedule_(make_schedule(options_, loader_.batches())) {
+      schedule_(make_schedule(options_, steps_per_epoch())) {
   const Shape images = loader_.dataset().images.shape().without_front();
   if (model_.input_shape() != images)
     fail<ShapeError>("Trainer: the model takes samples of shape ", model_.input_shape(), ", the images are ", images);
@@ -131,47 +134,72 @@ Trainer::Trainer(Model& model, data::Dataset train, TrainingOptions options, dat
                      loader_.dataset().classes, " classes");
 }
 
-void Trainer::fit(const TrainingCallbacks& callbacks) {
+bool Trainer::fit(const TrainingCallbacks& callbacks) {
   while (epoch_ < options_.epochs) {
-    Running running;
-    train_epoch(running, callbacks);
+    const Pace pace(sums_);
+    if (!train_epoch(pace, callbacks)) return false;
     require_finite_parameters();
     ++epoch_;
-    if (callbacks.epoch)
-      callbacks.epoch({.epoch = epoch_,
-                       .loss = running.mean_loss(),
-                       .accuracy = running.accuracy(),
-                       .learning_rate = running.learning_rate,
-                       .images_per_second = running.images_per_second(),
-                       .seconds = seconds_since(running.start)});
+    const EpochResult result{.epoch = epoch_,
+                             .loss = sums_.mean_loss(),
+                             .accuracy = sums_.accuracy(),
+                             .learning_rate = optimizer_->learning_rate(),
+                             .images_per_second = pace.images_per_second(),
+                             .seconds = pace.seconds()};
+    sums_ = {};
+    if (callbacks.epoch) callbacks.epoch(result);
+    if (callbacks.stop && callbacks.stop()) break;
   }
+  return epoch_ >= options_.epochs;
 }
 
-void Trainer::train_epoch(Running& running, const TrainingCallbacks& callbacks) {
-  if (options_.optimizer != "sgd") set_relative_rates(*optimizer_, options_.qparams_rate);
-  for (const data::Batch& batch : loader_.epoch(epoch_)) {
-    train_step(batch, running);
-    if (!callbacks.step) continue;
-    const auto all = static_cast<double>(loader_.samples() * (options_.epochs - epoch_));
-    const double speed = running.images_per_second();
-    callbacks.step({.epoch = epoch_ + 1,
-                    .epochs = options_.epochs,
-                    .batch = running.batches,
-                    .batches = loader_.batches(),
-                    .loss = running.mean_loss(),
-                    .accuracy = running.accuracy(),
-                    .images_per_second = speed,
-                    .seconds_left = (all - static_cast<double>(running.samples)) / speed});
+/// False when it was stopped before the epoch's last step: behind that one it is asked with the epoch done.
+bool Trainer::train_epoch(const Pace& pace, const TrainingCallbacks& callbacks) {
+  const data::Epoch epoch = loader_.epoch(epoch_);
+  if (sums_.batches == 0 && options_.optimizer != "sgd") set_relative_rates(*optimizer_, options_.qparams_rate);
+  while (sums_.batches < epoch.size()) {
+    train_step(epoch);
+    if (callbacks.step) callbacks.step(progress(pace));
+    if (sums_.batches < epoch.size() && callbacks.stop && callbacks.stop()) return false;
   }
+  return true;
 }
 
-void Trainer::train_step(const data::Batch& batch, Running& running) {
+Progress Trainer::progress(const Pace& pace) const {
+  const auto all = static_cast<double>(loader_.samples() * (options_.epochs - epoch_));
+  const double speed = pace.images_per_second();
+  return {.epoch = epoch_ + 1,
+          .epochs = options_.epochs,
+          .batch = sums_.batches,
+          .batches = loader_.batches(),
+          .loss = sums_.mean_loss(),
+          .accuracy = sums_.accuracy(),
+          .images_per_second = speed,
+          .seconds_left = (all - static_cast<double>(sums_.samples)) / speed};
+}
+
+void Trainer::train_step(const data::Epoch& epoch) {
   freeze_batch_norm(model_, batch_norm_frozen());
-  set_training_progress(model_, static_cast<double>(step_) / static_cast<double>(options_.epochs * loader_.batches()));
-  const Context context{
-      .training = true,
-      .seed = Random(options_.seed, step_stream).derive(static_cast<std::uint64_t>(step_)).next_u64()};
+  set_training_progress(model_, static_cast<double>(step_) / static_cast<double>(options_.epochs * steps_per_epoch()));
+  const Random random = Random(options_.seed, step_stream).derive(static_cast<std::uint64_t>(step_));
+  const Index first = sums_.batches, end = std::min(first + options_.accumulate, epoch.size());
+  const Index samples = std::min(end * options_.batch, loader_.samples()) - first * options_.batch;
   optimizer_->zero_gradient();
+  for (Index i = first; i < end; ++i) {
+    const data::Batch batch = epoch[i];
+    Random own = i == first ? random : random.derive(static_cast<std::uint64_t>(i - first));
+    add_gradient(batch, static_cast<double>(batch.size()) / static_cast<double>(samples),
+                 {.training = true, .seed = own.next_u64()});
+  }
+  require_finite_gradients();
+  if (options_.gradient_clip > 0) clip_gradient_norm(optimizer_->parameters(), options_.gradient_clip);
+  optimizer_->set_learning_rate(schedule_.at(step_));
+  optimizer_->step();
+  ++step_;
+}
+
+/// Adds the gradient of a batch that has this share of the step's samples.
+void Trainer::add_gradient(const data::Batch& batch, double share, const Context& context) {
   Tensor logits;
   double loss = 0;
   {
@@ -181,22 +209,18 @@ void Trainer::train_step(const data::Batch& batch, Running& running) {
     loss = objective.value().item();
     if (!std::isfinite(loss)) explain_loss(loss, batch, context);
     logits = output.value();
-    tape.backward(objective);
+    tape.backward(objective, Tensor::full(objective.shape(), share, objective.dtype()));
   }
-  require_finite_gradients();
-  if (options_.gradient_clip > 0) clip_gradient_norm(optimizer_->parameters(), options_.gradient_clip);
-  running.learning_rate = schedule_.at(step_);
-  optimizer_->set_learning_rate(running.learning_rate);
-  optimizer_->step();
-  ++step_;
-  ++running.batches;
-  running.samples += batch.size();
-  running.correct += correct_count(logits, batch.labels);
-  running.loss += loss * static_cast<double>(batch.size());
+  ++sums_.batches;
+  sums_.samples += batch.size();
+  sums_.correct += correct_count(logits, batch.labels);
+  sums_.loss += loss * static_cast<double>(batch.size());
 }
 
+std::int64_t Trainer::steps_per_epoch() const { return chunk_count(loader_.batches(), options_.accumulate); }
+
 bool Trainer::batch_norm_frozen() const {
-  const auto all = options_.epochs * loader_.batches();
+  const std::int64_t all = options_.epochs * steps_per_epoch();
   return step_ >= all - std::llround(options_.frozen_batch_norm * static_cast<double>(all));
 }
 
@@ -239,18 +263,51 @@ void Trainer::store(Checkpoint& checkpoint) const {
   checkpoint.seed = options_.seed;
   checkpoint.state = model_.state_dict();
   checkpoint.optimizer = optimizer_->state();
+  checkpoint.progress = {};
+  if (sums_.batches == 0) return;
+  const std::vector<double> sums{static_cast<double>(sums_.batches), static_cast<double>(sums_.samples),
+                                 static_cast<double>(sums_.correct), sums_.loss};
+  std::vector<double> rates;
+  for (const OptimizerGroup& group : optimizer_->groups()) rates.push_back(group.options.learning_rate_scale);
+  checkpoint.progress.add("epoch_sums", Tensor::from({4}, sums));
+  checkpoint.progress.add("learning_rate_scales", Tensor::from({static_cast<Index>(rates.size())}, rates));
 }
 
 void Trainer::restore(const Checkpoint& checkpoint) {
   if (checkpoint.seed != options_.seed)
     fail<ValueError>("Trainer::restore: the checkpoint has seed ", checkpoint.seed, ", the trainer ", options_.seed);
-  if (checkpoint.step != checkpoint.epoch * loader_.batches())
+  const bool within = checkpoint.progress.contains("epoch_sums");
+  if (!within && checkpoint.step != checkpoint.epoch * steps_per_epoch())
     fail<ValueError>("Trainer::restore: the checkpoint has ", checkpoint.step, " steps in ", checkpoint.epoch,
-                     " epochs, here an epoch has ", loader_.batches());
+                     " epochs, here an epoch has ", steps_per_epoch());
   model_.load_state_dict(checkpoint.state);
   optimizer_->load_state(checkpoint.optimizer);
   epoch_ = checkpoint.epoch;
   step_ = checkpoint.step;
+  sums_ = {};
+  if (within) restore_sums(checkpoint);
+}
+
+void Trainer::restore_sums(const Checkpoint& checkpoint) {
+  const Tensor& sums = checkpoint.progress.at("epoch_sums");
+  const Tensor& rates = checkpoint.progress.at("learning_rate_scales");
+  const auto groups = static_cast<Index>(optimizer_->groups().size());
+  if (sums.dtype() != DType::float64 || sums.shape() != Shape{4} || rates.dtype() != DType::float64 ||
+      rates.shape() != Shape{groups})
+    fail<ShapeError>("Trainer::restore: the progress of the checkpoint is ", sums.dtype(), ' ', sums.shape(), " and ",
+                     rates.dtype(), ' ', rates.shape(), ", expected float64 (4) and (", groups, ")");
+  const std::span<const double> values = sums.span<double>();
+  sums_ = {static_cast<Index>(values[0]), static_cast<Index>(values[1]), static_cast<Index>(values[2]), values[3]};
+  const std::int64_t step = epoch_ * steps_per_epoch() + chunk_count(sums_.batches, options_.accumulate);
+  if (step_ != step || sums_.batches < 1 || sums_.batches >= loader_.batches())
+    fail<ValueError>("Trainer::restore: the checkpoint has ", step_, " steps, ", epoch_, " epochs and ", sums_.batches,
+                     " batches, here an epoch has ", steps_per_epoch(), " steps and ", loader_.batches(), " batches");
+  for (Index i = 0; i < groups; ++i) {
+    const auto group = static_cast<std::size_t>(i);
+    ParameterGroupOptions options = optimizer_->groups()[group].options;
+    options.learning_rate_scale = rates.span<double>()[group];
+    optimizer_->set_group_options(group, options);
+  }
 }
 
 void fit(Model& model, const data::Dataset& train, const TrainingOptions& options, const TrainingCallbacks& callbacks) {

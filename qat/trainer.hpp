@@ -46,11 +46,12 @@ struct EpochResult {
 struct TrainingCallbacks {
   std::function<void(const Progress&)> step;      ///< after every step
   std::function<void(const EpochResult&)> epoch;  ///< after every epoch: evaluate, save a checkpoint
+  std::function<bool()> stop = {};                ///< asked after every step and every epoch: true ends fit()
 };
 
 /// Trains a built model to minimise the cross entropy of its logits. Deterministic: the order of samples depends on
 /// seed and epoch, randomness in layers on seed and step, so that a trainer restored from a checkpoint continues to the
-/// byte.
+/// byte, within an epoch as well.
 class Trainer {
  public:
   /// The model must outlive the trainer. StateError when it is not built, ShapeError when it does not take the images,
@@ -58,23 +59,37 @@ class Trainer {
   /// options; a checkpoint does not know it: give the same to the trainer that restores.
   Trainer(Model& model, data::Dataset train, TrainingOptions options, data::Augmentation augmentation = {});
 
-  /// Trains from where it is to the last epoch. Throws DivergenceError when a loss, gradient or parameter is not
+  /// Trains from where it is to the last epoch, or until a callback says to stop; a later call goes on from there. True
+  /// when the last epoch is done. Throws DivergenceError when a loss, gradient or parameter is not
   /// finite; the model is then of no more use, and the epoch callback was not called for this epoch.
-  void fit(const TrainingCallbacks& callbacks = {});
+  bool fit(const TrainingCallbacks& callbacks = {});
 
   const TrainingOptions& options() const { return options_; }
   std::int64_t epochs_done() const { return epoch_; }
-  std::int64_t steps_done() const { return step_; }
-  /// Writes epoch, step, seed, state and optimizer of a checkpoint; the other fields are the caller's.
+  std::int64_t steps_done() const { return step_; }  ///< of the optimizer
+  /// Writes epoch, step, seed, state, optimizer and progress of a checkpoint; the other fields are the caller's, who
+  /// may add to the progress.
   void store(Checkpoint& checkpoint) const;
   /// Continues from there. The model must have the state_dict of the checkpoint, which is loaded.
   void restore(const Checkpoint& checkpoint);
 
  private:
-  struct Running;
-  void train_epoch(Running& running, const TrainingCallbacks& callbacks);
-  void train_step(const data::Batch& batch, Running& running);
+  /// Of the epoch that is under way.
+  struct Sums {
+    Index batches = 0, samples = 0, correct = 0;
+    double loss = 0;  // over samples
+
+    double mean_loss() const { return loss / static_cast<double>(samples); }
+    double accuracy() const { return static_cast<double>(correct) / static_cast<double>(samples); }
+  };
+  class Pace;
+  bool train_epoch(const Pace& pace, const TrainingCallbacks& callbacks);
+  void train_step(const data::Epoch& epoch);
+  void add_gradient(const data::Batch& batch, double share, const Context& context);
+  Progress progress(const Pace& pace) const;
   bool batch_norm_frozen() const;
+  std::int64_t steps_per_epoch() const;
+  void restore_sums(const Checkpoint& checkpoint);
   [[noreturn]] void explain_loss(double loss, const data::Batch& batch, const Context& context);
   void require_finite_gradients() const;
   void require_finite_parameters() const;
@@ -86,6 +101,7 @@ class Trainer {
   Schedule schedule_;
   std::int64_t epoch_ = 0;
   std::int64_t step_ = 0;
+  Sums sums_;
 };
 
 /// Trainer(model, train, options).fit(callbacks).

@@ -49,8 +49,9 @@ std::string TrainingOptions::to_json() const {
                                  {"label_smoothing", label_smoothing},
                                  {"frozen_batch_norm", frozen_batch_norm},
                                  {"seed", seed}};
-  // Checkpoints from before this option existed stay what they are.
+  // Checkpoints from before these options existed stay what they are.
   if (augmentation != TrainingOptions{}.augmentation) json["augmentation"] = augmentation;
+  if (accumulate != TrainingOptions{}.accumulate) json["accumulate"] = accumulate;
   return json.dump();
 }
 
@@ -61,6 +62,7 @@ void validate(const TrainingOptions& options) {
   data::parse_augmentation(options.augmentation);
   if (options.epochs < 0) fail<ValueError>("training: epochs is ", options.epochs, ", expected 0 or more");
   if (options.batch < 1) fail<ValueError>("training: batch is ", options.batch, ", expected at least 1");
+  if (options.accumulate < 1) fail<ValueError>("training: accumulate is ", options.accumulate, ", expected at least 1");
   require_range("learning_rate", options.learning_rate, 1e-300, any, "a positive number");
   require_range("qparams_rate", options.qparams_rate, 0, any, "0 or more");
   require_range("warmup_epochs", options.warmup_epochs, 0, any, "0 or more");

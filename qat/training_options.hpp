@@ -14,6 +14,8 @@ namespace bitgrad {
 struct TrainingOptions {
   std::int64_t epochs = 1;
   Index batch = 64;
+  Index accumulate = 1;  ///< batches whose gradients make one step: as one batch of so many images would, but for batch
+                         ///< statistics
   std::string optimizer = "adam";  ///< one of optimizer_names()
   double learning_rate = 2e-3;     ///< the highest of the schedule
   double qparams_rate = 1;  ///< learning rate of quantizer parameters, as a factor; but with sgd also of their unit()

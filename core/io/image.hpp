@@ -20,6 +20,9 @@ namespace bitgrad::io {
 /// channels, transparent pixels, CMYK, and more than 2^26 pixels.
 Tensor decode_image(std::span<const std::byte> bytes, std::string_view what);
 
+/// A PNG of uint8 pixels [H, W, 1] (grey) or [H, W, 3]. ShapeError for anything else.
+Bytes encode_png(const Tensor& pixels);
+
 /// decode_image() of a file.
 Tensor read_image(const Path& path);
 

@@ -1,6 +1,7 @@
-// InferenceGraph for people: describe() and weight_bytes().
+// InferenceGraph for people: describe(), and what it costs.
 #include <bitgrad/qat/inference/graph.hpp>
 
+#include <bitgrad/qat/inference/cost.hpp>
 #include <bitgrad/qat/inference/detail/accumulator.hpp>
 
 namespace bitgrad {
@@ -28,18 +29,46 @@ std::string describe_tensor(const GraphTensor& tensor) {
 
 }  // namespace
 
+std::size_t weight_bytes(const GraphNode& node) {
+  if (const IntegerWeights* weights = inference::integer_weights(node.operation)) return bytes_of(*weights);
+  if (const auto* conv = std::get_if<FloatConv2D>(&node.operation))
+    return bytes_of(conv->kernel) + bytes_of(conv->bias);
+  if (const auto* dense = std::get_if<FloatDense>(&node.operation))
+    return bytes_of(dense->kernel) + bytes_of(dense->bias);
+  if (const auto* bn = std::get_if<FloatBatchNorm>(&node.operation)) return bytes_of(bn->gain) + bytes_of(bn->offset);
+  return 0;
+}
+
 std::size_t InferenceGraph::weight_bytes() const {
   std::size_t total = 0;
-  for (const GraphNode& node : nodes) {
-    if (const IntegerWeights* weights = inference::integer_weights(node.operation)) total += bytes_of(*weights);
-    if (const auto* conv = std::get_if<FloatConv2D>(&node.operation))
-      total += bytes_of(conv->kernel) + bytes_of(conv->bias);
-    if (const auto* dense = std::get_if<FloatDense>(&node.operation))
-      total += bytes_of(dense->kernel) + bytes_of(dense->bias);
-    if (const auto* bn = std::get_if<FloatBatchNorm>(&node.operation))
-      total += bytes_of(bn->gain) + bytes_of(bn->offset);
-  }
+  for (const GraphNode& node : nodes) total += bitgrad::weight_bytes(node);
   return total;
+}
+
+std::vector<LayerCost> layer_costs(const InferenceGraph& graph) {
+  std::vector<LayerCost> costs;
+  for (const GraphNode& node : graph.nodes) {
+    const Tensor* kernel = nullptr;
+    int bits = 32;
+    if (const IntegerWeights* weights = inference::integer_weights(node.operation)) {
+      kernel = &weights->codes;
+      bits = weights->grid.bits;
+    }
+    if (const auto* conv = std::get_if<FloatConv2D>(&node.operation)) kernel = &conv->kernel;
+    if (const auto* dense = std::get_if<FloatDense>(&node.operation)) kernel = &dense->kernel;
+    if (!kernel) continue;
+    const GraphTensor& output = graph.tensors[static_cast<std::size_t>(node.output)];
+    // Every kernel element meets every output position, of all channels together, once.
+    costs.push_back({.layer = node.name,
+                     .operation = std::string(name_of(node.operation)),
+                     .output_shape = output.shape,
+                     .weight_bits = bits,
+                     .output_bits = output.grid ? output.grid->bits : 32,
+                     .parameters = kernel->size(),
+                     .macs = output.shape.size() / output.shape[-1] * kernel->size(),
+                     .bytes = static_cast<std::int64_t>(weight_bytes(node))});
+  }
+  return costs;
 }
 
 std::string InferenceGraph::describe() const {

@@ -9,6 +9,8 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdlib>
+#include <nlohmann/json.hpp>
+#include <sstream>
 #include <thread>
 
 #include <bitgrad/core/random.hpp>
@@ -44,6 +46,11 @@ class Child {
     ::kill(id_, SIGKILL);
     return WIFSIGNALED(wait());
   }
+  void interrupt() const { ::kill(id_, SIGINT); }
+  bool running() {
+    int status = 0;
+    return ::waitpid(id_, &status, WNOHANG) == 0;
+  }
   int wait() const {
     int status = 0;
     ::waitpid(id_, &status, 0);
@@ -53,6 +60,11 @@ class Child {
  private:
   pid_t id_ = 0;
 };
+
+std::vector<std::string> plus(std::vector<std::string> arguments, const std::vector<std::string>& more) {
+  arguments.insert(arguments.end(), more.begin(), more.end());
+  return arguments;
+}
 
 std::vector<std::string> resuming(std::vector<std::string> arguments) {
   arguments.push_back("--resume");
@@ -71,19 +83,99 @@ void check_same_run(const Workshop& shop, const std::string& a, const std::strin
 
 TEST_CASE("a run that is killed at random moments continues to the byte") {
   const Workshop shop(192);
+  const std::vector<std::string> options =
+      plus(support::w4a4, {"--augment", "flip,shift:1", "--save-every", GENERATE("0", "1", "4"), "--accumulate", "2"});
   const auto start = std::chrono::steady_clock::now();
-  REQUIRE(Child(shop.training("whole", support::w4a4)).wait() == 0);
+  REQUIRE(Child(shop.training("whole", options)).wait() == 0);
   const auto whole = std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - start);
 
   Random random(static_cast<std::uint64_t>(std::chrono::steady_clock::now().time_since_epoch().count()));
   INFO("random state " << random.state());
-  const std::vector<std::string> arguments = resuming(shop.training("killed", support::w4a4));
+  const std::vector<std::string> arguments = resuming(shop.training("killed", options));
   int kills = 0;
   for (int attempt = 0; attempt < 6; ++attempt)
     kills += Child(arguments).kill_after(std::chrono::milliseconds(random.below(1 + whole.count()))) ? 1 : 0;
   REQUIRE(Child(arguments).wait() == 0);
   INFO(kills << " kills");
   check_same_run(shop, "whole", "killed");
+}
+
+TEST_CASE("with --save-every a killed run goes on within the epoch") {
+  const Workshop shop(192);
+  const std::vector<std::string> options{"--model", "fashion_cnn", "--epochs", "8", "--save-every", "1"};
+  REQUIRE(Child(shop.training("whole", options)).wait() == 0);
+  bool within = false;
+  for (int attempt = 0; attempt < 50 && !within; ++attempt) {
+    std::filesystem::remove_all(shop / "killed");
+    Child child(shop.training("killed", options));
+    while (!shop.exists("killed/metrics.csv") && !shop.exists("killed/float.safetensors")) std::this_thread::yield();
+    const bool killed = child.kill_after(std::chrono::milliseconds(5 + 3 * attempt));
+    if (!shop.exists("killed/float.safetensors")) continue;
+    const Checkpoint checkpoint = read_checkpoint(shop / "killed/float.safetensors");
+    within = killed && checkpoint.progress.contains("epoch_sums");
+    if (!within) continue;
+    CHECK(checkpoint.step > 6 * checkpoint.epoch);
+    CHECK(checkpoint.step < 6 * checkpoint.epoch + 6);
+  }
+  REQUIRE(within);
+  REQUIRE(Child(resuming(shop.training("killed", options))).wait() == 0);
+  for (const char* file : {"/float.safetensors", "/graph/graph.npz", "/graph/graph.json"})
+    CHECK(shop.bytes(std::string("whole") + file) == shop.bytes(std::string("killed") + file));
+}
+
+TEST_CASE("Ctrl-C ends after the step with everything saved, and --resume continues to the byte") {
+  const Workshop shop(192);
+  REQUIRE(Child(shop.training("whole", support::w4a4)).wait() == 0);
+  int interruptions = 0, status = 1;
+  for (int attempt = 0; attempt < 40; ++attempt) {
+    Child child(resuming(shop.training("stopped", support::w4a4)));
+    std::this_thread::sleep_for(std::chrono::milliseconds(20 + 10 * attempt));
+    child.interrupt();
+    status = child.wait();
+    if (status == 0) break;
+    if (WIFEXITED(status)) CHECK(WEXITSTATUS(status) == 130);
+    if (WIFEXITED(status) && shop.exists("stopped/float.safetensors")) ++interruptions;
+  }
+  if (status != 0) REQUIRE(Child(resuming(shop.training("stopped", support::w4a4))).wait() == 0);
+  CHECK(interruptions > 0);
+  check_same_run(shop, "whole", "stopped");
+}
+
+TEST_CASE("patience ends a stage, and --best results in its best epoch, also after a resume") {
+  const Workshop shop(64);
+  const std::vector<std::string> options{"--model",    "mlp", "--epochs", "12",         "--lr",    "0.05",
+                                         "--patience", "2",   "--best",   "--schedule", "constant"};
+  REQUIRE(shop.train("run", options).code == 0);
+  // From metrics.csv alone: the epoch that was the best when two more had not been better.
+  std::istringstream lines(shop.text("run/metrics.csv"));
+  std::string line;
+  std::getline(lines, line);
+  double best = -1;
+  int epochs = 0, best_epoch = 0;
+  while (std::getline(lines, line)) {
+    std::istringstream cells(line);
+    std::vector<std::string> row;
+    for (std::string cell; std::getline(cells, cell, ',');) row.push_back(cell);
+    ++epochs;
+    CHECK(epochs - 1 - best_epoch < 2 + (best_epoch == 0 ? 1 : 0));
+    if (const double accuracy = std::stod(row[4]); accuracy > best) {
+      best = accuracy;
+      best_epoch = epochs;
+    }
+  }
+  CHECK(epochs == best_epoch + 2);
+  CHECK(epochs < 12);
+  CHECK(read_checkpoint(shop / "run/float-best.safetensors").epoch == best_epoch);
+  CHECK(read_checkpoint(shop / "run/float.safetensors").epoch == epochs);
+  const auto report = nlohmann::json::parse(shop.text("run/report.json"));
+  CHECK(report["float_accuracy"].get<double>() == Approx(best).epsilon(1e-4));
+
+  const auto graph = shop.bytes("run/graph/graph.npz");
+  const Outcome again = support::run_cli(resuming(shop.training("run", options)));
+  CHECK(again.code == 0);
+  CHECK_THAT(again.out, !Contains("epoch"));
+  CHECK(shop.bytes("run/graph/graph.npz") == graph);
+  CHECK(support::run_cli(shop.training("run", plus(options, {"--patience", "-1"}))).code == 2);
 }
 
 TEST_CASE("train --resume without the quantizers of the run is refused") {
@@ -157,6 +249,6 @@ TEST_CASE("a disk that is full stops the run, and leaves the last good checkpoin
   CHECK(shop.bytes("run/float.safetensors") == before);
   for (const auto& entry : std::filesystem::directory_iterator(shop / "run")) {
     const std::string name = entry.path().filename();
-    CHECK((name == "float.safetensors" || name == "metrics.csv"));
+    CHECK((name == "float.safetensors" || name == "metrics.csv" || name == "run.json"));
   }
 }

@@ -87,6 +87,81 @@ TEST_CASE("a restored trainer continues to the byte") {
   CHECK(same(stored(resumed), trained(dataset, options)));
 }
 
+TEST_CASE("a trainer that is stopped and restored within an epoch continues to the byte") {
+  const data::Dataset dataset = support::tiny_dataset(100);
+  const char* optimizer = GENERATE("adam", "sgd");
+  const Index accumulate = GENERATE(1, 3);
+  const int stop_after = GENERATE(1, 4, 5);
+  const TrainingOptions options{.epochs = 2,
+                                .batch = 16,
+                                .accumulate = accumulate,
+                                .optimizer = optimizer,
+                                .augmentation = "flip,shift:1"};  // 7 batches, 7 or 3 steps per epoch
+  const Model source = build();
+  const QuantizationPlan plan = plan_quantization(
+      source, data::to_unit_range(dataset.images),
+      {.weights = QuantizerSpec{.bits = 4}, .activations = QuantizerSpec{.bits = 4, .per_channel = false}});
+  std::vector<EpochResult> whole_epochs, epochs;
+  Model whole_model = attach_quantizers(source, plan);
+  Trainer whole(whole_model, dataset, options);
+  CHECK(whole.fit({.step = {}, .epoch = [&](const EpochResult& result) { whole_epochs.push_back(result); }}));
+
+  Model first = attach_quantizers(source, plan);
+  Trainer interrupted(first, dataset, options);
+  const auto stop = [&] { return interrupted.steps_done() == stop_after; };
+  CHECK_FALSE(interrupted.fit({.step = {}, .epoch = {}, .stop = stop}));
+  const support::TemporaryDirectory directory;
+  Checkpoint middle{
+      .model = "none", .input_shape = {8, 8, 1}, .classes = 4, .stage = "quantized", .options = "{}", .plan = ""};
+  interrupted.store(middle);
+  CHECK(middle.step == stop_after);
+  write_checkpoint(directory / "middle", middle);
+
+  Model second = attach_quantizers(source, plan);
+  Trainer resumed(second, dataset, options);
+  resumed.restore(read_checkpoint(directory / "middle"));
+  CHECK(resumed.fit({.step = {}, .epoch = [&](const EpochResult& result) { epochs.push_back(result); }}));
+  CHECK(same(stored(resumed), stored(whole)));
+  REQUIRE(!epochs.empty());
+  for (std::size_t i = 1; i <= epochs.size(); ++i) {
+    CHECK(epochs[epochs.size() - i].loss == whole_epochs[whole_epochs.size() - i].loss);
+    CHECK(epochs[epochs.size() - i].accuracy == whole_epochs[whole_epochs.size() - i].accuracy);
+  }
+  // The one that was stopped goes on by itself as well.
+  CHECK(interrupted.fit());
+  CHECK(same(stored(interrupted), stored(whole)));
+  // Sums of an epoch that has other batches are refused.
+  Model third = attach_quantizers(source, plan);
+  TrainingOptions other = options;
+  other.batch = 50;
+  Trainer misfit(third, dataset, other);
+  CHECK_THROWS_WITH(misfit.restore(middle), Contains("here an epoch has"));
+}
+
+TEST_CASE("accumulated gradients are those of one large batch, its last part smaller") {
+  const data::Dataset dataset = support::tiny_dataset(72);
+  const auto weights = [&](const TrainingOptions& options) {
+    Model model = build("mlp");
+    Trainer trainer(model, dataset, options);
+    trainer.fit();
+    CHECK(trainer.steps_done() == 2 * options.epochs);
+    return model.state_dict();
+  };
+  const TrainingOptions large{.epochs = 2, .batch = 48, .optimizer = "sgd"};
+  TrainingOptions small = large;
+  small.batch = 16;
+  small.accumulate = 3;
+  const NamedTensors expected = weights(large), got = weights(small);
+  const NamedTensors start = build("mlp").state_dict();
+  for (const auto& [name, tensor] : expected) {
+    INFO(name);
+    CHECK_FALSE(identical(tensor, start.at(name)));
+    const auto a = tensor.span<float>(), b = got.at(name).span<float>();
+    for (std::size_t i = 0; i < a.size(); ++i) REQUIRE(b[i] == Approx(a[i]).margin(1e-5));
+  }
+  CHECK_THROWS_WITH(weights({.accumulate = 0}), Contains("accumulate is 0, expected at least 1"));
+}
+
 TEST_CASE("a checkpoint of another run is not restored") {
   const data::Dataset dataset = support::tiny_dataset(100);
   Model model = build();

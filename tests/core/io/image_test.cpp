@@ -108,3 +108,15 @@ TEST_CASE("pictures are read from files, which errors name") {
   io::write_file_atomically(path, support::bytes_of(""));
   CHECK_THROWS_WITH(io::read_image(path), StartsWith(path.string() + ": 0 bytes that are neither"));
 }
+
+TEST_CASE("png: what is encoded decodes to the same pixels") {
+  for (const Shape& shape : {Shape{5, 7, 1}, Shape{3, 2, 3}, Shape{1, 1, 3}}) {
+    Tensor pixels(shape, DType::uint8);
+    std::uint8_t next = 7;
+    for (std::uint8_t& pixel : pixels.span<std::uint8_t>()) pixel = next = static_cast<std::uint8_t>(next * 31 + 11);
+    CHECK(identical(decode_image(io::encode_png(pixels), "here"), pixels));
+  }
+  CHECK_THROWS_WITH(io::encode_png(Tensor({2, 2, 2}, DType::uint8)), Contains("(2, 2, 2), expected uint8"));
+  CHECK_THROWS_AS(io::encode_png(Tensor::zeros({2, 2, 1})), ShapeError);
+  CHECK_THROWS_AS(io::encode_png(Tensor()), ShapeError);
+}

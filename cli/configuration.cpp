@@ -1,0 +1,126 @@
+#include <bitgrad/cli/configuration.hpp>
+
+#include <CLI/App.hpp>
+#include <algorithm>
+#include <charconv>
+#include <nlohmann/json.hpp>
+#include <vector>
+
+#include <bitgrad/cli/commands.hpp>
+#include <bitgrad/core/suggest.hpp>
+
+namespace bitgrad::cli {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+constexpr std::string_view format_name = "bitgrad.run";
+constexpr int format_version = 1;
+
+enum class Kind { flag, whole, number, text };
+
+/// What the help says of it: the names of types are one-letter for numbers.
+Kind kind_of(const CLI::Option& option) {
+  if (option.get_items_expected_max() == 0) return Kind::flag;
+  const std::string type = option.get_type_name();
+  if (type == "N" || type == "S" || type == "T") return Kind::whole;
+  return type == "X" || type == "SHARE" ? Kind::number : Kind::text;
+}
+
+std::string_view expected(Kind kind) {
+  switch (kind) {
+    case Kind::flag: return "true or false";
+    case Kind::whole: return "a whole number";
+    case Kind::number: return "a number";
+    case Kind::text: break;
+  }
+  return "a text in quotes";
+}
+
+bool is_of(Kind kind, const Json& value) {
+  switch (kind) {
+    case Kind::flag: return value.is_boolean();
+    case Kind::whole: return value.is_number_integer();
+    case Kind::number: return value.is_number();
+    case Kind::text: break;
+  }
+  return value.is_string();
+}
+
+std::string name_of(const CLI::Option& option) {
+  return option.get_lnames().empty() ? "" : option.get_lnames().front();
+}
+
+/// Options that a file may hold.
+std::vector<CLI::Option*> options_of(CLI::App& command) {
+  return command.get_options([](const CLI::Option* option) {
+    const std::string name = name_of(*option);
+    return !name.empty() && name != "help" && name != "config" && name != "resume";
+  });
+}
+
+/// A number as it was typed, which JSON need not take: ".5", "+3".
+Json number(const std::string& text) {
+  const char* begin = text.data() + (text.starts_with('+') ? 1 : 0);
+  const char* const end = text.data() + text.size();
+  std::uint64_t whole = 0;
+  if (const auto read = std::from_chars(begin, end, whole); read.ec == std::errc() && read.ptr == end) return whole;
+  std::int64_t negative = 0;
+  if (const auto read = std::from_chars(begin, end, negative); read.ec == std::errc() && read.ptr == end)
+    return negative;
+  double value = 0;
+  if (const auto read = std::from_chars(begin, end, value); read.ec == std::errc() && read.ptr == end) return value;
+  fail<UsageError>("\"", text, "\" is no number that a file can hold");
+}
+
+Json value_of(Kind kind, const std::string& text) {
+  if (kind == Kind::flag) return text == "true" || text == "1";
+  return kind == Kind::text ? Json(text) : number(text);
+}
+
+}  // namespace
+
+void read_configuration(const io::Path& path, CLI::App& command) {
+  const Json file = Json::parse(io::read_text_file(path), nullptr, false);
+  if (!file.is_object())
+    fail<UsageError>(path.string(), ": expected a JSON object of options, {\"model\": \"mlp\", \"epochs\": 3}");
+  const std::vector<CLI::Option*> options = options_of(command);
+  std::vector<std::string> names;
+  for (const CLI::Option* option : options) names.push_back(name_of(*option));
+  for (const auto& [key, value] : file.items()) {
+    if (key == "format" || key == "version") {
+      const Json only = key == "format" ? Json(format_name) : Json(format_version);
+      if (value != only) fail<UsageError>(path.string(), ": ", key, " is ", value.dump(), ", expected ", only.dump());
+      continue;
+    }
+    const auto found = std::ranges::find(names, key);
+    if (found == names.end()) fail<UsageError>(path.string(), ": ", unknown_name("key", key, names));
+    CLI::Option& option = *options[static_cast<std::size_t>(found - names.begin())];
+    const Kind kind = kind_of(option);
+    if (!is_of(kind, value))
+      fail<UsageError>(path.string(), ": \"", key, "\" is ", value.dump(), ", expected ", expected(kind));
+    if (option.count() > 0) continue;  // typed: that wins
+    try {
+      option.add_result(value.is_string() ? value.get<std::string>() : value.dump());
+      option.run_callback();
+    } catch (const CLI::ParseError& error) {
+      fail<UsageError>(path.string(), ": \"", key, "\" is ", value.dump(), ": ", error.what());
+    }
+  }
+}
+
+std::string configuration_of(const CLI::App& command, const std::map<std::string, std::string>& resolved) {
+  Json json = {{"format", format_name}, {"version", format_version}};
+  const std::vector<CLI::Option*> options = options_of(const_cast<CLI::App&>(command));
+  for (const CLI::Option* option : options) {
+    const Kind kind = kind_of(*option);
+    const std::string name = name_of(*option);
+    const auto known = resolved.find(name);
+    std::string text = known == resolved.end() ? option->get_default_str() : known->second;
+    if (option->count() > 0) text = option->results().back();
+    if (!text.empty()) json[name] = value_of(kind, text);
+  }
+  return json.dump(2) + "\n";
+}
+
+}  // namespace bitgrad::cli

@@ -1,0 +1,26 @@
+// Options of a subcommand in a file, for --config, and back into one.
+#pragma once
+
+#include <map>
+#include <string>
+
+#include <bitgrad/core/io/file.hpp>
+
+namespace CLI {
+class App;
+}
+
+namespace bitgrad::cli {
+
+/// Gives the command every option of the file that was not typed. The file is a JSON object whose keys are the names of
+/// the options without dashes: numbers, texts, and true or false for flags; {"format": "bitgrad.run", "version": 1} may
+/// stand beside them. UsageError naming the file and the key for one that is unknown (with the nearest) or has a value
+/// of another kind, and what was expected; IoError for a file that cannot be read.
+void read_configuration(const io::Path& path, CLI::App& command);
+
+/// What read_configuration() takes: every option that the command has been given, or else its text in `resolved`, or
+/// else the default that its help shows, in the order of the help, with format and version. Options that choose what is
+/// done to the run's directory rather than its numbers (--resume, --config) are left out.
+std::string configuration_of(const CLI::App& command, const std::map<std::string, std::string>& resolved);
+
+}  // namespace bitgrad::cli

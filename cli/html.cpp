@@ -1,0 +1,34 @@
+#include <bitgrad/cli/html.hpp>
+
+#include <cstdio>
+
+namespace bitgrad::cli {
+
+std::string escaped(std::string_view text) {
+  std::string result;
+  for (const char c : text) {
+    switch (c) {
+      case '<': result += "&lt;"; break;
+      case '>': result += "&gt;"; break;
+      case '&': result += "&amp;"; break;
+      case '"': result += "&quot;"; break;
+      case '\'': result += "&#39;"; break;
+      default: result += c;
+    }
+  }
+  return result;
+}
+
+std::string element(std::string_view name, std::string_view attributes, std::string_view content) {
+  std::string result = "<" + std::string(name);
+  if (!attributes.empty()) result += " " + std::string(attributes);
+  return result + ">" + std::string(content) + "</" + std::string(name) + ">";
+}
+
+std::string shown(double value, int digits) {
+  char text[48];
+  std::snprintf(text, sizeof text, "%.*g", digits, value);
+  return text;
+}
+
+}  // namespace bitgrad::cli

@@ -1,0 +1,26 @@
+// report.html: runs on one self-contained page, without scripts.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include <bitgrad/cli/metrics.hpp>
+#include <bitgrad/cli/report.hpp>
+
+namespace bitgrad::cli {
+
+/// A run as `bitgrad train` left it.
+struct FinishedRun {
+  std::string name;  ///< of its directory
+  Report report;
+  std::vector<EpochMetrics> epochs;
+};
+
+/// Reads report.json and metrics.csv of a run's directory; IoError naming the file that is missing or malformed.
+FinishedRun read_run(const io::Path& directory);
+
+/// The page: headline numbers and learning curves of all runs together, then of each run its layers, histograms,
+/// confusion matrix and mistakes. ValueError for no runs.
+std::string html_report(const std::vector<FinishedRun>& runs);
+
+}  // namespace bitgrad::cli

@@ -1,0 +1,173 @@
+#include <bitgrad/cli/run_details.hpp>
+
+#include <algorithm>
+#include <cmath>
+#include <nlohmann/json.hpp>
+
+#include <bitgrad/core/io/image.hpp>
+#include <bitgrad/layers/metrics.hpp>
+
+namespace bitgrad::cli {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+constexpr Index images_per_batch = 250;
+constexpr Index images_for_tensors = 128;
+constexpr std::size_t most_mistakes = 24;
+
+/// RFC 4648, section 4.
+std::string base64(std::span<const std::byte> bytes) {
+  constexpr std::string_view digits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+  std::string text;
+  for (std::size_t i = 0; i < bytes.size(); i += 3) {
+    std::uint32_t group = 0;
+    for (std::size_t k = 0; k < 3; ++k)
+      group = group << 8 | (i + k < bytes.size() ? std::to_integer<std::uint32_t>(bytes[i + k]) : 0);
+    for (std::size_t k = 0; k < 4; ++k) text += i + k <= bytes.size() ? digits[group >> (18 - 6 * k) & 63] : '=';
+  }
+  return text;
+}
+
+std::string picture_of(const data::Dataset& test, Index image) {
+  const Tensor pixels = test.images.rows(image, image + 1).reshape(test.images.shape().without_front());
+  if (pixels.dim(2) != 1 && pixels.dim(2) != 3) return "";
+  return base64(io::encode_png(pixels));
+}
+
+double probability_of(const float* logits, Index classes, int which) {
+  const auto greatest = static_cast<double>(*std::max_element(logits, logits + classes));
+  double sum = 0;
+  for (Index c = 0; c < classes; ++c) sum += std::exp(static_cast<double>(logits[c]) - greatest);
+  return std::exp(static_cast<double>(logits[which]) - greatest) / sum;
+}
+
+void add_predictions(RunDetails& details, const InferenceGraph& graph, const data::Dataset& test) {
+  const Index classes = test.classes;
+  details.confusion.assign(static_cast<std::size_t>(classes),
+                           std::vector<std::int64_t>(static_cast<std::size_t>(classes)));
+  for (Index begin = 0; begin < test.size(); begin += images_per_batch) {
+    const Index end = std::min(begin + images_per_batch, test.size());
+    const Tensor logits = graph.run(data::to_unit_range(test.images.rows(begin, end)));
+    const Tensor predicted = predictions(logits);
+    for (Index i = begin; i < end; ++i) {
+      const int label = test.labels.data<std::int32_t>()[i];
+      const int prediction = predicted.data<std::int32_t>()[i - begin];
+      ++details.confusion[static_cast<std::size_t>(label)][static_cast<std::size_t>(prediction)];
+      if (label == prediction) continue;
+      const double probability = probability_of(logits.data<float>() + (i - begin) * classes, classes, prediction);
+      details.mistakes.push_back({i, label, prediction, probability, ""});
+    }
+  }
+  std::ranges::stable_sort(details.mistakes, std::greater{}, &Mistake::probability);
+  details.mistakes.resize(std::min(details.mistakes.size(), most_mistakes));
+  for (Mistake& mistake : details.mistakes) mistake.picture = picture_of(test, mistake.image);
+}
+
+Json json_of(const Histogram& histogram) {
+  return {{"low", histogram.low}, {"high", histogram.high}, {"counts", histogram.counts}};
+}
+
+Histogram histogram_of(const Json& json) {
+  return {json.at("low").get<double>(), json.at("high").get<double>(),
+          json.at("counts").get<std::vector<std::int64_t>>()};
+}
+
+Json json_of(const QuantizedTensor& t) {
+  return {
+      {"tensor", t.tensor},          {"quantizer", t.quantizer}, {"weights", t.weights}, {"bits", t.bits},
+      {"minimum", t.minimum},        {"maximum", t.maximum},     {"low", t.low},         {"high", t.high},
+      {"clipped", t.clipped},        {"sqnr", t.sqnr},           {"levels", t.levels},   {"per_channel", t.per_channel},
+      {"before", json_of(t.before)}, {"after", json_of(t.after)}};
+}
+
+QuantizedTensor tensor_of(const Json& json) {
+  return {.tensor = json.at("tensor").get<std::string>(),
+          .quantizer = json.at("quantizer").get<std::string>(),
+          .weights = json.at("weights").get<bool>(),
+          .bits = json.at("bits").get<int>(),
+          .per_channel = json.at("per_channel").get<bool>(),
+          .minimum = json.at("minimum").get<double>(),
+          .maximum = json.at("maximum").get<double>(),
+          .low = json.at("low").get<double>(),
+          .high = json.at("high").get<double>(),
+          .clipped = json.at("clipped").get<double>(),
+          .sqnr = json.at("sqnr").get<double>(),
+          .levels = json.at("levels").get<std::vector<double>>(),
+          .before = histogram_of(json.at("before")),
+          .after = histogram_of(json.at("after"))};
+}
+
+Json json_of(const LayerCost& c) {
+  const auto extents = c.output_shape.extents();
+  return {{"layer", c.layer},
+          {"operation", c.operation},
+          {"output_shape", std::vector<Index>(extents.begin(), extents.end())},
+          {"weight_bits", c.weight_bits},
+          {"output_bits", c.output_bits},
+          {"parameters", c.parameters},
+          {"macs", c.macs},
+          {"bytes", c.bytes}};
+}
+
+LayerCost cost_of(const Json& json) {
+  return {.layer = json.at("layer").get<std::string>(),
+          .operation = json.at("operation").get<std::string>(),
+          .output_shape = Shape(json.at("output_shape").get<std::vector<Index>>()),
+          .weight_bits = json.at("weight_bits").get<int>(),
+          .output_bits = json.at("output_bits").get<int>(),
+          .parameters = json.at("parameters").get<std::int64_t>(),
+          .macs = json.at("macs").get<std::int64_t>(),
+          .bytes = json.at("bytes").get<std::int64_t>()};
+}
+
+}  // namespace
+
+RunDetails run_details(const Model& model, const InferenceGraph& graph, const data::Dataset& test) {
+  RunDetails details{.class_names = test.class_names, .confusion = {}, .mistakes = {}, .layers = {}, .tensors = {}};
+  for (int c = static_cast<int>(details.class_names.size()); c < test.classes; ++c)
+    details.class_names.push_back(std::to_string(c));
+  add_predictions(details, graph, test);
+  details.layers = layer_costs(graph);
+  const Index images = std::min(images_for_tensors, test.size());
+  details.tensors = quantization_statistics(model, data::to_unit_range(test.images.rows(0, images)));
+  return details;
+}
+
+std::string to_json(const RunDetails& details) {
+  Json json = {{"class_names", details.class_names}, {"confusion", details.confusion}};
+  for (const char* list : {"mistakes", "layers", "tensors"}) json[list] = Json::array();
+  for (const Mistake& m : details.mistakes)
+    json["mistakes"].push_back({{"image", m.image},
+                                {"label", m.label},
+                                {"prediction", m.prediction},
+                                {"probability", m.probability},
+                                {"picture", m.picture}});
+  for (const LayerCost& cost : details.layers) json["layers"].push_back(json_of(cost));
+  for (const QuantizedTensor& tensor : details.tensors) json["tensors"].push_back(json_of(tensor));
+  return json.dump();
+}
+
+RunDetails details_from_json(const std::string& text, const std::string& what) try {
+  const Json json = Json::parse(text);
+  RunDetails details;
+  json.at("class_names").get_to(details.class_names);
+  json.at("confusion").get_to(details.confusion);
+  for (const Json& m : json.at("mistakes"))
+    details.mistakes.push_back({m.at("image").get<Index>(), m.at("label").get<int>(), m.at("prediction").get<int>(),
+                                m.at("probability").get<double>(), m.at("picture").get<std::string>()});
+  for (const Json& cost : json.at("layers")) details.layers.push_back(cost_of(cost));
+  for (const Json& tensor : json.at("tensors")) details.tensors.push_back(tensor_of(tensor));
+  const auto classes = static_cast<int>(details.class_names.size());
+  const auto is_class = [&](int c) { return c >= 0 && c < classes; };
+  if (!std::ranges::all_of(details.mistakes,
+                           [&](const Mistake& m) { return is_class(m.label) && is_class(m.prediction); }) ||
+      details.confusion.size() != details.class_names.size() ||
+      !std::ranges::all_of(details.confusion, [&](const auto& row) { return row.size() == details.confusion.size(); }))
+    fail<IoError>(what, ": details of the report: classes that do not go together");
+  return details;
+} catch (const nlohmann::json::exception& error) {
+  fail<IoError>(what, ": details of the report: ", error.what());
+}
+
+}  // namespace bitgrad::cli

@@ -1,0 +1,31 @@
+// What the layers of a graph cost: multiply-adds and bytes.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include <bitgrad/qat/inference/graph.hpp>
+
+namespace bitgrad {
+
+/// A convolution or dense layer.
+struct LayerCost {
+  std::string layer;            ///< node name
+  std::string operation;        ///< "integer_conv2d"
+  Shape output_shape;           ///< per sample
+  int weight_bits = 32;         ///< 32: float
+  int output_bits = 32;         ///< of the tensor it writes; 32: float
+  std::int64_t parameters = 0;  ///< of the kernel
+  std::int64_t macs = 0;        ///< multiply-adds per sample
+  std::int64_t bytes = 0;       ///< of its weights, as InferenceGraph::weight_bytes() counts
+};
+
+/// One entry per layer with a kernel, in order of execution.
+std::vector<LayerCost> layer_costs(const InferenceGraph& graph);
+
+/// The share of one node in InferenceGraph::weight_bytes().
+std::size_t weight_bytes(const GraphNode& node);
+
+}  // namespace bitgrad

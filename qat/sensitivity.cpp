@@ -1,0 +1,182 @@
+#include <bitgrad/qat/sensitivity.hpp>
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include <bitgrad/core/error.hpp>
+#include <bitgrad/layers/metrics.hpp>
+#include <bitgrad/qat/inference/builder.hpp>
+#include <bitgrad/qat/inference/cost.hpp>
+#include <bitgrad/qat/quantization_aware_training.hpp>
+#include <bitgrad/quantizers/detail/json_object.hpp>
+
+namespace bitgrad {
+namespace {
+
+constexpr std::string_view format = "bitgrad.sensitivity";
+constexpr int version = 1;
+constexpr Index images_per_batch = 250;
+constexpr std::size_t parts = 20000;
+
+struct Score {
+  double loss = 0, accuracy = 0;
+};
+
+/// -log softmax of the label.
+double cross_entropy_of(const float* logits, Index classes, std::int32_t label) {
+  const auto greatest = static_cast<double>(*std::max_element(logits, logits + classes));
+  double sum = 0;
+  for (Index c = 0; c < classes; ++c) sum += std::exp(static_cast<double>(logits[c]) - greatest);
+  return std::log(sum) + greatest - static_cast<double>(logits[label]);
+}
+
+Score score(const Model& model, const data::Dataset& dataset) {
+  const InferenceGraph graph = convert2inferable(model);
+  Score result;
+  Index correct = 0;
+  for (Index begin = 0; begin < dataset.size(); begin += images_per_batch) {
+    const Index end = std::min(begin + images_per_batch, dataset.size());
+    const Tensor logits = graph.run(data::to_unit_range(dataset.images.rows(begin, end)));
+    correct += correct_count(logits, dataset.labels.rows(begin, end));
+    for (Index i = begin; i < end; ++i)
+      result.loss += cross_entropy_of(logits.data<float>() + (i - begin) * logits.dim(1), logits.dim(1),
+                                      dataset.labels.data<std::int32_t>()[i]);
+  }
+  result.loss /= static_cast<double>(dataset.size());
+  result.accuracy = static_cast<double>(correct) / static_cast<double>(dataset.size());
+  return result;
+}
+
+Model with_one_quantized(const Model& model, const std::string& layer, const QuantizerSpec& spec,
+                         const Tensor& images) {
+  LayerOverride only{.pattern = layer, .weights = spec};
+  return quantization_aware_training_init(
+      model, images, {.weights = {}, .activations = {}, .first_last_bits = 0, .overrides = {only}});
+}
+
+std::int64_t bytes_at(const LayerCost& layer, const Tensor& kernel, int bits, bool per_channel) {
+  const Index channels = kernel.dim(-1);
+  // Packed codes, int32 biases, float32 scales.
+  return (layer.parameters * bits + 7) / 8 + 4 * channels + 4 * (per_channel ? channels : 1);
+}
+
+}  // namespace
+
+Sensitivity weight_sensitivity(const Model& float_model, const data::Dataset& dataset, std::span<const int> bits,
+                               const QuantizerSpec& spec) {
+  data::check_dataset(dataset, "weight_sensitivity");
+  if (bits.empty() || dataset.size() == 0)
+    fail<ValueError>("weight_sensitivity: ", bits.size(), " bit widths and ", dataset.size(),
+                     " images, expected at least one of each");
+  const Score plain = score(float_model, dataset);
+  const Tensor few = data::to_unit_range(dataset.images.rows(0, std::min<Index>(8, dataset.size())));
+  Sensitivity result{plain.loss, plain.accuracy, {}};
+  for (const LayerCost& cost : layer_costs(convert2inferable(float_model))) {
+    const Tensor& kernel = float_model.layer(cost.layer).weight("kernel")->value();
+    for (const int width : bits) {
+      QuantizerSpec own = spec;
+      own.bits = width;
+      const Score quantized = score(with_one_quantized(float_model, cost.layer, own, few), dataset);
+      result.layers.push_back({.layer = cost.layer,
+                               .bits = width,
+                               .bytes = bytes_at(cost, kernel, width, own.per_channel),
+                               .macs = cost.macs,
+                               .loss = quantized.loss - plain.loss,
+                               .accuracy = quantized.accuracy});
+    }
+  }
+  return result;
+}
+
+double cost_of(const LayerSensitivity& layer, Budget budget) {
+  return budget == Budget::bytes ? static_cast<double>(layer.bytes) : static_cast<double>(layer.macs) * layer.bits / 8;
+}
+
+std::vector<LayerSensitivity> allocate_bits(const Sensitivity& sensitivity, Budget budget, double limit) {
+  if (!(limit > 0 && std::isfinite(limit)))
+    fail<ValueError>("allocate_bits: the limit is ", limit, ", expected a positive number");
+  std::vector<std::vector<LayerSensitivity>> layers;  // the choices of each
+  for (const LayerSensitivity& choice : sensitivity.layers) {
+    if (layers.empty() || layers.back().front().layer != choice.layer) layers.emplace_back();
+    layers.back().push_back(choice);
+  }
+  double least = 0;
+  for (auto& choices : layers) {
+    std::ranges::stable_sort(choices, std::less{}, [&](const auto& choice) { return cost_of(choice, budget); });
+    least += cost_of(choices.front(), budget);
+  }
+  if (layers.empty() || least > limit)
+    fail<ValueError>("allocate_bits: the smallest widths measured cost ", least, ", more than the limit of ", limit);
+  // Beside the least, which every solution takes, layers compete for what is left.
+  const double left = limit - least, part = left / static_cast<double>(parts);
+  const auto taken = [&](const std::vector<LayerSensitivity>& choices, std::size_t k) {
+    const double more = cost_of(choices[k], budget) - cost_of(choices.front(), budget);
+    return more == 0 ? 0.0 : std::ceil(more / part - 1e-9);
+  };
+  // best[p]: least loss of the layers so far with p parts; chosen[l][p]: the choice of layer l behind it.
+  std::vector<double> best(parts + 1, 0);
+  std::vector<std::vector<std::uint8_t>> chosen(layers.size(), std::vector<std::uint8_t>(parts + 1, 0));
+  for (std::size_t l = 0; l < layers.size(); ++l) {
+    std::vector<double> next(parts + 1, std::numeric_limits<double>::infinity());
+    for (std::size_t k = 0; k < layers[l].size(); ++k) {
+      const double needed = taken(layers[l], k);
+      if (!(needed <= static_cast<double>(parts))) continue;
+      for (auto p = static_cast<std::size_t>(needed); p <= parts; ++p) {
+        const double loss = best[p - static_cast<std::size_t>(needed)] + layers[l][k].loss;
+        if (loss < next[p]) {
+          next[p] = loss;
+          chosen[l][p] = static_cast<std::uint8_t>(k);
+        }
+      }
+    }
+    best = std::move(next);
+  }
+  std::vector<LayerSensitivity> result(layers.size());
+  std::size_t p = parts;
+  for (std::size_t l = layers.size(); l-- > 0;) {
+    const std::size_t k = chosen[l][p];
+    result[l] = layers[l][k];
+    p -= static_cast<std::size_t>(taken(layers[l], k));
+  }
+  return result;
+}
+
+std::string Sensitivity::to_json() const {
+  JsonWriter json;
+  json.add("format", format).add("version", version).add("loss", loss).add("accuracy", accuracy);
+  std::vector<std::string> entries;
+  for (const LayerSensitivity& each : layers)
+    entries.push_back(JsonWriter()
+                          .add("layer", each.layer)
+                          .add("bits", each.bits)
+                          .add("bytes", static_cast<double>(each.bytes))
+                          .add("macs", static_cast<double>(each.macs))
+                          .add("loss", each.loss)
+                          .add("accuracy", each.accuracy)
+                          .text());
+  return json.add_objects("layers", entries).text();
+}
+
+Sensitivity Sensitivity::from_json(std::string_view text, std::string_view what) {
+  JsonReader json(text, what);
+  if (const std::string found = json.string("format"); found != format)
+    fail<ValueError>(what, ": format is \"", found, "\", expected \"", format, '"');
+  if (const int found = json.integer("version"); found != version)
+    fail<ValueError>(what, ": version is ", found, ", expected ", version);
+  Sensitivity result{json.number("loss"), json.number("accuracy"), {}};
+  for (const std::string& entry : json.objects("layers")) {
+    JsonReader reader(entry, message(what, ": layers[", result.layers.size(), ']'));
+    result.layers.push_back({.layer = reader.string("layer"),
+                             .bits = reader.integer("bits"),
+                             .bytes = static_cast<std::int64_t>(reader.number("bytes")),
+                             .macs = static_cast<std::int64_t>(reader.number("macs")),
+                             .loss = reader.number("loss"),
+                             .accuracy = reader.number("accuracy")});
+    reader.finish();
+  }
+  json.finish();
+  return result;
+}
+
+}  // namespace bitgrad
