@@ -25,8 +25,8 @@ void RunDirectory::create() const {
 bool RunDirectory::clear() const {
   bool found = fs::exists(float_checkpoint());
   for (const io::Path& file :
-       {report(), page(), configuration(), quantized_checkpoint(), best_float_checkpoint(), best_quantized_checkpoint(),
-        metrics(), graph() / "graph.json", graph() / "graph.npz", graph()}) {
+       {report(), page(), configuration(), sensitivity(), quantized_checkpoint(), best_float_checkpoint(),
+        best_quantized_checkpoint(), metrics(), graph() / "graph.json", graph() / "graph.npz", graph()}) {
     std::error_code error;
     found = fs::remove(file, error) || found;
     if (error) fail<IoError>("cannot remove ", file, " of an earlier run: ", error.message());

@@ -23,6 +23,7 @@ struct RunDirectory {
   io::Path metrics() const { return path / "metrics.csv"; }
   io::Path report() const { return path / "report.json"; }
 
+  io::Path sensitivity() const { return path / "sensitivity.json"; }
   io::Path page() const { return path / "report.html"; }
 
   /// Creates the directory where it is missing. IoError with the system's reason.

@@ -32,7 +32,7 @@ Examples:
     bitgrad allocate runs/float --bytes 30000 --out bits.json
     bitgrad train --from runs/float/float.safetensors --bits bits.json --activations lsq:8 --qat-epochs 4 --out runs/mixed)";
 
-io::Path sensitivity_file(const std::string& directory) { return io::Path(directory) / "sensitivity.json"; }
+io::Path sensitivity_file(const std::string& directory) { return RunDirectory{directory}.sensitivity(); }
 
 struct SensitivityCommand {
   std::string directory, data = "fashion-mnist", weights = "lsq:8";

@@ -66,7 +66,9 @@ TrainingRun::TrainingRun(TrainArguments arguments) : arguments_(std::move(argume
   if (arguments_.resume && !arguments_.quantizes() && std::filesystem::exists(directory_.quantized_checkpoint()))
     throw UsageError("--resume: " + directory_.quantized_checkpoint().string() +
                      " belongs to a run with quantizers: give --weights, --activations and --qat-epochs as before");
-  io::write_file_atomically(directory_.configuration(), arguments_.configuration);
+  // That of the run, not of an attempt to resume it with other options, which are refused below.
+  if (!arguments_.resume || !std::filesystem::exists(directory_.configuration()))
+    io::write_file_atomically(directory_.configuration(), std::string_view(arguments_.configuration));
   metrics_.emplace(directory_.metrics());
 }
 

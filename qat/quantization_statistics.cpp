@@ -55,7 +55,7 @@ class Channels {
 
 void count(Histogram& histogram, double position) {
   const auto bins = static_cast<double>(histogram.counts.size());
-  const double bin = std::floor((position - histogram.low) / (histogram.high - histogram.low) * bins);
+  const double bin = std::floor((position - histogram.low) * (bins / (histogram.high - histogram.low)));
   ++histogram.counts[static_cast<std::size_t>(std::clamp(bin, 0.0, bins - 1))];
 }
 

@@ -17,7 +17,7 @@ namespace {
 constexpr std::string_view format = "bitgrad.sensitivity";
 constexpr int version = 1;
 constexpr Index images_per_batch = 250;
-constexpr std::size_t parts = 20000;
+constexpr double most_parts = 20000;
 
 struct Score {
   double loss = 0, accuracy = 0;
@@ -109,10 +109,12 @@ std::vector<LayerSensitivity> allocate_bits(const Sensitivity& sensitivity, Budg
   if (layers.empty() || least > limit)
     fail<ValueError>("allocate_bits: the smallest widths measured cost ", least, ", more than the limit of ", limit);
   // Beside the least, which every solution takes, layers compete for what is left.
-  const double left = limit - least, part = left / static_cast<double>(parts);
+  // In parts as fine as costs are, where there are not too many of them.
+  const double left = limit - least, part = std::max(left / most_parts, budget == Budget::bytes ? 1.0 : 1.0 / 8);
+  const auto parts = static_cast<std::size_t>(left / part + 1e-9);
   const auto taken = [&](const std::vector<LayerSensitivity>& choices, std::size_t k) {
     const double more = cost_of(choices[k], budget) - cost_of(choices.front(), budget);
-    return more == 0 ? 0.0 : std::ceil(more / part - 1e-9);
+    return std::ceil(more / part - 1e-9);
   };
   // best[p]: least loss of the layers so far with p parts; chosen[l][p]: the choice of layer l behind it.
   std::vector<double> best(parts + 1, 0);

@@ -44,9 +44,9 @@ enum class Budget { bytes, macs };
 double cost_of(const LayerSensitivity& layer, Budget budget);
 
 /// One bit width per layer such that the costs add up to at most `limit` and the sum of the losses is least, taking
-/// layers as independent (a multiple-choice knapsack, solved by dynamic programming over 20,000 parts of the limit;
-/// costs are rounded up to whole parts, so that the limit always holds). Of equal losses the smaller cost. ValueError
-/// when even the smallest widths cost more, with what they do cost.
+/// layers as independent (a multiple-choice knapsack, solved by dynamic programming over at most 20,000 parts of the
+/// limit; costs are rounded up to whole parts, so that the limit always holds). Of equal losses the smaller cost.
+/// ValueError when even the smallest widths cost more, with what they do cost.
 std::vector<LayerSensitivity> allocate_bits(const Sensitivity& sensitivity, Budget budget, double limit);
 
 }  // namespace bitgrad

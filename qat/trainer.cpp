@@ -299,9 +299,11 @@ void Trainer::restore_sums(const Checkpoint& checkpoint) {
   const std::span<const double> values = sums.span<double>();
   sums_ = {static_cast<Index>(values[0]), static_cast<Index>(values[1]), static_cast<Index>(values[2]), values[3]};
   const std::int64_t step = epoch_ * steps_per_epoch() + chunk_count(sums_.batches, options_.accumulate);
-  if (step_ != step || sums_.batches < 1 || sums_.batches >= loader_.batches())
-    fail<ValueError>("Trainer::restore: the checkpoint has ", step_, " steps, ", epoch_, " epochs and ", sums_.batches,
-                     " batches, here an epoch has ", steps_per_epoch(), " steps and ", loader_.batches(), " batches");
+  if (step_ != step || sums_.batches < 1 || sums_.batches >= loader_.batches() ||
+      sums_.samples != sums_.batches * options_.batch)
+    fail<ValueError>("Trainer::restore: the checkpoint has ", step_, " steps, ", epoch_, " epochs, ", sums_.batches,
+                     " batches and ", sums_.samples, " samples of the next; here an epoch has ", steps_per_epoch(),
+                     " steps and ", loader_.batches(), " batches of ", options_.batch);
   for (Index i = 0; i < groups; ++i) {
     const auto group = static_cast<std::size_t>(i);
     ParameterGroupOptions options = optimizer_->groups()[group].options;
