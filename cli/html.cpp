@@ -2,6 +2,8 @@
 
 #include <cstdio>
 
+#include <bitgrad/core/error.hpp>
+
 namespace bitgrad::cli {
 
 std::string escaped(std::string_view text) {
@@ -20,9 +22,7 @@ std::string escaped(std::string_view text) {
 }
 
 std::string element(std::string_view name, std::string_view attributes, std::string_view content) {
-  std::string result = "<" + std::string(name);
-  if (!attributes.empty()) result += " " + std::string(attributes);
-  return result + ">" + std::string(content) + "</" + std::string(name) + ">";
+  return message('<', name, attributes.empty() ? "" : " ", attributes, '>', content, "</", name, '>');
 }
 
 std::string shown(double value, int digits) {

@@ -50,7 +50,7 @@ std::string overview(const std::vector<FinishedRun>& runs) {
         "td",
         {escaped(run.name), escaped(r.model),
          r.quantized() ? bits(r.weight_bits) + " / " + bits(r.activation_bits) + (r.mixed ? " mixed" : "") : "float",
-         percent(r.float_accuracy), "<b>" + percent(r.converted_accuracy) + "</b>",
+         percent(r.float_accuracy), message("<b>", percent(r.converted_accuracy), "</b>"),
          format("%+.2f", r.converted_accuracy - r.float_accuracy), bytes(r.quantized_bytes),
          r.codes_compared > 0 ? grouped(r.differing_codes) : "&ndash;", duration(r.seconds)});
   }
@@ -120,9 +120,10 @@ std::string layer_table(const RunDetails& details) {
     macs += layer.macs;
     size += layer.bytes;
   }
-  rows += element("tr", "class=\"sum\"",
-                  "<td>all</td><td></td><td></td><td></td><td></td><td></td>" + element("td", "", grouped(parameters)) +
-                      element("td", "", bytes(size)) + element("td", "", grouped(macs)));
+  rows += element(
+      "tr", "class=\"sum\"",
+      message("<td>all</td><td></td><td></td><td></td><td></td><td></td>", element("td", "", grouped(parameters))) +
+          element("td", "", bytes(size)) + element("td", "", grouped(macs)));
   return table({"layer", "output", "weight bits", "grid", "clipped", "SQNR", "parameters", "bytes", "MACs"}, rows);
 }
 
@@ -140,8 +141,9 @@ std::string histograms(const RunDetails& details, bool weights) {
   std::string tiles;
   for (const QuantizedTensor& t : details.tensors) {
     if (t.weights != weights) continue;
-    const std::string facts = message(t.bits, " bits", t.per_channel ? ", per channel" : "", ", clipped ",
-                                      format("%.2f %%", 100 * t.clipped), ", SQNR ", decibels(t.sqnr));
+    const std::string facts =
+        message(t.bits, t.bits == 1 ? " bit" : " bits", t.per_channel ? " per channel" : "", " &middot; clipped ",
+                format("%.2f %%", 100 * t.clipped), " &middot; ", decibels(t.sqnr));
     tiles += element("div", "class=\"tile\"",
                      element("h3", "", escaped(t.tensor)) + element("p", "", facts) + histogram_chart(t));
   }
@@ -206,8 +208,8 @@ std::string section(const FinishedRun& run) {
     html += element("h4", "", "Weights before and after quantization");
     html += element(
         "p", "class=\"note\"",
-        "<span class=\"swatch before\" style=\"background:var(--before)\"></span>float values &ensp;"
-        "<span class=\"swatch after\" style=\"background:var(--after)\"></span>on the grid. The unit is a step of the "
+        "<span class=\"swatch\" style=\"background:var(--before)\"></span>float values &ensp;"
+        "<span class=\"swatch\" style=\"background:var(--after)\"></span>on the grid. The unit is a step of the "
         "(channel's) grid; ticks are its levels, dashed lines where clipping begins.");
     html += histograms(details, true);
     html += element("h4", "", "Activations") + activation_table(details) + "<br>" + histograms(details, false);

@@ -27,7 +27,7 @@ td { text-align: right; padding: 5px 10px; border-bottom: 1px solid var(--grid);
 th:first-child, td:first-child { text-align: left; padding-left: 0; }
 tbody tr:last-child td { border-bottom: 0; } tr.sum td { font-weight: 600; border-top: 1px solid var(--muted); }
 td b { color: var(--accent); } td.warn { color: var(--warn); }
-.charts { display: grid; grid-template-columns: repeat(auto-fit, minmax(400px, 1fr)); gap: 20px; margin: 18px 0; }
+.charts { display: grid; grid-template-columns: repeat(auto-fit, minmax(300px, 1fr)); gap: 14px; margin: 18px 0; }
 .chart, .tile { background: var(--panel); border: 1px solid var(--grid); border-radius: 8px; padding: 14px 16px; }
 .tiles { display: grid; grid-template-columns: repeat(auto-fill, minmax(300px, 1fr)); gap: 14px; }
 .tile h3 { font-size: 13.5px; margin: 0; } .tile p { margin: 0 0 6px; font-size: 12.5px; color: var(--muted); }
@@ -37,11 +37,13 @@ svg { display: block; width: 100%; height: auto; } .key svg { display: inline-bl
 .tick { fill: var(--muted); font-size: 11px; } .middle { text-anchor: middle; } .end { text-anchor: end; }
 .series path { fill: none; stroke: var(--line); stroke-width: 1.8; stroke-linejoin: round; } .series circle { fill: var(--line); }
 .dashed path { stroke-dasharray: 5 4; }
-.before { fill: var(--before); opacity: 0.75; } .after { fill: var(--after); opacity: 0.45; }
+.before { fill: var(--before); opacity: 0.6; } .after { fill: var(--after); opacity: 0.9; }
+.outline { fill: none; stroke: var(--after); stroke-width: 1.2; }
 .legend { margin-top: 8px; font-size: 12.5px; color: var(--muted); display: flex; flex-wrap: wrap; gap: 4px 18px; }
 .swatch { display: inline-block; width: 10px; height: 10px; border-radius: 2px; margin: 0 6px 0 0; }
 table.confusion { width: auto; font-size: 12.5px; } table.confusion td, table.confusion th { padding: 4px 7px; text-align: center; border: 0; }
-table.confusion th:first-child { text-align: right; font-weight: normal; white-space: nowrap; } table.confusion thead th { font-weight: normal; max-width: 7em; overflow-wrap: anywhere; }
+table.confusion th:first-child { text-align: right; font-weight: normal; white-space: nowrap; } table.confusion thead th { font-weight: normal; max-width: 7em; }
+table.confusion thead th:first-child { max-width: none; }
 table.confusion td.zero { color: var(--muted); opacity: 0.5; }
 .mistakes { display: grid; grid-template-columns: repeat(auto-fill, minmax(104px, 1fr)); gap: 14px; }
 figure { margin: 0; } figure img { width: 100%; aspect-ratio: 1; object-fit: contain; image-rendering: pixelated; border-radius: 6px; background: #000; display: block; }

@@ -62,7 +62,8 @@ void write_report(const io::Path& path, const Report& report) {
                       {"blas_core", blas_core_name()}};
   std::string text = json.dump(2);
   // On one line: thousands of counts, one to a line, would bury what people look for.
-  if (report.details) text.replace(text.rfind("\n}"), 2, ",\n  \"details\": " + to_json(*report.details) + "\n}");
+  if (report.details)
+    text.replace(text.rfind("\n}"), 2, message(",\n  \"details\": ", to_json(*report.details), "\n}"));
   io::write_file_atomically(path, text + "\n");
 }
 

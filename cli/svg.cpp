@@ -60,25 +60,36 @@ std::string legend_of(const std::vector<Series>& series) {
   return element("div", "class=\"legend\"", items);
 }
 
-/// Bars of a histogram as one path. A bin's height is its share of all values per step, so that wide and narrow bins
-/// compare.
-std::string bars(const Histogram& histogram, const Axis& x, double scale, double bottom, double gap, const char* css) {
+/// Counts of a histogram as one path of bars that take `share` of their bin, or as an outline for share 0. A bin's
+/// height is its values per step, so that wide and narrow bins compare; what is higher than `most` pixels is cut off.
+std::string bars(const Histogram& histogram, const Axis& x, double scale, double bottom, double most, double share,
+                 const char* css) {
   const double width = (histogram.high - histogram.low) / static_cast<double>(histogram.counts.size());
-  std::string path;
+  std::string path = share > 0 ? "" : message('M', pixels(x(histogram.low)), ' ', pixels(bottom));
   for (std::size_t i = 0; i < histogram.counts.size(); ++i) {
-    if (histogram.counts[i] == 0) continue;
-    const double from = histogram.low + static_cast<double>(i) * width;
-    const double height = std::max(0.6, static_cast<double>(histogram.counts[i]) / width * scale);
-    const double left = x(from), right = std::max(left + 0.4, x(from + width) - gap);
-    path += message('M', pixels(left), ' ', pixels(bottom), 'V', pixels(bottom - height), 'H', pixels(right), 'V',
-                    pixels(bottom), 'Z');
+    const double from = histogram.low + static_cast<double>(i) * width,
+                 count = static_cast<double>(histogram.counts[i]);
+    const double height = count > 0 ? std::clamp(count / width * scale, 0.6, most) : 0;
+    if (share <= 0) {
+      path += message('V', pixels(bottom - height), 'H', pixels(x(from + width)));
+    } else if (height > 0) {
+      const double left = x(from + width * (1 - share) / 2), right = x(from + width * (1 + share) / 2);
+      path += message('M', pixels(left), ' ', pixels(bottom), 'V', pixels(bottom - height), 'H', pixels(right), 'V',
+                      pixels(bottom), 'Z');
+    }
   }
   return message("<path class=\"", css, "\" d=\"", path, "\"/>");
 }
 
-double tallest(const Histogram& histogram) {
+/// The height that a chart should have room for: a single bin that towers over the others, the zeros behind a ReLU,
+/// would leave them flat.
+double room_for(const Histogram& histogram) {
   const double width = (histogram.high - histogram.low) / static_cast<double>(histogram.counts.size());
-  return static_cast<double>(*std::ranges::max_element(histogram.counts)) / width;
+  std::vector<std::int64_t> counts = histogram.counts;
+  std::ranges::sort(counts, std::greater{});
+  const auto first = static_cast<double>(counts.front());
+  const double second = counts.size() > 1 ? static_cast<double>(counts[1]) : first;
+  return (second > 0 ? std::min(first, 1.25 * second) : first) / width;
 }
 
 }  // namespace
@@ -107,8 +118,7 @@ std::string line_chart(const std::vector<Series>& series, const std::string& tit
     svg += text(x(at), bottom + 16, "tick middle", shown(at, 6));
   svg += text((left + right) / 2.0, height - 3, "tick middle", "epoch");
   for (const Series& each : series) svg += drawn(each, x, y);
-  const std::string heading =
-      element("h3", "", escaped(title) + (unit.empty() ? "" : " <small>" + escaped(unit) + "</small>"));
+  const std::string heading = element("h3", "", message(escaped(title), " <small>", escaped(unit), "</small>"));
   return element("div", "class=\"chart\"", heading + svg + "</svg>" + legend_of(series));
 }
 
@@ -116,13 +126,13 @@ std::string histogram_chart(const QuantizedTensor& tensor) {
   constexpr int width = 320, height = 132, left = 8, right = 312, top = 8, bottom = 108;
   if (tensor.before.counts.empty() || tensor.levels.empty()) return "";
   const Axis x{tensor.before.low, tensor.before.high, left, right};
-  const double peak = std::max(tallest(tensor.before), tallest(tensor.after));
+  const double peak = room_for(tensor.before);
   const double scale = peak > 0 ? (bottom - top) / peak : 0;
   std::string svg = open_svg(width, height, tensor.tensor + " before and after quantization");
-  const bool few = tensor.levels.size() <= 64 && tensor.levels.size() > 2;
-  const double step = x(1) - x(0);
-  svg += bars(tensor.after, x, scale, bottom, few ? std::min(2.0, step * 0.15) : 0, "after");
-  svg += bars(tensor.before, x, scale, bottom, 0, "before");
+  const bool few = tensor.levels.size() <= 32 && tensor.levels.size() > 2;
+  svg += bars(tensor.before, x, scale, bottom, bottom - top, 1, "before");
+  svg += few ? bars(tensor.after, x, scale, bottom, bottom - top, 0.4, "after")
+             : bars(tensor.after, x, scale, bottom, bottom - top, 0, "outline");
   for (const double level : tensor.levels) svg += line(x(level), bottom, x(level), bottom + (few ? 5 : 7), "level");
   svg += line(left, bottom, right, bottom, "axis");
   const double first = tensor.levels.front(), last = tensor.levels.back();
