@@ -71,6 +71,7 @@ int run(int argc, const char* const* argv) {
   add_report_command(program);
   add_sensitivity_command(program);
   add_allocate_command(program);
+  add_sweep_command(program);
   add_golden_command(program);
   add_bench_command(program);
   add_check_command(program);

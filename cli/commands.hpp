@@ -30,6 +30,7 @@ void add_table_command(CLI::App& program);
 void add_report_command(CLI::App& program);
 void add_sensitivity_command(CLI::App& program);
 void add_allocate_command(CLI::App& program);
+void add_sweep_command(CLI::App& program);
 void add_golden_command(CLI::App& program);
 void add_bench_command(CLI::App& program);
 void add_check_command(CLI::App& program);

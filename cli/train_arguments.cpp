@@ -135,6 +135,22 @@ void TrainOptions::declare(CLI::App& command) {
       ->type_name("NAME")
       ->group(group);
 
+  group = "Recipes with quantizers";
+  command
+      .add_option("--freeze-batch-norm", freeze_batch_norm,
+                  "Epochs after which batch statistics are frozen (two thirds of --qat-epochs)")
+      ->type_name("X")
+      ->group(group);
+  number("--activation-delay", activation_delay, "Epochs in which only weights are quantized, at the start")
+      ->type_name("X")
+      ->group(group);
+  number("--distill", distillation, "Learn from the float model's answers too: their share of the loss, 0 to 1")
+      ->type_name("X")
+      ->group(group);
+  command.add_option("--temperature", temperature, "Of --distill (4): the higher, the more the unlikely classes count")
+      ->type_name("X")
+      ->group(group);
+
   group = "Training";
   number("--batch", training.batch, "Images per step")->type_name("N")->group(group);
   number("--accumulate", training.accumulate, "Batches whose gradients make one step")->type_name("N")->group(group);
@@ -173,6 +189,22 @@ void TrainOptions::declare(CLI::App& command) {
   number("--label-smoothing", training.label_smoothing, "Share of the target spread over all classes")
       ->type_name("X")
       ->group(group);
+}
+
+void TrainOptions::choose_recipe(TrainingOptions& quantized) const {
+  const bool recipe = freeze_batch_norm || activation_delay != 0 || distillation != 0;
+  if (recipe && qat_epochs == 0)
+    throw UsageError("--freeze-batch-norm, --activation-delay and --distill belong to --qat-epochs, which is 0");
+  if (temperature && distillation == 0) throw UsageError("--temperature belongs to --distill, which is not given");
+  if (freeze_batch_norm) {
+    if (!(*freeze_batch_norm >= 0 && *freeze_batch_norm <= static_cast<double>(qat_epochs)))
+      fail<UsageError>("--freeze-batch-norm is ", *freeze_batch_norm, ", expected 0 to the ", qat_epochs,
+                       " epochs of --qat-epochs");
+    quantized.frozen_batch_norm = 1 - *freeze_batch_norm / static_cast<double>(qat_epochs);
+  }
+  quantized.activation_delay = activation_delay;
+  quantized.distillation = distillation;
+  if (temperature) quantized.temperature = *temperature;
 }
 
 void TrainOptions::choose_quantizers(TrainArguments& arguments) const {
@@ -235,6 +267,7 @@ TrainArguments TrainOptions::resolve(CLI::App& command) {
   arguments.quantized_training.epochs = qat_epochs;
   arguments.quantized_training.learning_rate = qat_learning_rate.value_or(default_learning_rate(training.optimizer));
   if (qparams_rate) arguments.quantized_training.qparams_rate = *qparams_rate;
+  choose_recipe(arguments.quantized_training);
   check("float", arguments.float_training);
   check("quantized", arguments.quantized_training);
   const TrainingOptions& quantized = arguments.quantized_training;

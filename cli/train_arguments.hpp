@@ -50,6 +50,9 @@ struct TrainOptions {
   std::optional<std::string> weights, activations, bits, calibration_method, init_layout;
   std::optional<std::uint64_t> hold_out_seed;
   std::optional<double> learning_rate, qat_learning_rate, qparams_rate;
+  // Recipes of quantization-aware training.
+  std::optional<double> freeze_batch_norm, temperature;
+  double activation_delay = 0, distillation = 0;
 
   void declare(CLI::App& command);
   /// What --weights and --activations take, for the help.
@@ -58,6 +61,7 @@ struct TrainOptions {
   TrainArguments resolve(CLI::App& command);
 
  private:
+  void choose_recipe(TrainingOptions& quantized) const;
   void choose_quantizers(TrainArguments& arguments) const;
 };
 

@@ -157,7 +157,7 @@ Model TrainingRun::train_quantized(const Model& float_model) {
   if (checkpoint) {
     plan_ = checkpoint->plan;
     Model model = restore_model(*checkpoint);
-    train(model, stage, checkpoint->plan, checkpoint);
+    train(model, stage, checkpoint->plan, checkpoint, &float_model);
     return model;
   }
   const Index images = std::min(arguments_.calibration, train_.size());
@@ -165,7 +165,7 @@ Model TrainingRun::train_quantized(const Model& float_model) {
   const QuantizationPlan plan = plan_quantization(float_model, representative, arguments_.quantization);
   plan_ = plan.to_json();
   Model model = attach_quantizers(float_model, plan);
-  train(model, stage, plan_, checkpoint);
+  train(model, stage, plan_, checkpoint, &float_model);
   return model;
 }
 
@@ -192,8 +192,9 @@ std::optional<Checkpoint> TrainingRun::saved(const Stage& stage) const {
 }
 
 void TrainingRun::train(Model& model, const Stage& stage, const std::string& plan,
-                        const std::optional<Checkpoint>& saved) {
+                        const std::optional<Checkpoint>& saved, const Model* teacher) {
   Trainer trainer(model, train_, stage.training);
+  if (teacher && stage.training.distillation > 0) trainer.set_teacher(*teacher);
   BestEpoch best;
   if (saved) {
     trainer.restore(*saved);

@@ -45,9 +45,10 @@ class TrainingRun {
   Model train_quantized(const Model& float_model);
   /// The stage's own checkpoint when this run resumes and there is one.
   std::optional<Checkpoint> saved(const Stage& stage) const;
-  /// Trains to the last epoch, or as far as --patience lets it, with a row of metrics and a checkpoint after each.
-  /// Interrupted when it was, with everything saved.
-  void train(Model& model, const Stage& stage, const std::string& plan, const std::optional<Checkpoint>& saved);
+  /// Trains, with the teacher where the options distil, to the last epoch, or as far as --patience lets it, with a row
+  /// of metrics and a checkpoint after each. Interrupted when it was, with everything saved.
+  void train(Model& model, const Stage& stage, const std::string& plan, const std::optional<Checkpoint>& saved,
+             const Model* teacher = nullptr);
   [[noreturn]] void stop_here() const;
   /// Accuracy on the test images; DivergenceError when the model gives NaN or cannot be converted.
   double evaluated(const Model& model, std::int64_t epoch) const;

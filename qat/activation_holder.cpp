@@ -21,7 +21,7 @@ Variable ActivationQuantizationHolder::apply(std::span<const Variable> inputs, c
 }
 
 Pending ActivationQuantizationHolder::apply_pending(const Pending& x, const Weights&, const Context& context) {
-  return quantizer_(x, context.training);
+  return delayed_ && context.training ? x : quantizer_(x, context.training);
 }
 
 GraphValue ActivationQuantizationHolder::lower(GraphBuilder& builder, std::span<const GraphValue> inputs) const {

@@ -21,6 +21,8 @@ class ActivationQuantizationHolder : public LayerOf<ActivationQuantizationHolder
   std::vector<NamedParameter> parameters() const override;
 
   const QuantizerSlot& quantizer() const { return quantizer_; }
+  /// In training its output is its input from now on, or quantized again; evaluation and lowering do not change.
+  void delay(bool delayed) { delayed_ = delayed; }
   /// Whether the output is on the quantizer's grid.
   virtual bool quantizes() const { return true; }
   /// Idempotent.
@@ -28,6 +30,7 @@ class ActivationQuantizationHolder : public LayerOf<ActivationQuantizationHolder
 
  private:
   QuantizerSlot quantizer_;
+  bool delayed_ = false;
 };
 
 /// A holder behind an operation that only moves data: with `quantization_bypass` its output is its input, which the

@@ -29,6 +29,11 @@ void freeze_batch_norm(Model& model, bool frozen) {
     });
 }
 
+void delay_activation_quantizers(Model& model, bool delayed) {
+  for (const Model::Node& node : model.nodes())
+    if (auto* holder = dynamic_cast<ActivationQuantizationHolder*>(node.layer.get())) holder->delay(delayed);
+}
+
 void set_training_progress(Model& model, double share) {
   const auto tell = [&](const QuantizerSlot& slot) {
     if (BaseTrainableQuantizer* learning = slot.trainable()) learning->set_training_progress(share);

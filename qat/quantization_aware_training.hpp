@@ -26,6 +26,10 @@ Model quantization_aware_training_finalize(const Model& model);
 /// Freezes (or thaws) the batch statistics of every batch normalisation and, with them, quantizes biases in training.
 void freeze_batch_norm(Model& model, bool frozen);
 
+/// Lets activations through unquantized in training, or no longer: weights adapt to their grids first. Evaluation is of
+/// what ships, with all quantizers.
+void delay_activation_quantizers(Model& model, bool delayed);
+
 /// Tells every trainable quantizer how much of the training is done, from 0 to 1. The trainer does so before every
 /// step.
 void set_training_progress(Model& model, double share);

@@ -134,7 +134,16 @@ Trainer::Trainer(Model& model, data::Dataset train, TrainingOptions options, dat
                      loader_.dataset().classes, " classes");
 }
 
+void Trainer::set_teacher(const Model& teacher) {
+  if (teacher.input_shape() != model_.input_shape() || teacher.output_shape() != model_.output_shape())
+    fail<ShapeError>("Trainer::set_teacher: the teacher maps ", teacher.input_shape(), " to ", teacher.output_shape(),
+                     ", the model ", model_.input_shape(), " to ", model_.output_shape());
+  teacher_ = teacher;
+}
+
 bool Trainer::fit(const TrainingCallbacks& callbacks) {
+  if (options_.distillation > 0 && !teacher_)
+    fail<StateError>("Trainer::fit: distillation is ", options_.distillation, " and there is no teacher");
   while (epoch_ < options_.epochs) {
     const Pace pace(sums_);
     if (!train_epoch(pace, callbacks)) return false;
@@ -180,6 +189,7 @@ Progress Trainer::progress(const Pace& pace) const {
 
 void Trainer::train_step(const data::Epoch& epoch) {
   freeze_batch_norm(model_, batch_norm_frozen());
+  delay_activation_quantizers(model_, activations_delayed());
   set_training_progress(model_, static_cast<double>(step_) / static_cast<double>(options_.epochs * steps_per_epoch()));
   const Random random = Random(options_.seed, step_stream).derive(static_cast<std::uint64_t>(step_));
   const Index first = sums_.batches, end = std::min(first + options_.accumulate, epoch.size());
@@ -202,14 +212,15 @@ void Trainer::train_step(const data::Epoch& epoch) {
 void Trainer::add_gradient(const data::Batch& batch, double share, const Context& context) {
   Tensor logits;
   double loss = 0;
+  const Tensor teacher = options_.distillation > 0 ? teacher_->forward(batch.images).value() : Tensor();
   {
     Tape tape;
     const Variable output = model_.forward(batch.images, context);
-    const Variable objective = cross_entropy(output, batch.labels, options_.label_smoothing);
-    loss = objective.value().item();
+    const Variable lost = objective(output, teacher, batch.labels);
+    loss = lost.value().item();
     if (!std::isfinite(loss)) explain_loss(loss, batch, context);
     logits = output.value();
-    tape.backward(objective, Tensor::full(objective.shape(), share, objective.dtype()));
+    tape.backward(lost, Tensor::full(lost.shape(), share, lost.dtype()));
   }
   ++sums_.batches;
   sums_.samples += batch.size();
@@ -218,6 +229,18 @@ void Trainer::add_gradient(const data::Batch& batch, double share, const Context
 }
 
 std::int64_t Trainer::steps_per_epoch() const { return chunk_count(loader_.batches(), options_.accumulate); }
+
+Variable Trainer::objective(const Variable& logits, const Tensor& teacher, const Tensor& labels) const {
+  const double weight = options_.distillation;
+  const auto from_labels = [&] { return cross_entropy(logits, labels, options_.label_smoothing); };
+  if (weight == 0) return from_labels();
+  const Variable from_teacher = distillation(logits, teacher, options_.temperature);
+  return weight == 1 ? from_teacher : from_labels() * (1 - weight) + from_teacher * weight;
+}
+
+bool Trainer::activations_delayed() const {
+  return step_ < std::llround(options_.activation_delay * static_cast<double>(steps_per_epoch()));
+}
 
 bool Trainer::batch_norm_frozen() const {
   const std::int64_t all = options_.epochs * steps_per_epoch();

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include <bitgrad/autograd/optimizer.hpp>
@@ -59,9 +60,13 @@ class Trainer {
   /// options; a checkpoint does not know it: give the same to the trainer that restores.
   Trainer(Model& model, data::Dataset train, TrainingOptions options, data::Augmentation augmentation = {});
 
-  /// Trains from where it is to the last epoch, or until a callback says to stop; a later call goes on from there. True
-  /// when the last epoch is done. Throws DivergenceError when a loss, gradient or parameter is not
-  /// finite; the model is then of no more use, and the epoch callback was not called for this epoch.
+  /// Whose answers the distillation of the options learns from, in evaluation mode; kept as a copy. ShapeError unless
+  /// it takes and gives what the model does. A checkpoint does not hold it: give the same to the trainer that restores.
+  void set_teacher(const Model& teacher);
+  /// Trains from where it is to the last epoch, or until a callback says to stop; a later call goes on from there.
+  /// StateError for distillation without a teacher. True when the last epoch is done. Throws DivergenceError when a
+  /// loss, gradient or parameter is not finite; the model is then of no more use, and the epoch callback was not called
+  /// for this epoch.
   bool fit(const TrainingCallbacks& callbacks = {});
 
   const TrainingOptions& options() const { return options_; }
@@ -88,6 +93,8 @@ class Trainer {
   void add_gradient(const data::Batch& batch, double share, const Context& context);
   Progress progress(const Pace& pace) const;
   bool batch_norm_frozen() const;
+  bool activations_delayed() const;
+  Variable objective(const Variable& logits, const Tensor& teacher, const Tensor& labels) const;
   std::int64_t steps_per_epoch() const;
   void restore_sums(const Checkpoint& checkpoint);
   [[noreturn]] void explain_loss(double loss, const data::Batch& batch, const Context& context);
@@ -95,6 +102,7 @@ class Trainer {
   void require_finite_parameters() const;
 
   Model& model_;
+  std::optional<Model> teacher_;
   TrainingOptions options_;
   data::Loader loader_;
   std::unique_ptr<Optimizer> optimizer_;

@@ -52,6 +52,8 @@ std::string TrainingOptions::to_json() const {
   // Checkpoints from before these options existed stay what they are.
   if (augmentation != TrainingOptions{}.augmentation) json["augmentation"] = augmentation;
   if (accumulate != TrainingOptions{}.accumulate) json["accumulate"] = accumulate;
+  if (activation_delay > 0) json["activation_delay"] = activation_delay;
+  if (distillation > 0) json["distillation"] = {{"weight", distillation}, {"temperature", temperature}};
   return json.dump();
 }
 
@@ -70,6 +72,9 @@ void validate(const TrainingOptions& options) {
   require_range("momentum", options.momentum, 0, std::nextafter(1.0, 0.0), "at least 0 and less than 1");
   require_range("gradient_clip", options.gradient_clip, 0, any, "0 (no limit) or more");
   require_range("label_smoothing", options.label_smoothing, 0, std::nextafter(1.0, 0.0), "at least 0 and less than 1");
+  require_range("activation_delay", options.activation_delay, 0, any, "0 or more epochs");
+  require_range("distillation", options.distillation, 0, 1, "0 to 1");
+  require_range("temperature", options.temperature, 1e-3, 1e3, "0.001 to 1000");
   require_range("frozen_batch_norm", options.frozen_batch_norm, 0, 1, "0 to 1");
 }
 

@@ -26,6 +26,9 @@ struct TrainingOptions {
   double gradient_clip = 0;         ///< largest norm of all gradients together; 0: no limit
   double label_smoothing = 0;       ///< in [0, 1)
   double frozen_batch_norm = 0;  ///< share of the steps, at the end, with frozen batch statistics and quantized biases
+  double activation_delay = 0;   ///< epochs at the start in which activations are not quantized in training
+  double distillation = 0;       ///< weight of the teacher's answers in the loss, in [0, 1]; the labels have the rest
+  double temperature = 4;        ///< of the distillation
   std::uint64_t seed = 1;        ///< of the order of samples, of augmentation and of randomness in layers
   std::string augmentation =
       "none";  ///< of the training images, as data::parse_augmentation() takes it: "flip,shift:4"

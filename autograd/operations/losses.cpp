@@ -1,5 +1,8 @@
 #include <bitgrad/autograd/operations/losses.hpp>
 
+#include <cmath>
+
+#include <bitgrad/autograd/operations/activations.hpp>
 #include <bitgrad/autograd/operations/arithmetic.hpp>
 #include <bitgrad/autograd/operations/detail/elementwise.hpp>
 #include <bitgrad/autograd/operations/detail/rows.hpp>
@@ -54,6 +57,18 @@ Variable cross_entropy(const Variable& logits, const Tensor& labels, double labe
                               sink.add(0, std::move(dx));
                             });
   });
+}
+
+Variable distillation(const Variable& logits, const Tensor& teacher, double temperature) {
+  if (logits.shape().rank() != 2 || logits.shape() != teacher.shape() || logits.shape().size() == 0)
+    fail<ShapeError>("distillation: logits are ", logits.shape(), ", the teacher's ", teacher.shape(),
+                     ", expected the same (samples, classes)");
+  if (!(temperature > 0 && std::isfinite(temperature)))
+    fail<ValueError>("distillation: the temperature is ", temperature, ", expected a positive number");
+  const Variable target = log_softmax(Variable(teacher) * (1 / temperature));
+  const Variable own = log_softmax(logits * (1 / temperature));
+  const double factor = temperature * temperature / static_cast<double>(logits.shape()[0]);
+  return sum(exp(target) * (target - own)) * factor;
 }
 
 Variable mse(const Variable& prediction, const Variable& target) {

@@ -11,6 +11,13 @@ namespace bitgrad {
 /// for an empty batch, ValueError for a label out of range, naming it.
 Variable cross_entropy(const Variable& logits, const Tensor& labels, double label_smoothing = 0.0);
 
+/// Mean over the batch of T^2 KL(softmax(teacher / T) || softmax(logits / T)) → scalar, for logits [N, K] of a student
+/// and of its teacher (float32, the same shape): Hinton, Vinyals, Dean, "Distilling the knowledge in a neural network",
+/// 2015, section 2, with its factor T^2, so that gradients keep their size. Zero where both agree; no gradient reaches
+/// the teacher. Throws ShapeError for shapes that differ or no samples, ValueError unless the temperature is finite and
+/// positive.
+Variable distillation(const Variable& logits, const Tensor& teacher, double temperature);
+
 /// Mean over all elements of (prediction - target)^2 → scalar. The shapes must be equal: broadcasting here is nearly
 /// always a mistake. Throws ShapeError otherwise and for no elements.
 Variable mse(const Variable& prediction, const Variable& target);

@@ -52,3 +52,21 @@ TEST_CASE("mse") {
     check_gradient(f, {uniform(shape, 1), uniform(shape, 2)});
   check_float32(f, {uniform({40, 50}, 1), uniform({40, 50}, 2)}, 1e-6);
 }
+
+TEST_CASE("distillation: by hand, its gradient, and what it refuses") {
+  // softmax([ln 3, 0]) = [3/4, 1/4] at temperature 1; the student says [1/2, 1/2].
+  const Tensor teacher = Tensor::from({1, 2}, {std::log(3.0F), 0.0F});
+  const double expected = 0.75 * std::log(1.5) + 0.25 * std::log(0.5);
+  CHECK(distillation(Tensor::zeros({1, 2}), teacher, 1).value().item() == Approx(expected));
+  CHECK(distillation(teacher, teacher, 3).value().item() == Approx(0).margin(1e-7));
+  // At temperature T the same as T^2 times that of logits divided by T.
+  const Tensor doubled = Tensor::from({1, 2}, {2 * std::log(3.0F), 0.0F});
+  CHECK(distillation(Tensor::zeros({1, 2}), doubled, 2).value().item() == Approx(4 * expected));
+  Tape tape;
+  const Variable logits = tape.watch(Tensor::zeros({1, 2}));
+  tape.backward(distillation(logits, teacher, 1));
+  CHECK(tape.gradient(logits).at<float>({0, 0}) == Approx(0.5 - 0.75));  // softmax(logits) - softmax(teacher)
+  CHECK(tape.gradient(logits).at<float>({0, 1}) == Approx(0.5 - 0.25));
+  CHECK_THROWS_AS(distillation(Tensor::zeros({2, 2}), teacher, 1), ShapeError);
+  CHECK_THROWS_AS(distillation(teacher, teacher, 0), ValueError);
+}

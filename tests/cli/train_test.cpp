@@ -246,3 +246,28 @@ TEST_CASE("a directory that cannot be written") {
     CHECK_THAT(outcome.err, Contains("cannot create the directory") && Contains("file"));
   }
 }
+
+TEST_CASE("recipes change the run, resume and are checked") {
+  const Workshop shop(64);
+  const std::vector<std::string> plain = plus(support::w4a4, {"--epochs", "1"});
+  const std::vector<std::string> recipe =
+      plus(plain, {"--freeze-batch-norm", "1", "--activation-delay", "1", "--distill", "0.5", "--temperature", "2"});
+  REQUIRE(shop.train("plain", plain).code == 0);
+  REQUIRE(shop.train("recipe", recipe).code == 0);
+  CHECK(shop.bytes("plain/float.safetensors") == shop.bytes("recipe/float.safetensors"));
+  CHECK(shop.bytes("plain/graph/graph.npz") != shop.bytes("recipe/graph/graph.npz"));
+  const auto graph = shop.bytes("recipe/graph/graph.npz");
+  CHECK(shop.train("recipe", plus(recipe, {"--resume"})).code == 0);
+  CHECK(shop.bytes("recipe/graph/graph.npz") == graph);
+  CHECK_THAT(shop.train("recipe", plus(recipe, {"--resume", "--distill", "0.4"})).err,
+             Contains("quantized/distillation/weight is 0.5 there and 0.4 here"));
+  const auto refused = [&](const std::vector<std::string>& options) {
+    const Outcome outcome = shop.train("x", options);
+    CHECK(outcome.code == 2);
+    return outcome.err;
+  };
+  CHECK_THAT(refused({"--model", "mlp", "--distill", "0.5"}), Contains("--qat-epochs"));
+  CHECK_THAT(refused(plus(plain, {"--temperature", "2"})), Contains("belongs to --distill"));
+  CHECK_THAT(refused(plus(plain, {"--freeze-batch-norm", "4"})), Contains("expected 0 to the 3 epochs"));
+  CHECK_THAT(refused(plus(plain, {"--distill", "2"})), Contains("distillation is 2"));
+}

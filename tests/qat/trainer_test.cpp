@@ -4,9 +4,11 @@
 #include <cmath>
 #include <limits>
 
+#include <bitgrad/autograd/operations/losses.hpp>
 #include <bitgrad/core/parallel.hpp>
 #include <bitgrad/layers/models/models.hpp>
 #include <bitgrad/qat/evaluation.hpp>
+#include <bitgrad/qat/inference/builder.hpp>
 #include <bitgrad/qat/quantization_aware_training.hpp>
 #include "support/temporary_directory.hpp"
 #include "support/tiny_data.hpp"
@@ -366,4 +368,53 @@ TEST_CASE("quantization-aware training learns quantizers, freezes batch statisti
     moved += identical(before[i].parameter->value(), learned[i].parameter->value()) ? 0 : 1;
   }
   CHECK(moved > 0);
+}
+
+TEST_CASE("distillation pulls a model to its teacher, and asks for one") {
+  const data::Dataset dataset = support::tiny_dataset(96);
+  Model teacher = build("mlp");
+  fit(teacher, dataset, {.epochs = 3, .batch = 32});
+  const Tensor images = data::to_unit_range(dataset.images);
+  const auto distance = [&](Model& student) {
+    return distillation(student.forward(images).value(), teacher.forward(images).value(), 4).value().item();
+  };
+  const TrainingOptions options{.epochs = 4, .batch = 32, .distillation = 1};
+  Model student = build("mlp", 9);
+  const double before = distance(student);
+  Trainer trainer(student, dataset, options);
+  CHECK_THROWS_WITH(trainer.fit(), Contains("distillation is 1 and there is no teacher"));
+  trainer.set_teacher(teacher);
+  trainer.fit();
+  CHECK(distance(student) < before / 4);
+  CHECK_THROWS_AS(trainer.set_teacher(models::make("mlp", {4, 4, 1}, 4).build({4, 4, 1})), ShapeError);
+  CHECK_THROWS_WITH(Trainer(student, dataset, {.distillation = 1.5}), Contains("distillation is 1.5"));
+}
+
+TEST_CASE("delayed activation quantizers let training through and leave evaluation alone") {
+  const data::Dataset dataset = support::tiny_dataset(64);
+  const Model source = build();
+  const Tensor images = data::to_unit_range(dataset.images);
+  const QuantizationConfig config{.weights = QuantizerSpec{.bits = 4},
+                                  .activations = QuantizerSpec{.bits = 2, .per_channel = false}};
+  Model model = quantization_aware_training_init(source, images, config);
+  const Context training{.training = true, .seed = 1};
+  const Tensor shipped = evaluate(model, images);
+  const Tensor quantized = Model(model).forward(images, training).value();
+  delay_activation_quantizers(model, true);
+  CHECK(identical(evaluate(model, images), shipped));
+  CHECK_FALSE(identical(Model(model).forward(images, training).value(), quantized));
+  delay_activation_quantizers(model, false);
+  CHECK(identical(Model(model).forward(images, training).value(), quantized));
+  // In training: the activation quantizers' parameters start to move when the delay is over.
+  const auto moved = [&](const TrainingOptions& options) {
+    Model live = quantization_aware_training_init(source, images, config);
+    const NamedTensors start = live.state_dict();
+    fit(live, dataset, options);
+    int count = 0;
+    for (const auto& [name, tensor] : live.state_dict())
+      if (name.find("/out/") != std::string::npos && !identical(tensor, start.at(name))) ++count;
+    return count;
+  };
+  CHECK(moved({.epochs = 2, .batch = 32, .activation_delay = 2}) == 0);
+  CHECK(moved({.epochs = 2, .batch = 32, .activation_delay = 1}) > 0);
 }
