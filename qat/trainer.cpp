@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cmath>
 
+#include <bitgrad/autograd/operations/arithmetic.hpp>
 #include <bitgrad/autograd/operations/losses.hpp>
 #include <bitgrad/autograd/tape.hpp>
 #include <bitgrad/core/parallel.hpp>
