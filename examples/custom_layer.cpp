@@ -65,7 +65,7 @@ int main() {
       dataset.images.span<std::uint8_t>()[static_cast<std::size_t>(i * 64 + p)] =
           static_cast<std::uint8_t>(random.below(160) + (label == 1 ? 90 : 0));
   }
-  fit(model, dataset, {.epochs = 3, .batch = 32});
+  fit(model, dataset, {.epochs = 10, .batch = 32, .learning_rate = 0.01});
 
   const Tensor x = data::to_unit_range(dataset.images);
   Model quantized = quantization_aware_training_init(

@@ -74,13 +74,15 @@ TEST_CASE("where chooses, and what it does not choose has no influence") {
   const Tensor condition = Tensor::from({2, 1}, std::vector<std::int32_t>{1, 0});
   const Tensor a = Tensor::from({2}, {1, 2}), b = Tensor::from({2, 2}, {5, 6, 7, 8});
   CHECK(identical(where(condition, a, b).value(), Tensor::from({2, 2}, {1, 2, 7, 8})));
-  Tape tape;
-  const Variable va = tape.watch(a), vb = tape.watch(Tensor::from({2, 2}, {not_a_number, infinity, 7, 8}));
-  const Variable y = where(condition, va, vb);
-  CHECK(identical(y.value(), Tensor::from({2, 2}, {1, 2, 7, 8})));
-  tape.backward(y, Tensor::from({2, 2}, {10, 20, 30, 40}));
-  CHECK(identical(tape.gradient(va), Tensor::from({2}, {10, 20})));
-  CHECK(identical(tape.gradient(vb), Tensor::from({2, 2}, {0, 0, 30, 40})));
+  {
+    Tape tape;
+    const Variable va = tape.watch(a), vb = tape.watch(Tensor::from({2, 2}, {not_a_number, infinity, 7, 8}));
+    const Variable y = where(condition, va, vb);
+    CHECK(identical(y.value(), Tensor::from({2, 2}, {1, 2, 7, 8})));
+    tape.backward(y, Tensor::from({2, 2}, {10, 20, 30, 40}));
+    CHECK(identical(tape.gradient(va), Tensor::from({2}, {10, 20})));
+    CHECK(identical(tape.gradient(vb), Tensor::from({2, 2}, {0, 0, 30, 40})));
+  }
   check_gradient([](const std::vector<Variable>& v) { return where(v[0].value(), v[1], v[2]); },
                  {Tensor::from({3, 1}, std::vector<double>{0, 1, -1}), uniform({1, 4}, 1), uniform({3, 4}, 2)});
   CHECK_THROWS_AS(where(condition, a, Tensor::zeros({3})), ShapeError);

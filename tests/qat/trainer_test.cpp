@@ -378,7 +378,7 @@ TEST_CASE("distillation pulls a model to its teacher, and asks for one") {
   const auto distance = [&](Model& student) {
     return distillation(student.forward(images).value(), teacher.forward(images).value(), 4).value().item();
   };
-  const TrainingOptions options{.epochs = 4, .batch = 32, .distillation = 1};
+  const TrainingOptions options{.epochs = 12, .batch = 32, .distillation = 1};
   Model student = build("mlp", 9);
   const double before = distance(student);
   Trainer trainer(student, dataset, options);
