@@ -13,7 +13,9 @@ const std::vector<KernelCase::Backward> data_and_kernel{{"data", {0}}, {"kernel"
 /// A convolution of square images with a square kernel.
 struct Square {
   Index size, channels, kernel, filters;
-  Index stride = 1, dilation = 1, groups = 1;
+  Index stride = 1;
+  Index dilation = 1;
+  Index groups = 1;
   Padding padding = Padding::same();
 
   std::string describe() const {
@@ -23,6 +25,7 @@ struct Square {
     else if (groups > 1)
       text += message(", ", groups, " groups");
     if (stride > 1) text += message(", stride ", stride);
+    if (padding.kind == Padding::Kind::valid) text += ", no padding";
     if (dilation > 1) text += message(", dilation ", dilation);
     return text + message(", ", channels, " to ", filters);
   }
@@ -75,27 +78,32 @@ Tensor labels(Index count) {
   return result;
 }
 
-std::vector<KernelCase> convolutions(Index batch) {
-  std::vector<KernelCase> cases;
-  for (const Square& square :
-       {Square{32, 3, 3, 16},  // resnet8
-        Square{32, 16, 3, 16}, Square{32, 16, 3, 32, 2}, Square{32, 16, 1, 32, 2}, Square{16, 32, 3, 32},
-        Square{16, 32, 3, 64, 2}, Square{16, 32, 1, 64, 2}, Square{8, 64, 3, 64}, Square{28, 1, 3, 16},  // fashion_cnn
-        Square{28, 1, 5, 6},                                                                             // lenet5
-        Square{.size = 14, .channels = 6, .kernel = 5, .filters = 16, .padding = Padding::valid()},
-        // Separable and sparse kernels.
-        Square{.size = 32, .channels = 64, .kernel = 3, .filters = 64, .groups = 64},
-        Square{.size = 32, .channels = 64, .kernel = 3, .filters = 64, .stride = 2, .groups = 64},
-        Square{32, 64, 1, 64}, Square{.size = 16, .channels = 64, .kernel = 3, .filters = 64, .groups = 4},
-        Square{.size = 16, .channels = 32, .kernel = 3, .filters = 32, .dilation = 2}})
-    cases.push_back(convolution(batch, square));
-  return cases;
+std::vector<Square> squares() {
+  const std::vector<Square> resnet8{{32, 3, 3, 16},  {32, 16, 3, 16},    {32, 16, 3, 32, 2}, {32, 16, 1, 32, 2},
+                                    {16, 32, 3, 32}, {16, 32, 3, 64, 2}, {16, 32, 1, 64, 2}, {8, 64, 3, 64}};
+  const Padding none = Padding::valid();
+  const std::vector<Square> fashion_cnn{{28, 1, 3, 16}};
+  const std::vector<Square> lenet5{{28, 1, 5, 6},
+                                   {.size = 14, .channels = 6, .kernel = 5, .filters = 16, .padding = none}};
+  // With a border that is there already, for 32x32 outputs as well.
+  const std::vector<Square> bordered{{.size = 34, .channels = 16, .kernel = 3, .filters = 16, .padding = none}};
+  const std::vector<Square> separable{
+      {.size = 32, .channels = 64, .kernel = 3, .filters = 64, .groups = 64},
+      {.size = 32, .channels = 64, .kernel = 3, .filters = 64, .stride = 2, .groups = 64},
+      {32, 64, 1, 64}};
+  const std::vector<Square> sparse{{.size = 16, .channels = 64, .kernel = 3, .filters = 64, .groups = 4},
+                                   {.size = 16, .channels = 32, .kernel = 3, .filters = 32, .dilation = 2}};
+  std::vector<Square> all = resnet8;
+  for (const auto& more : {fashion_cnn, lenet5, bordered, separable, sparse})
+    all.insert(all.end(), more.begin(), more.end());
+  return all;
 }
 
 }  // namespace
 
 std::vector<KernelCase> kernel_cases(Index batch) {
-  std::vector<KernelCase> cases = convolutions(batch);
+  std::vector<KernelCase> cases;
+  for (const Square& square : squares()) cases.push_back(convolution(batch, square));
   const Shape image{batch, 32, 32, 16};
   constexpr Index many = 10'000'000;
   cases.push_back(product(batch, 784, 128));
