@@ -10,6 +10,7 @@
 
 #include <bitgrad/cli/commands.hpp>
 #include <bitgrad/cli/interruption.hpp>
+#include <bitgrad/cli/option_kinds.hpp>
 #include <bitgrad/core/suggest.hpp>
 
 namespace bitgrad::cli {
@@ -40,8 +41,6 @@ int report(const std::string& text, int code) {
 /// What the parser found wrong; for a subcommand or option that does not exist, with the nearest that does.
 std::string explain(const CLI::App& program, const CLI::ParseError& error) {
   const std::vector<std::string> strangers = program.remaining(true);
-  const bool conversion = dynamic_cast<const CLI::ConversionError*>(&error) != nullptr;
-  if (conversion) return std::string(error.what()) + ", expected a number (a whole one where the help says N)";
   if (strangers.empty()) return error.what();
   const CLI::App* command = &program;  // the innermost that was named
   while (!command->get_subcommands().empty()) command = command->get_subcommands().front();
@@ -77,6 +76,7 @@ int run(int argc, const char* const* argv) {
   add_check_command(program);
   add_quantizers_command(program);
   add_export_command(program);
+  check_numbers(program);
   try {
     program.parse(argc, argv);
     return 0;

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include <bitgrad/cli/commands.hpp>
+#include <bitgrad/cli/option_kinds.hpp>
 #include <bitgrad/core/suggest.hpp>
 
 namespace bitgrad::cli {
@@ -17,32 +18,12 @@ using Json = nlohmann::ordered_json;
 constexpr std::string_view format_name = "bitgrad.run";
 constexpr int format_version = 1;
 
-enum class Kind { flag, whole, number, text };
-
-/// What the help says of it: the names of types are one-letter for numbers.
-Kind kind_of(const CLI::Option& option) {
-  if (option.get_items_expected_max() == 0) return Kind::flag;
-  const std::string type = option.get_type_name();
-  if (type == "N" || type == "S" || type == "T") return Kind::whole;
-  return type == "X" || type == "SHARE" ? Kind::number : Kind::text;
-}
-
-std::string_view expected(Kind kind) {
+bool is_of(OptionKind kind, const Json& value) {
   switch (kind) {
-    case Kind::flag: return "true or false";
-    case Kind::whole: return "a whole number";
-    case Kind::number: return "a number";
-    case Kind::text: break;
-  }
-  return "a text in quotes";
-}
-
-bool is_of(Kind kind, const Json& value) {
-  switch (kind) {
-    case Kind::flag: return value.is_boolean();
-    case Kind::whole: return value.is_number_integer();
-    case Kind::number: return value.is_number();
-    case Kind::text: break;
+    case OptionKind::flag: return value.is_boolean();
+    case OptionKind::whole: return value.is_number_integer();
+    case OptionKind::number: return value.is_number();
+    case OptionKind::text: break;
   }
   return value.is_string();
 }
@@ -73,9 +54,9 @@ Json number(const std::string& text) {
   fail<UsageError>("\"", text, "\" is no number that a file can hold");
 }
 
-Json value_of(Kind kind, const std::string& text) {
-  if (kind == Kind::flag) return text == "true" || text == "1";
-  return kind == Kind::text ? Json(text) : number(text);
+Json value_of(OptionKind kind, const std::string& text) {
+  if (kind == OptionKind::flag) return text == "true" || text == "1";
+  return kind == OptionKind::text ? Json(text) : number(text);
 }
 
 }  // namespace
@@ -96,7 +77,7 @@ void read_configuration(const io::Path& path, CLI::App& command) {
     const auto found = std::ranges::find(names, key);
     if (found == names.end()) fail<UsageError>(path.string(), ": ", unknown_name("key", key, names));
     CLI::Option& option = *options[static_cast<std::size_t>(found - names.begin())];
-    const Kind kind = kind_of(option);
+    const OptionKind kind = kind_of(option);
     if (!is_of(kind, value))
       fail<UsageError>(path.string(), ": \"", key, "\" is ", value.dump(), ", expected ", expected(kind));
     if (option.count() > 0) continue;  // typed: that wins
@@ -113,7 +94,7 @@ std::string configuration_of(const CLI::App& command, const std::map<std::string
   Json json = {{"format", format_name}, {"version", format_version}};
   const std::vector<CLI::Option*> options = options_of(const_cast<CLI::App&>(command));
   for (const CLI::Option* option : options) {
-    const Kind kind = kind_of(*option);
+    const OptionKind kind = kind_of(*option);
     const std::string name = name_of(*option);
     const auto known = resolved.find(name);
     std::string text = known == resolved.end() ? option->get_default_str() : known->second;

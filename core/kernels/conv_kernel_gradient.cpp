@@ -16,9 +16,10 @@ class KernelGradientPass {
         depthwise_(is_depthwise(geometry)),
         heights_{forward_phase(height_of(geometry))},
         widths_{forward_phase(width_of(geometry))},
-        source_(input_of(geometry), x, seen(heights_, 0, geometry.out_h), seen(widths_, 0, geometry.out_w),
+        source_(input_of(geometry), seen(heights_, 0, geometry.out_h), seen(widths_, 0, geometry.out_w),
                 depthwise_ ? filled(geometry.in_c) : geometry.in_c),
         bands_(heights_, source_.row(), band_elements),
+        x_(x),
         dy_(dy),
         in_(geometry.in_c / geometry.groups),
         groups_(depthwise_ ? 1 : geometry.groups),
@@ -96,7 +97,7 @@ class KernelGradientPass {
   void step(Index n, Index images, Index band, Span channels, float* frame, float* packed, float* sums) const {
     const Index row = bands_.begin(band), frame_size = source_.scratch(bands_.source_rows());
     const float* x = nullptr;
-    for (Index i = images; i-- > 0;) x = source_.band(n + i, bands_.source(band), frame + i * frame_size);
+    for (Index i = images; i-- > 0;) x = source_.band(x_, n + i, bands_.source(band), frame + i * frame_size);
     KernelGradient p{.images = images,
                      .rows = bands_.end(band, heights_[0]) - row,
                      .pixels = g_.out_w,
@@ -171,7 +172,7 @@ class KernelGradientPass {
   std::vector<Phase> heights_, widths_;
   Source<float> source_;
   Bands bands_;
-  const float* dy_;
+  const float *x_, *dy_;
   Index in_, groups_, out_, row_, terms_;
   Scratch<Index> offsets_;
 };

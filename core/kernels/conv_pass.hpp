@@ -1,10 +1,19 @@
 // A pass of a direct convolution over a batch: isa/convolution.inc has the loops.
 #pragma once
 
+#include <optional>
+#include <type_traits>
+#include <vector>
+
+#include <bitgrad/core/kernels/buffer.hpp>
 #include <bitgrad/core/kernels/framed.hpp>
 #include <bitgrad/core/kernels/store.hpp>
 
 namespace bitgrad::kernels::direct {
+
+/// What elements are summed as: int16 as int32, all others as they are.
+template <class T>
+using SumOf = std::conditional_t<std::is_same_v<T, std::int16_t>, std::int32_t, T>;
 
 /// Where a pass finds the weight between a source and a target channel of one group: at
 /// kernel[(kh * k_w + kw) * tap + source channel * source + target channel * target].
@@ -15,13 +24,13 @@ struct KernelLayout {
 /// A pass from a source image to a target image: the forward pass from x to y, the data gradient from dy to dx.
 template <class T>
 struct Pass {
-  Index batch, groups;
+  Index groups;
   Image source, target;
   std::vector<Phase> heights, widths;
   const T* kernel;
   KernelLayout layout;
-  Index group_kernel;  ///< distance between the kernels of two groups
-  const T* start;      ///< where the sums of every target channel start; null for zeros
+  Index group_kernel;     ///< distance between the kernels of two groups
+  const SumOf<T>* start;  ///< where the sums of every target channel start; null for zeros
   Store store;
   bool depthwise;  ///< groups is 1 then, and every target channel sees the source channel of the same number
 
@@ -35,9 +44,8 @@ inline bool is_depthwise(const Conv2DGeometry& g) { return g.groups > 1 && g.gro
 
 /// The forward pass of a convolution, whose sums start at `start`.
 template <class T>
-Pass<T> forward_pass(const Conv2DGeometry& g, const T* kernel, const T* start) {
-  return {.batch = g.batch,
-          .groups = is_depthwise(g) ? 1 : g.groups,
+Pass<T> forward_pass(const Conv2DGeometry& g, const T* kernel, const SumOf<T>* start) {
+  return {.groups = is_depthwise(g) ? 1 : g.groups,
           .source = input_of(g),
           .target = output_of(g),
           .heights = {forward_phase(height_of(g))},
@@ -50,8 +58,35 @@ Pass<T> forward_pass(const Conv2DGeometry& g, const T* kernel, const T* start) {
           .depthwise = is_depthwise(g)};
 }
 
-/// Fills (or adds to) the target images y. T is float or int32; integers wrap around modulo 2^32.
-template <class T>
-void run(const Pass<T>& pass, const T* x, T* y);
+/// A pass whose weights are packed, for any number of images. T is float, int32 or int16; integers wrap around modulo
+/// 2^32. Frame is what the copies of the images hold: T, or int32 for int16. Frames of int16 are taken in pairs of
+/// channels, for which groups have to have an even number of them.
+template <class T, class Frame = T>
+class PackedPass {
+ public:
+  explicit PackedPass(Pass<T> pass);
+  PackedPass(PackedPass&&) noexcept;
+  ~PackedPass();
+  /// Fills (or adds to) the target images y.
+  void run(Index batch, const T* x, SumOf<T>* y) const;
+  /// The same for a pointwise pass without groups over any number of pixels, each of framed_channels() elements.
+  void run_pixels(Index pixels, const Frame* x, SumOf<T>* y) const;
+  Index framed_channels() const { return source_.pixel(); }
+
+ private:
+  using Word = SumOf<T>;  // what the loops see: an element, or a pair of int16
+  static constexpr Index elements = sizeof(Word) / sizeof(Frame);
+  struct Item;
+
+  Index band_work() const;
+  DirectConvolution<Word> arguments(const Item& item) const;
+  void run_item(const Item& item, Index row, Index end, const Word* x, Word* y) const;
+
+  Pass<T> pass_;
+  Source<T, Frame> source_;
+  Bands bands_;
+  std::vector<Word> start_;  // of every group, filled up to the end of its last block
+  std::vector<Item> items_;  // [phase of rows][phase of columns]
+};
 
 }  // namespace bitgrad::kernels::direct

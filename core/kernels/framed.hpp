@@ -2,6 +2,9 @@
 #pragma once
 
 #include <algorithm>
+#include <type_traits>
+#include <utility>
+#include <vector>
 
 #include <bitgrad/core/kernels/isa/table.hpp>
 #include <bitgrad/core/kernels/sliding.hpp>
@@ -29,53 +32,53 @@ struct Image {
 
 /// Rows [rows.begin, rows.end) and columns [columns.begin, columns.end) of an image, its surroundings zero, with
 /// `channels` channels of which the additional ones are zero.
-template <class T>
-void copy_framed(const Image& image, const T* x, Span rows, Span columns, Index channels, T* out) {
+template <class From, class To>
+void copy_framed(const Image& image, const From* x, Span rows, Span columns, Index channels, To* out) {
   const Index left = std::min(std::max<Index>(-columns.begin, 0), columns.size());
   const Index inside = std::max<Index>(std::min(columns.end, image.width) - std::max<Index>(columns.begin, 0), 0);
   const Index right = columns.size() - left - inside;
   for (Index row = rows.begin; row < rows.end; ++row, out += columns.size() * channels) {
     if (row < 0 || row >= image.height || inside == 0) {
-      std::fill_n(out, columns.size() * channels, T{0});
+      std::fill_n(out, columns.size() * channels, To{0});
       continue;
     }
-    const T* from = x + (row * image.width + columns.begin + left) * image.channels;
-    T* to = std::fill_n(out, left * channels, T{0});
+    const From* from = x + (row * image.width + columns.begin + left) * image.channels;
+    To* to = std::fill_n(out, left * channels, To{0});
     if (channels == image.channels)
       std::copy_n(from, inside * channels, to);
     else
       for (Index i = 0; i < inside; ++i)
         std::fill_n(std::copy_n(from + i * image.channels, image.channels, to + i * channels),
-                    channels - image.channels, T{0});
-    std::fill_n(to + inside * channels, right * channels, T{0});
+                    channels - image.channels, To{0});
+    std::fill_n(to + inside * channels, right * channels, To{0});
   }
 }
 
-/// How the kernels see an image: framed copies of bands of it, or the image itself where that serves.
-template <class T>
+/// How the kernels see images: framed copies of bands of them, or the images themselves where they serve.
+template <class From, class To = From>
 class Source {
  public:
-  Source(const Image& image, const T* x, Span all_rows, Span columns, Index channels)
-      : image_(image), x_(x), columns_(columns), channels_(channels) {
-    direct_ = channels == image.channels && all_rows.begin >= 0 && all_rows.end <= image.height && columns.begin >= 0 &&
-              columns.end <= image.width;
+  Source(const Image& image, Span all_rows, Span columns, Index channels)
+      : image_(image), columns_(columns), channels_(channels) {
+    direct_ = std::is_same_v<From, To> && channels == image.channels && all_rows.begin >= 0 &&
+              all_rows.end <= image.height && columns.begin >= 0 && columns.end <= image.width;
   }
   bool direct() const { return direct_; }
   Index pixel() const { return channels_; }
   Index row() const { return channels_ * (direct_ ? image_.width : columns_.size()); }
   /// Elements of scratch for a band of that many rows.
   Index scratch(Index rows) const { return direct_ ? 1 : rows * row(); }
-  /// Where pixel (0, 0) of image n would lie, given a band of its rows that the caller reads.
-  const T* band(Index n, Span rows, T* scratch) const {
-    const T* image = x_ + n * image_.size();
-    if (direct_) return image;
+  /// Where pixel (0, 0) of image n of x would lie, given a band of its rows that the caller reads.
+  const To* band(const From* x, Index n, Span rows, To* scratch) const {
+    const From* image = x + n * image_.size();
+    if constexpr (std::is_same_v<From, To>)
+      if (direct_) return image;
     copy_framed(image_, image, rows, columns_, channels_, scratch);
     return scratch - rows.begin * row() - columns_.begin * channels_;
   }
 
  private:
   Image image_;
-  const T* x_;
   Span columns_;
   Index channels_;
   bool direct_;
@@ -85,9 +88,9 @@ class Source {
 class Bands {
  public:
   /// `elements` of the source fit a band, where `source_row` is the length of its rows.
-  Bands(const std::vector<Phase>& heights, Index source_row, Index elements) : heights_(heights) {
-    const Index all = most_outputs(heights), first = seen(heights, 0, 1).size();
-    const Index further = std::max<Index>(seen(heights, 0, 2).size() - first, 1);  // source rows per row more
+  Bands(std::vector<Phase> all_heights, Index source_row, Index elements) : heights_(std::move(all_heights)) {
+    const Index all = most_outputs(heights_), first = seen(heights_, 0, 1).size();
+    const Index further = std::max<Index>(seen(heights_, 0, 2).size() - first, 1);  // source rows per row more
     const Index room = elements / std::max<Index>(source_row, 1);
     const Index most = std::clamp<Index>(1 + (room - first) / further, 1, all);
     rows_ = chunk_count(all, chunk_count(all, most));
@@ -102,7 +105,7 @@ class Bands {
   Span source(Index band) const { return seen(heights_, band * rows_, (band + 1) * rows_); }
 
  private:
-  const std::vector<Phase>& heights_;
+  std::vector<Phase> heights_;
   Index rows_ = 0, count_ = 0, source_rows_ = 0;
 };
 

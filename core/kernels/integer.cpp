@@ -1,6 +1,7 @@
 #include <bitgrad/core/kernels/integer.hpp>
 
 #include <type_traits>
+#include <variant>
 
 #include <bitgrad/core/kernels/code_table.hpp>
 #include <bitgrad/core/kernels/conv_pass.hpp>
@@ -29,7 +30,7 @@ void subtract_zero_point(Index n, const Code* q, std::int32_t zero_point, std::i
 
 void conv2d_codes_int32(const Conv2DGeometry& g, const std::int32_t* x, const std::int32_t* kernel,
                         const std::int32_t* bias, std::int32_t* acc) {
-  direct::run(direct::forward_pass(direct::flattened(g), kernel, bias), x, acc);
+  direct::PackedPass<std::int32_t>(direct::forward_pass(direct::flattened(g), kernel, bias)).run(g.batch, x, acc);
 }
 
 void dense_codes_int32(Index rows, Index in, Index out, const std::int32_t* x, const std::int32_t* weights,
@@ -39,6 +40,44 @@ void dense_codes_int32(Index rows, Index in, Index out, const std::int32_t* x, c
     start_rows(end - begin, out, bias, acc + begin * out);
     table().matmul_int32(end - begin, out, in, x + begin * in, weights, acc + begin * out);
   });
+}
+
+struct Int16Conv2D::Packed {
+  std::variant<direct::PackedPass<std::int16_t>, direct::PackedPass<std::int16_t, std::int32_t>> pass;
+};
+
+Int16Conv2D::Int16Conv2D(const Conv2DGeometry& geometry, const std::int16_t* kernel, const std::int32_t* bias) {
+  const Conv2DGeometry g = direct::flattened(geometry);
+  const auto pass = direct::forward_pass(g, kernel, bias);
+  const bool in_pairs = g.groups == 1 || g.in_c / g.groups % 2 == 0;
+  if (in_pairs && !pass.depthwise)
+    packed_ = std::make_shared<const Packed>(Packed{direct::PackedPass<std::int16_t>(pass)});
+  else
+    packed_ = std::make_shared<const Packed>(Packed{direct::PackedPass<std::int16_t, std::int32_t>(pass)});
+}
+
+void Int16Conv2D::run(Index batch, const std::int16_t* x, std::int32_t* acc) const {
+  std::visit([&](const auto& pass) { pass.run(batch, x, acc); }, packed_->pass);
+}
+
+struct Int16Dense::Packed {
+  Index in;
+  direct::PackedPass<std::int16_t> pass;
+};
+
+Int16Dense::Int16Dense(Index in, Index out, const std::int16_t* weights, const std::int32_t* bias) {
+  const Conv2DGeometry g = conv2d_geometry({1, 1, 1, in}, {1, 1, in, out}, {1, 1}, Padding::valid());
+  packed_ = std::make_shared<const Packed>(
+      Packed{in, direct::PackedPass<std::int16_t>(direct::forward_pass(g, weights, bias))});
+}
+
+void Int16Dense::run(Index rows, const std::int16_t* x, std::int32_t* acc) const {
+  const Index in = packed_->in, framed = packed_->pass.framed_channels();
+  if (in == framed) return packed_->pass.run_pixels(rows, x, acc);
+  const Scratch<std::int16_t> filled(rows * framed);
+  for (Index row = 0; row < rows; ++row)
+    std::fill_n(std::copy_n(x + row * in, in, filled.data() + row * framed), framed - in, std::int16_t{0});
+  packed_->pass.run_pixels(rows, filled.data(), acc);
 }
 
 template <class Accumulator, class Code>

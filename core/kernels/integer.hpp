@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 
 #include <bitgrad/core/kernels/geometry.hpp>
 
@@ -20,6 +21,33 @@ void conv2d_codes_int32(const Conv2DGeometry& geometry, const std::int32_t* x, c
 /// acc[row, :] = bias + x[row, :] * weights for weights (in, out), likewise.
 void dense_codes_int32(Index rows, Index in, Index out, const std::int32_t* x, const std::int32_t* weights,
                        const std::int32_t* bias, std::int32_t* acc);
+
+/// A convolution of int16 codes with the zero point taken off, its weights packed once: sums as conv2d_codes_int32()
+/// has them. No product of -32768 with itself.
+class Int16Conv2D {
+ public:
+  /// The batch of the geometry does not matter. `kernel` is HWIO; `bias`, [out_c], may be null.
+  Int16Conv2D(const Conv2DGeometry& geometry, const std::int16_t* kernel, const std::int32_t* bias);
+  /// x [batch, in_h, in_w, in_c] to acc [batch, out_h, out_w, out_c].
+  void run(Index batch, const std::int16_t* x, std::int32_t* acc) const;
+
+ private:
+  struct Packed;
+  std::shared_ptr<const Packed> packed_;
+};
+
+/// The same for a dense layer.
+class Int16Dense {
+ public:
+  /// `weights` [in, out]; `bias`, [out], may be null.
+  Int16Dense(Index in, Index out, const std::int16_t* weights, const std::int32_t* bias);
+  /// x [rows, in] to acc [rows, out].
+  void run(Index rows, const std::int16_t* x, std::int32_t* acc) const;
+
+ private:
+  struct Packed;
+  std::shared_ptr<const Packed> packed_;
+};
 
 /// How accumulators become codes: clamp(half_even(float(acc) * multiplier[c]) + zero_point, lo, hi), the conversion and
 /// the product each rounded to float32: the rule of ONNX Runtime's fused QLinearConv.

@@ -68,7 +68,18 @@ TEST_CASE("wrong usage is one line and exit code 2") {
               Contains("--epohcs") && Contains("did you mean \"--epochs\""));
   check_error(run_cli({"train", "--model", "mlp"}), 2, Contains("--out"));
   check_error(run_cli({"train", "--model", "mlp", "--out", "x", "--epochs", "three"}), 2,
-              Contains("--epochs = three, expected a number (a whole one where the help says N)"));
+              Contains("--epochs: \"three\", expected a whole number"));
+  const auto refused = [](const char* option, const char* value, const char* expected) {
+    check_error(run_cli({"train", "--model", "mlp", "--out", "x", option, value}), 2,
+                Contains(std::string(option) + ": \"" + value + "\", expected " + expected));
+  };
+  refused("--epochs", "2.5", "a whole number");
+  refused("--epochs", "9223372036854775808", "a whole number that 64 bits hold");
+  refused("--limit", "-99999999999999999999", "a whole number that 64 bits hold");
+  refused("--seed", "18446744073709551616", "a whole number that 64 bits hold");
+  refused("--lr", "fast", "a number");
+  refused("--lr", "nan", "a number");
+  refused("--lr", "1e999", "a number that 64 bits hold");
   check_error(run_cli({"train", "--model", "mlp", "--out", "x", "--seed", "-1"}), 2,
               Contains("--seed: -1, expected a whole number, 0 or more"));
   check_error(run_cli({"infer", "x", "--input", "a.npy", "--output", "b.npy", "--engine", "floot"}), 2,

@@ -1,7 +1,10 @@
 #include <catch2/catch.hpp>
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
+#include <utility>
+#include <vector>
 
 #include <bitgrad/core/error.hpp>
 #include <bitgrad/core/kernels/integer.hpp>
@@ -38,13 +41,22 @@ TEST_CASE("convolution of codes is exact") {
       CHECK(same_bits(acc, expected));
       kernels::conv2d_codes_int32(g, x.data(), w.data(), bias.data(), acc.data());
       CHECK(same_bits(acc, biased));
+      const std::vector<std::int16_t> x16(x.begin(), x.end()), w16(w.begin(), w.end());
+      const kernels::Int16Conv2D packed(g, w16.data(), bias.data());
+      for (int again = 0; again < 2; ++again) {
+        std::ranges::fill(acc, 77);
+        packed.run(g.batch, x16.data(), acc.data());
+        CHECK(same_bits(acc, biased));
+      }
+      kernels::Int16Conv2D(g, w16.data(), nullptr).run(g.batch, x16.data(), acc.data());
+      CHECK(same_bits(acc, expected));
     });
   }
 }
 
 TEST_CASE("the dense product of codes is exact") {
-  for (const Index out : {1, 10, 33}) {
-    const Index rows = 11, in = 70;
+  for (const auto& [in, out] : {std::pair<Index, Index>{70, 1}, {70, 10}, {71, 33}, {1, 20}}) {
+    const Index rows = 11;
     const auto x = small_integers<std::int32_t>(rows * in, 1, -255, 255),
                w = small_integers<std::int32_t>(in * out, 2, -128, 127);
     const auto bias = small_integers<std::int32_t>(out, 3, -1000, 1000);
@@ -59,6 +71,10 @@ TEST_CASE("the dense product of codes is exact") {
     for_each_setting([&] {
       std::vector<std::int32_t> acc(expected.size());
       kernels::dense_codes_int32(rows, in, out, x.data(), w.data(), bias.data(), acc.data());
+      CHECK(same_bits(acc, expected));
+      const std::vector<std::int16_t> x16(x.begin(), x.end()), w16(w.begin(), w.end());
+      std::ranges::fill(acc, 77);
+      kernels::Int16Dense(in, out, w16.data(), bias.data()).run(rows, x16.data(), acc.data());
       CHECK(same_bits(acc, expected));
     });
   }

@@ -59,6 +59,13 @@ struct EpilogueGradient {
   double* products;
 };
 
+/// What an input element of a convolution meets.
+enum class Products {
+  dense,      ///< the weights of all output channels
+  depthwise,  ///< the weight of one channel: every output channel has an input channel of its own
+  pairs,      ///< dense; an element is two int16 side by side, its products with two int16 weights are summed in int32
+};
+
 /// Arguments of convolve: a grid of `rows` x `pixels` output pixels of `channels` channels. Output (row, pixel, c) is
 /// start[c] plus the sum over all runs and all i in [0, run_length) of
 ///   x[row * x_row + pixel * x_pixel + run_offset[run] + i] * weight(run, i, c),
@@ -80,7 +87,7 @@ struct DirectConvolution {
   T* y;
   Index y_row, y_pixel;
   bool add;  ///< to what y holds, instead of overwriting it
-  bool depthwise;
+  Products products;
 };
 
 /// Arguments of kernel_gradient: sums[block][term][c] += sum over images, rows and pixels of
