@@ -22,7 +22,7 @@ std::vector<std::string> isa_names() {
 
 void Measuring::declare(CLI::App& command, const std::string& seconds_help) {
   const char* group = "Measuring";
-  command.add_option("--seconds", seconds, seconds_help)->type_name("S")->capture_default_str()->group(group);
+  command.add_option("--seconds", seconds, seconds_help)->type_name("X")->capture_default_str()->group(group);
   command.add_option("--threads", threads, "Threads; 0: one per processor")
       ->type_name("N")
       ->capture_default_str()
