@@ -12,8 +12,22 @@ bool are_neighbours(const Phase& phase) {
   return !phase.taps.empty();
 }
 
-/// The weights of one group under a pair of phases, as convolve() wants them: [block][tap][i][width of the block]. A
-/// word has the weights of `Elements` source channels, zero behind the last one.
+/// The weights of source channels [0, `Elements`) for a target channel as one word, zero behind the last of `channels`.
+template <Index Elements, class Word, class T>
+Word word_of(const T* weights, Index distance, Index channels) {
+  if constexpr (Elements == 1) {
+    return weights[0];
+  } else {
+    T elements[Elements] = {};
+    for (Index e = 0; e < std::min(Elements, channels); ++e) elements[e] = weights[e * distance];
+    Word word;
+    static_assert(sizeof elements == sizeof word);
+    std::memcpy(&word, elements, sizeof word);
+    return word;
+  }
+}
+
+/// The weights of one group under a pair of phases, as convolve() wants them: [block][tap][i][width of the block].
 template <Index Elements, class T, class Word>
 void pack(const Phase& height, const Phase& width, const KernelLayout& layout, const T* kernel, Index source_channels,
           Index target_channels, Word* out) {
@@ -22,17 +36,10 @@ void pack(const Phase& height, const Phase& width, const KernelLayout& layout, c
     for (const Tap& h : height.taps)
       for (const Tap& w : width.taps) {
         const T* from = kernel + (h.kernel * layout.k_w + w.kernel) * layout.tap + c * layout.target;
-        for (Index i = 0; i < source_channels; i += Elements, out += block) {
-          std::fill_n(out, block, Word{0});
-          for (Index o = 0; o < count; ++o) {
-            T elements[Elements] = {};
-            for (Index e = 0; e < std::min(Elements, source_channels - i); ++e)
-              elements[e] = from[(i + e) * layout.source + o * layout.target];
-            if constexpr (Elements * sizeof(T) == sizeof(Word))
-              std::memcpy(out + o, elements, sizeof(Word));
-            else
-              out[o] = elements[0];
-          }
+        for (Index i = 0; i < source_channels; i += Elements, from += Elements * layout.source, out += block) {
+          for (Index o = 0; o < count; ++o)
+            out[o] = word_of<Elements, Word>(from + o * layout.target, layout.source, source_channels - i);
+          std::fill(out + count, out + block, Word{0});
         }
       }
     c += count;
