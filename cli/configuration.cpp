@@ -2,7 +2,6 @@
 
 #include <CLI/App.hpp>
 #include <algorithm>
-#include <charconv>
 #include <nlohmann/json.hpp>
 #include <vector>
 
@@ -42,15 +41,12 @@ std::vector<CLI::Option*> options_of(CLI::App& command) {
 
 /// A number as it was typed, which JSON need not take: ".5", "+3".
 Json number(const std::string& text) {
-  const char* begin = text.data() + (text.starts_with('+') ? 1 : 0);
-  const char* const end = text.data() + text.size();
   std::uint64_t whole = 0;
-  if (const auto read = std::from_chars(begin, end, whole); read.ec == std::errc() && read.ptr == end) return whole;
+  if (read_number(text, whole) == std::errc()) return whole;
   std::int64_t negative = 0;
-  if (const auto read = std::from_chars(begin, end, negative); read.ec == std::errc() && read.ptr == end)
-    return negative;
+  if (read_number(text, negative) == std::errc()) return negative;
   double value = 0;
-  if (const auto read = std::from_chars(begin, end, value); read.ec == std::errc() && read.ptr == end) return value;
+  if (read_number(text, value) == std::errc()) return value;
   fail<UsageError>("\"", text, "\" is no number that a file can hold");
 }
 

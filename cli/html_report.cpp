@@ -105,7 +105,7 @@ std::string shape_text(const Shape& shape) {
   return text;
 }
 
-std::string decibels(double sqnr) { return sqnr >= 999 ? "exact" : format("%.1f dB", sqnr); }
+std::string decibels(double sqnr) { return sqnr >= lossless_sqnr ? "exact" : format("%.1f dB", sqnr); }
 
 std::string layer_table(const RunDetails& details) {
   std::string rows;

@@ -1,28 +1,17 @@
 #include <bitgrad/cli/option_kinds.hpp>
 
 #include <CLI/App.hpp>
-#include <charconv>
 #include <cmath>
 #include <cstdint>
-#include <string>
 #include <type_traits>
 
 namespace bitgrad::cli {
 namespace {
 
-/// The whole text as a T, without the plus sign that from_chars() does not take.
-template <class T>
-std::errc read(const std::string& text, T& value) {
-  const char* begin = text.data() + (text.starts_with('+') ? 1 : 0);
-  const char* const end = text.data() + text.size();
-  const auto result = std::from_chars(begin, end, value);
-  return result.ec == std::errc() && result.ptr != end ? std::errc::invalid_argument : result.ec;
-}
-
 template <class T>
 std::errc check_as(const std::string& text) {
   T value{};
-  const std::errc error = read(text, value);
+  const std::errc error = read_number(text, value);
   if constexpr (std::is_floating_point_v<T>)
     if (error == std::errc() && !std::isfinite(value)) return std::errc::invalid_argument;
   return error;

@@ -1,7 +1,10 @@
 // What values the options of the program take.
 #pragma once
 
+#include <charconv>
+#include <string>
 #include <string_view>
+#include <system_error>
 
 namespace CLI {
 class App;
@@ -11,6 +14,15 @@ class Option;
 namespace bitgrad::cli {
 
 enum class OptionKind { flag, whole, number, text };
+
+/// The whole text as a T, a plus sign in front allowed: its value, or what from_chars() says is wrong.
+template <class T>
+std::errc read_number(const std::string& text, T& value) {
+  const char* begin = text.data() + (text.starts_with('+') ? 1 : 0);
+  const char* const end = text.data() + text.size();
+  const auto result = std::from_chars(begin, end, value);
+  return result.ec == std::errc() && result.ptr != end ? std::errc::invalid_argument : result.ec;
+}
 
 /// What the help says of it: the types of numbers are called N, S, T (whole), X and SHARE; lists join them by commas.
 OptionKind kind_of(const CLI::Option& option);

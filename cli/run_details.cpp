@@ -1,18 +1,19 @@
 #include <bitgrad/cli/run_details.hpp>
 
 #include <algorithm>
-#include <cmath>
 #include <nlohmann/json.hpp>
+#include <numeric>
 
+#include <bitgrad/autograd/operations/activations.hpp>
 #include <bitgrad/core/io/image.hpp>
 #include <bitgrad/layers/metrics.hpp>
+#include <bitgrad/qat/evaluation.hpp>
 
 namespace bitgrad::cli {
 namespace {
 
 using Json = nlohmann::ordered_json;
 
-constexpr Index images_per_batch = 250;
 constexpr Index images_for_tensors = 128;
 constexpr std::size_t most_mistakes = 24;
 
@@ -35,30 +36,22 @@ std::string picture_of(const data::Dataset& test, Index image) {
   return base64(io::encode_png(pixels));
 }
 
-double probability_of(const float* logits, Index classes, int which) {
-  const auto greatest = static_cast<double>(*std::max_element(logits, logits + classes));
-  double sum = 0;
-  for (Index c = 0; c < classes; ++c) sum += std::exp(static_cast<double>(logits[c]) - greatest);
-  return std::exp(static_cast<double>(logits[which]) - greatest) / sum;
-}
-
 void add_predictions(RunDetails& details, const InferenceGraph& graph, const data::Dataset& test) {
-  const Index classes = test.classes;
-  details.confusion.assign(static_cast<std::size_t>(classes),
-                           std::vector<std::int64_t>(static_cast<std::size_t>(classes)));
-  for (Index begin = 0; begin < test.size(); begin += images_per_batch) {
-    const Index end = std::min(begin + images_per_batch, test.size());
-    const Tensor logits = graph.run(data::to_unit_range(test.images.rows(begin, end)));
-    const Tensor predicted = predictions(logits);
-    for (Index i = begin; i < end; ++i) {
-      const int label = test.labels.data<std::int32_t>()[i];
-      const int prediction = predicted.data<std::int32_t>()[i - begin];
-      ++details.confusion[static_cast<std::size_t>(label)][static_cast<std::size_t>(prediction)];
+  const auto classes = static_cast<std::size_t>(test.classes);
+  details.confusion.assign(classes, std::vector<std::int64_t>(classes));
+  for_each_batch(graph, test, [&](Index first, const Tensor& logits, const Tensor& labels) {
+    const Tensor counts = confusion_matrix(logits, labels), predicted = predictions(logits);
+    const Tensor probabilities = softmax(Variable(logits.to(DType::float64))).value();
+    for (Index i = 0; i < counts.size(); ++i)
+      details.confusion[static_cast<std::size_t>(i) / classes][static_cast<std::size_t>(i) % classes] +=
+          counts.data<std::int32_t>()[i];
+    for (Index i = 0; i < labels.size(); ++i) {
+      const int label = labels.data<std::int32_t>()[i], prediction = predicted.data<std::int32_t>()[i];
       if (label == prediction) continue;
-      const double probability = probability_of(logits.data<float>() + (i - begin) * classes, classes, prediction);
-      details.mistakes.push_back({i, label, prediction, probability, ""});
+      const double probability = probabilities.data<double>()[i * test.classes + prediction];
+      details.mistakes.push_back({first + i, label, prediction, probability, ""});
     }
-  }
+  });
   std::ranges::stable_sort(details.mistakes, std::greater{}, &Mistake::probability);
   details.mistakes.resize(std::min(details.mistakes.size(), most_mistakes));
   for (Mistake& mistake : details.mistakes) mistake.picture = picture_of(test, mistake.image);
@@ -122,6 +115,15 @@ LayerCost cost_of(const Json& json) {
 }
 
 }  // namespace
+
+double RunDetails::accuracy() const {
+  std::int64_t right = 0, all = 0;
+  for (std::size_t label = 0; label < confusion.size(); ++label) {
+    right += confusion[label][label];
+    all += std::accumulate(confusion[label].begin(), confusion[label].end(), std::int64_t{0});
+  }
+  return static_cast<double>(right) / static_cast<double>(all);
+}
 
 RunDetails run_details(const Model& model, const InferenceGraph& graph, const data::Dataset& test) {
   RunDetails details{.class_names = test.class_names, .confusion = {}, .mistakes = {}, .layers = {}, .tensors = {}};

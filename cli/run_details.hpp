@@ -24,6 +24,9 @@ struct RunDetails {
   std::vector<Mistake> mistakes;                     ///< the most certain first
   std::vector<LayerCost> layers;
   std::vector<QuantizedTensor> tensors;
+
+  /// Share of the test images on the diagonal of the confusion matrix, in [0, 1].
+  double accuracy() const;
 };
 
 /// Measured on all test images; tensors on the first of them.

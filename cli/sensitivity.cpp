@@ -6,9 +6,10 @@
 
 #include <bitgrad/cli/commands.hpp>
 #include <bitgrad/cli/limited_data.hpp>
+#include <bitgrad/cli/parse.hpp>
 #include <bitgrad/cli/run_directory.hpp>
 #include <bitgrad/cli/text_table.hpp>
-#include <bitgrad/core/parallel.hpp>
+#include <bitgrad/cli/threads.hpp>
 #include <bitgrad/qat/checkpoint.hpp>
 #include <bitgrad/qat/quantization_config.hpp>
 #include <bitgrad/qat/sensitivity.hpp>
@@ -43,7 +44,7 @@ struct SensitivityCommand {
   void run() const {
     require_dataset(data);
     const auto spec = parse_spec();
-    if (threads > 0) set_num_threads(threads);
+    use_threads(threads);
     const Checkpoint checkpoint = read_checkpoint(RunDirectory{directory}.float_checkpoint());
     const Model model = restore_model(checkpoint);
     const data::Dataset images = load_limited(data, data::Split::train, limit);
@@ -54,11 +55,7 @@ struct SensitivityCommand {
 
  private:
   QuantizerSpec parse_spec() const {
-    try {
-      if (const auto spec = parse_quantizer_spec(weights)) return *spec;
-    } catch (const ValueError& error) {
-      fail<UsageError>("--weights ", weights, ": ", error.what());
-    }
+    if (const auto spec = parse("--weights", weights, parse_quantizer_spec)) return *spec;
     throw UsageError("--weights none: there is nothing to measure");
   }
 
@@ -128,10 +125,7 @@ void add_sensitivity_command(CLI::App& program) {
       ->type_name("N")
       ->check(CLI::NonNegativeNumber)
       ->capture_default_str();
-  command->add_option("--threads", options->threads, "Threads; 0: one per processor")
-      ->type_name("T")
-      ->check(CLI::Range(0, 256))
-      ->capture_default_str();
+  declare_threads(*command, options->threads);
   command->callback([options] { options->run(); });
 }
 

@@ -18,6 +18,7 @@
 #include <bitgrad/cli/report.hpp>
 #include <bitgrad/cli/run_directory.hpp>
 #include <bitgrad/cli/text_table.hpp>
+#include <bitgrad/cli/threads.hpp>
 
 extern char** environ;
 
@@ -239,7 +240,7 @@ void SweepCommand::write_tables(const std::vector<Axis>& axes, const std::vector
 
 void SweepCommand::run() const {
   if (jobs < 1 || jobs > 256) fail<UsageError>("--jobs is ", jobs, ", expected 1 to 256");
-  if (threads < 0 || threads > 256) fail<UsageError>("--threads is ", threads, ", expected 0 to 256");
+  check_threads(threads);
   io::read_file(config);  // missing: said here, once
   std::vector<Axis> axes;
   for (const std::string& text : grid) {

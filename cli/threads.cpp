@@ -9,14 +9,18 @@
 
 namespace bitgrad::cli {
 
-void declare_threads(CLI::App& command, int& threads) {
-  command.add_option("--threads", threads, "Threads; 0: one per processor. Results do not depend on it")
+CLI::Option* declare_threads(CLI::App& command, int& threads) {
+  return command.add_option("--threads", threads, "Threads; 0: one per processor. Results do not depend on it")
       ->type_name("T")
       ->capture_default_str();
 }
 
-void use_threads(int threads) {
+void check_threads(int threads) {
   if (threads < 0 || threads > 256) fail<UsageError>("--threads is ", threads, ", expected 0 to 256");
+}
+
+void use_threads(int threads) {
+  check_threads(threads);
   if (threads > 0) set_num_threads(threads);
   if (const std::string warning = blas_warning(); !warning.empty()) std::cerr << "bitgrad: " << warning << std::endl;
 }

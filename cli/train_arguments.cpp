@@ -8,6 +8,7 @@
 #include <bitgrad/cli/limited_data.hpp>
 #include <bitgrad/cli/names.hpp>
 #include <bitgrad/cli/parse.hpp>
+#include <bitgrad/cli/threads.hpp>
 #include <bitgrad/core/data/augmentation.hpp>
 #include <bitgrad/layers/models/models.hpp>
 #include <bitgrad/quantizers/registry.hpp>
@@ -96,9 +97,7 @@ void TrainOptions::declare(CLI::App& command) {
   number("--save-every", given.save_every, "Steps between checkpoints; 0: one after every epoch")
       ->type_name("N")
       ->group("The job");
-  number("--threads", given.threads, "Threads; 0: one per processor. Results do not depend on it")
-      ->type_name("T")
-      ->group("The job");
+  declare_threads(command, given.threads)->group("The job");
   number("--limit", given.limit, "Use only the first N training and N test images; 0: all")
       ->type_name("N")
       ->group("The job");
@@ -245,7 +244,7 @@ TrainArguments TrainOptions::resolve(CLI::App& command) {
   if (!given.model.empty()) require_known("model", given.model, models::names());
   require_known("optimizer", training.optimizer, optimizer_names());
   require_known("schedule", training.schedule, schedule_names());
-  if (given.threads < 0 || given.threads > 256) fail<UsageError>("--threads is ", given.threads, ", expected 0 to 256");
+  check_threads(given.threads);
   if (given.limit < 0) fail<UsageError>("--limit is ", given.limit, ", expected 0 (all images) or more");
   if (given.save_every < 0)
     fail<UsageError>("--save-every is ", given.save_every, ", expected 0 (epochs) or more steps");

@@ -280,12 +280,12 @@ void TrainingRun::convert_and_verify(Model& model) {
   const VerifyReport verified = verify(model, reloaded, data::to_unit_range(test_.images));
 
   report_.quantized_accuracy = percent(accuracy(model, test_));
-  report_.converted_accuracy = percent(accuracy(reloaded, test_));
+  report_.details = run_details(model, reloaded, test_);
+  report_.converted_accuracy = percent(report_.details->accuracy());
   report_.codes_compared = verified.codes_compared;
   report_.differing_codes = verified.differing_codes;
   report_.quantized_bytes = static_cast<std::int64_t>(reloaded.weight_bytes());
   describe_run();
-  report_.details = run_details(model, reloaded, test_);
   write_report(directory_.report(), report_);
   io::write_file_atomically(directory_.page(), std::string_view(html_report({read_run(directory_.path)})));
 

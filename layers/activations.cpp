@@ -21,41 +21,6 @@ GraphValue ReLU6::lower(GraphBuilder& builder, std::span<const GraphValue> input
   return builder.clamp(inputs.front(), 0, 6);
 }
 
-Variable Sigmoid::apply(std::span<const Variable> inputs, const Weights&, const Context&) {
-  return sigmoid(single_input(inputs, type()));
-}
-GraphValue Sigmoid::lower(GraphBuilder& builder, std::span<const GraphValue> inputs) const {
-  return builder.elementwise(inputs.front(), ElementwiseFunction::sigmoid);
-}
-
-Variable Tanh::apply(std::span<const Variable> inputs, const Weights&, const Context&) {
-  return bitgrad::tanh(single_input(inputs, type()));
-}
-GraphValue Tanh::lower(GraphBuilder& builder, std::span<const GraphValue> inputs) const {
-  return builder.elementwise(inputs.front(), ElementwiseFunction::tanh);
-}
-
-Variable GELU::apply(std::span<const Variable> inputs, const Weights&, const Context&) {
-  return bitgrad::gelu(single_input(inputs, type()));
-}
-GraphValue GELU::lower(GraphBuilder& builder, std::span<const GraphValue> inputs) const {
-  return builder.elementwise(inputs.front(), ElementwiseFunction::gelu);
-}
-
-Variable HardSigmoid::apply(std::span<const Variable> inputs, const Weights&, const Context&) {
-  return bitgrad::hard_sigmoid(single_input(inputs, type()));
-}
-GraphValue HardSigmoid::lower(GraphBuilder& builder, std::span<const GraphValue> inputs) const {
-  return builder.elementwise(inputs.front(), ElementwiseFunction::hard_sigmoid);
-}
-
-Variable HardSwish::apply(std::span<const Variable> inputs, const Weights&, const Context&) {
-  return bitgrad::hard_swish(single_input(inputs, type()));
-}
-GraphValue HardSwish::lower(GraphBuilder& builder, std::span<const GraphValue> inputs) const {
-  return builder.elementwise(inputs.front(), ElementwiseFunction::hard_swish);
-}
-
 LeakyReLU::LeakyReLU(LeakyReLUOptions options) : Activation(std::move(options.name)), slope_(options.slope) {
   if (!std::isfinite(slope_)) fail<ValueError>("LeakyReLU: slope is ", slope_, ", expected a finite number");
 }

@@ -1,6 +1,7 @@
 // Elementwise functions, softmax and log-softmax: inputs of any shape, outputs of the same.
 #pragma once
 
+#include <bitgrad/autograd/operations/activations.hpp>
 #include <bitgrad/layers/layer.hpp>
 
 namespace bitgrad {
@@ -11,6 +12,19 @@ class Activation : public LayerOf<Derived> {
  public:
   explicit Activation(std::string name = {}) : LayerOf<Derived>(std::move(name)) {}
   Shape output_shape(std::span<const Shape> inputs) const override { return single_input(inputs, this->type()); }
+};
+
+/// Those that apply a function to single elements, trained as `operation` and lowered as `function`.
+template <class Derived, Variable (*operation)(const Variable&), ElementwiseFunction function>
+class ElementwiseActivation : public Activation<Derived> {
+ public:
+  using Activation<Derived>::Activation;
+  Variable apply(std::span<const Variable> inputs, const Weights&, const Context&) override {
+    return operation(single_input(inputs, this->type()));
+  }
+  GraphValue lower(GraphBuilder& builder, std::span<const GraphValue> inputs) const override {
+    return builder.elementwise(inputs.front(), function);
+  }
 };
 
 /// max(x, 0)
@@ -36,53 +50,43 @@ class ReLU6 : public Activation<ReLU6> {
 };
 
 /// 1 / (1 + exp(-x))
-class Sigmoid : public Activation<Sigmoid> {
+class Sigmoid : public ElementwiseActivation<Sigmoid, sigmoid, ElementwiseFunction::sigmoid> {
  public:
-  using Activation::Activation;
+  using ElementwiseActivation::ElementwiseActivation;
   std::string_view type() const override { return "Sigmoid"; }
   std::string_view name_stem() const override { return "sigmoid"; }
-  Variable apply(std::span<const Variable> inputs, const Weights& weights, const Context& context) override;
-  GraphValue lower(GraphBuilder& builder, std::span<const GraphValue> inputs) const override;
 };
 
 /// bitgrad::tanh
-class Tanh : public Activation<Tanh> {
+class Tanh : public ElementwiseActivation<Tanh, bitgrad::tanh, ElementwiseFunction::tanh> {
  public:
-  using Activation::Activation;
+  using ElementwiseActivation::ElementwiseActivation;
   std::string_view type() const override { return "Tanh"; }
   std::string_view name_stem() const override { return "tanh"; }
-  Variable apply(std::span<const Variable> inputs, const Weights& weights, const Context& context) override;
-  GraphValue lower(GraphBuilder& builder, std::span<const GraphValue> inputs) const override;
 };
 
 /// bitgrad::gelu
-class GELU : public Activation<GELU> {
+class GELU : public ElementwiseActivation<GELU, gelu, ElementwiseFunction::gelu> {
  public:
-  using Activation::Activation;
+  using ElementwiseActivation::ElementwiseActivation;
   std::string_view type() const override { return "GELU"; }
   std::string_view name_stem() const override { return "gelu"; }
-  Variable apply(std::span<const Variable> inputs, const Weights& weights, const Context& context) override;
-  GraphValue lower(GraphBuilder& builder, std::span<const GraphValue> inputs) const override;
 };
 
 /// min(max(x + 3, 0), 6) / 6
-class HardSigmoid : public Activation<HardSigmoid> {
+class HardSigmoid : public ElementwiseActivation<HardSigmoid, hard_sigmoid, ElementwiseFunction::hard_sigmoid> {
  public:
-  using Activation::Activation;
+  using ElementwiseActivation::ElementwiseActivation;
   std::string_view type() const override { return "HardSigmoid"; }
   std::string_view name_stem() const override { return "hard_sigmoid"; }
-  Variable apply(std::span<const Variable> inputs, const Weights& weights, const Context& context) override;
-  GraphValue lower(GraphBuilder& builder, std::span<const GraphValue> inputs) const override;
 };
 
 /// x min(max(x + 3, 0), 6) / 6
-class HardSwish : public Activation<HardSwish> {
+class HardSwish : public ElementwiseActivation<HardSwish, hard_swish, ElementwiseFunction::hard_swish> {
  public:
-  using Activation::Activation;
+  using ElementwiseActivation::ElementwiseActivation;
   std::string_view type() const override { return "HardSwish"; }
   std::string_view name_stem() const override { return "hard_swish"; }
-  Variable apply(std::span<const Variable> inputs, const Weights& weights, const Context& context) override;
-  GraphValue lower(GraphBuilder& builder, std::span<const GraphValue> inputs) const override;
 };
 
 struct LeakyReLUOptions {

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include <bitgrad/core/error.hpp>
+#include <bitgrad/core/kernels/fake_quantize.hpp>
 #include <bitgrad/qat/activation_holder.hpp>
 #include <bitgrad/qat/quantization_wrapper.hpp>
 
@@ -11,7 +12,6 @@ namespace bitgrad {
 namespace {
 
 constexpr std::size_t most_levels = 64;
-constexpr double no_loss = 999;
 constexpr int bins_per_step = 4;
 constexpr int fine_bins = 96;
 
@@ -38,20 +38,11 @@ Levels levels_of(const BaseInferableQuantizer& quantizer) {
   return levels;
 }
 
-/// Which channel an element belongs to.
-class Channels {
- public:
-  Channels(const Shape& shape, const Levels& levels) {
-    if (!levels.channel_axis || levels.scale.size() < 2) return;
-    const int axis = *levels.channel_axis < 0 ? *levels.channel_axis + shape.rank() : *levels.channel_axis;
-    count_ = static_cast<std::size_t>(shape[axis]);
-    for (int i = axis + 1; i < shape.rank(); ++i) inner_ *= static_cast<std::size_t>(shape[i]);
-  }
-  std::size_t operator()(std::size_t element) const { return element / inner_ % count_; }
-
- private:
-  std::size_t count_ = 1, inner_ = 1;
-};
+/// Which elements are of one channel.
+kernels::ChannelLayout layout_of(const Shape& shape, const Levels& levels) {
+  const bool per_channel = levels.channel_axis && levels.scale.size() > 1;
+  return per_channel ? kernels::per_channel(shape, *levels.channel_axis) : kernels::per_tensor(shape.size());
+}
 
 void count(Histogram& histogram, double position) {
   const auto bins = static_cast<double>(histogram.counts.size());
@@ -82,10 +73,10 @@ QuantizedTensor measured(std::string name, const Tensor& values, const BaseInfer
                          bool weights) {
   const Levels levels = levels_of(quantizer);
   const Tensor quantized = quantizer(values);
-  const Channels channel(values.shape(), levels);
+  const kernels::ChannelLayout layout = layout_of(values.shape(), levels);
   const auto x = values.span<float>(), q = quantized.span<float>();
   const auto position = [&](float value, std::size_t i) {
-    const std::size_t c = channel(i);
+    const auto c = static_cast<std::size_t>(static_cast<Index>(i) / layout.inner % layout.channels);
     return static_cast<double>(value) / static_cast<double>(levels.scale[c]) + levels.zero_point[c];
   };
   QuantizedTensor result{.tensor = std::move(name),
@@ -117,7 +108,7 @@ QuantizedTensor measured(std::string name, const Tensor& values, const BaseInfer
     outside += at < levels.positions.front() - 0.5 || at > levels.positions.back() + 0.5 ? 1 : 0;
   }
   result.clipped = static_cast<double>(outside) / static_cast<double>(x.size());
-  result.sqnr = noise > 0 && signal > 0 ? 10 * std::log10(signal / noise) : no_loss;
+  result.sqnr = noise > 0 && signal > 0 ? 10 * std::log10(signal / noise) : lossless_sqnr;
   result.before = empty_before(levels, least, greatest);
   result.after = empty_after(levels);
   for (std::size_t i = 0; i < x.size(); ++i) {

@@ -15,6 +15,9 @@ struct Histogram {
   std::vector<std::int64_t> counts;
 };
 
+/// The SQNR of a tensor that loses nothing, in dB.
+inline constexpr double lossless_sqnr = 999;
+
 /// A tensor before and after its quantizer. Positions are in steps of the grid, x / scale + zero_point, where every
 /// channel's levels are the whole numbers of its codes; for look-up tables x / scale, where they are the entries.
 struct QuantizedTensor {
@@ -26,7 +29,7 @@ struct QuantizedTensor {
   double minimum = 0, maximum = 0;  ///< of the float values
   double low = 0, high = 0;         ///< least and greatest value on the grid, over all channels
   double clipped = 0;  ///< share of the values that lie beyond the outermost level by more than half a step, in [0, 1]
-  double sqnr = 0;     ///< dB: 10 log10(sum x^2 / sum (x - q)^2); 999 where nothing is lost
+  double sqnr = 0;     ///< dB: 10 log10(sum x^2 / sum (x - q)^2), or lossless_sqnr
   std::vector<double>
       levels;               ///< positions of the levels in ascending order, where there are at most 64; else the ends
   Histogram before, after;  ///< of positions

@@ -4,8 +4,10 @@
 #include <cmath>
 #include <limits>
 
+#include <bitgrad/autograd/operations/losses.hpp>
 #include <bitgrad/core/error.hpp>
 #include <bitgrad/layers/metrics.hpp>
+#include <bitgrad/qat/evaluation.hpp>
 #include <bitgrad/qat/inference/builder.hpp>
 #include <bitgrad/qat/inference/cost.hpp>
 #include <bitgrad/qat/quantization_aware_training.hpp>
@@ -16,33 +18,20 @@ namespace {
 
 constexpr std::string_view format = "bitgrad.sensitivity";
 constexpr int version = 1;
-constexpr Index images_per_batch = 250;
 constexpr double most_parts = 20000;
 
 struct Score {
   double loss = 0, accuracy = 0;
 };
 
-/// -log softmax of the label.
-double cross_entropy_of(const float* logits, Index classes, std::int32_t label) {
-  const auto greatest = static_cast<double>(*std::max_element(logits, logits + classes));
-  double sum = 0;
-  for (Index c = 0; c < classes; ++c) sum += std::exp(static_cast<double>(logits[c]) - greatest);
-  return std::log(sum) + greatest - static_cast<double>(logits[label]);
-}
-
 Score score(const Model& model, const data::Dataset& dataset) {
-  const InferenceGraph graph = convert2inferable(model);
   Score result;
   Index correct = 0;
-  for (Index begin = 0; begin < dataset.size(); begin += images_per_batch) {
-    const Index end = std::min(begin + images_per_batch, dataset.size());
-    const Tensor logits = graph.run(data::to_unit_range(dataset.images.rows(begin, end)));
-    correct += correct_count(logits, dataset.labels.rows(begin, end));
-    for (Index i = begin; i < end; ++i)
-      result.loss += cross_entropy_of(logits.data<float>() + (i - begin) * logits.dim(1), logits.dim(1),
-                                      dataset.labels.data<std::int32_t>()[i]);
-  }
+  for_each_batch(convert2inferable(model), dataset, [&](Index, const Tensor& logits, const Tensor& labels) {
+    correct += correct_count(logits, labels);
+    const Variable mean = cross_entropy(Variable(logits.to(DType::float64)), labels);
+    result.loss += mean.value().item() * static_cast<double>(labels.size());
+  });
   result.loss /= static_cast<double>(dataset.size());
   result.accuracy = static_cast<double>(correct) / static_cast<double>(dataset.size());
   return result;

@@ -5,6 +5,7 @@
 
 #include <bitgrad/cli/commands.hpp>
 #include <bitgrad/cli/names.hpp>
+#include <bitgrad/cli/threads.hpp>
 #include <bitgrad/core/kernels/isa.hpp>
 #include <bitgrad/core/parallel.hpp>
 
@@ -23,10 +24,7 @@ std::vector<std::string> isa_names() {
 void Measuring::declare(CLI::App& command, const std::string& seconds_help) {
   const char* group = "Measuring";
   command.add_option("--seconds", seconds, seconds_help)->type_name("X")->capture_default_str()->group(group);
-  command.add_option("--threads", threads, "Threads; 0: one per processor")
-      ->type_name("N")
-      ->capture_default_str()
-      ->group(group);
+  declare_threads(command, threads)->group(group);
   command.add_option("--isa", isa, "Instruction set of the kernels: " + joined(isa_names()) + " (the best there is)")
       ->type_name("NAME")
       ->group(group);
@@ -36,7 +34,7 @@ void Measuring::declare(CLI::App& command, const std::string& seconds_help) {
 void Measuring::check() const {
   if (!(seconds > 0 && seconds <= 3600))
     fail<UsageError>("--seconds is ", seconds, ", expected more than 0, up to 3600");
-  if (threads < 0 || threads > 256) fail<UsageError>("--threads is ", threads, ", expected 0 to 256");
+  check_threads(threads);
   if (!isa.empty()) require_known("instruction set", isa, isa_names());
 }
 

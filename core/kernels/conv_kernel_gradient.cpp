@@ -114,7 +114,7 @@ class KernelGradientPass {
                      .dy_row = g_.out_w * g_.out_c,
                      .dy_pixel = g_.out_c,
                      .sums = sums,
-                     .depthwise = depthwise_};
+                     .products = depthwise_ ? Products::depthwise : Products::dense};
     for (Index group = 0; group < groups_; ++group) {
       sum_blocks(p, channels, packed);
       p.x += in_;

@@ -1,7 +1,6 @@
 // A pass of a direct convolution over a batch: isa/convolution.inc has the loops.
 #pragma once
 
-#include <optional>
 #include <type_traits>
 #include <vector>
 

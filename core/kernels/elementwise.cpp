@@ -2,28 +2,10 @@
 
 #include <cmath>
 
-#include <bitgrad/core/kernels/rows.hpp>
+#include <bitgrad/core/kernels/elementwise_loops.hpp>
 
 namespace bitgrad::kernels {
 namespace {
-
-template <class T>
-void run(typename FloatingKernels<T>::Binary loop, Index n, const T* a, const T* b, T* y) {
-  parallel_for(n, elements_per_chunk,
-               [&](Index begin, Index end) { loop(end - begin, a + begin, b + begin, y + begin); });
-}
-
-template <class T>
-void run(typename FloatingKernels<T>::Unary loop, Index n, const T* x, T* y) {
-  parallel_for(n, elements_per_chunk, [&](Index begin, Index end) { loop(end - begin, x + begin, y + begin); });
-}
-
-template <class T>
-void run_gradient(typename FloatingKernels<T>::Gradient loop, Index n, const T* x, const T* dy, Store store, T* dx) {
-  parallel_for(n, elements_per_chunk, [&](Index begin, Index end) {
-    loop(end - begin, store == Store::add, x + begin, dy + begin, dx + begin);
-  });
-}
 
 template <class T>
 void run_rows(typename FloatingKernels<T>::BinaryRow loop, Index rows, Index channels, const T* x, const T* row, T* y) {
@@ -59,14 +41,6 @@ void add_to(T* sums, const std::vector<double>& values) {
   template void name<float>(Index, const float*, const float*, float*); \
   template void name<double>(Index, const double*, const double*, double*);
 
-#define BITGRAD_GRADIENT(name)                                                 \
-  template <class T>                                                           \
-  void name(Index n, const T* x, const T* dy, Store store, T* dx) {            \
-    run_gradient<T>(floating_table<T>().name, n, x, dy, store, dx);            \
-  }                                                                            \
-  template void name<float>(Index, const float*, const float*, Store, float*); \
-  template void name<double>(Index, const double*, const double*, Store, double*);
-
 #define BITGRAD_ROWS(name)                                                     \
   template <class T>                                                           \
   void name(Index rows, Index channels, const T* x, const T* row, T* y) {      \
@@ -74,14 +48,6 @@ void add_to(T* sums, const std::vector<double>& values) {
   }                                                                            \
   template void name<float>(Index, Index, const float*, const float*, float*); \
   template void name<double>(Index, Index, const double*, const double*, double*);
-
-#define BITGRAD_UNARY(name)                               \
-  template <class T>                                      \
-  void name(Index n, const T* x, T* y) {                  \
-    run<T>(floating_table<T>().name, n, x, y);            \
-  }                                                       \
-  template void name<float>(Index, const float*, float*); \
-  template void name<double>(Index, const double*, double*);
 
 #define BITGRAD_SCALAR(name, expression)                          \
   template <class T>                                              \

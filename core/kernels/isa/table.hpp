@@ -102,8 +102,8 @@ struct KernelGradient {
   Index terms, run_length;  ///< offsets grow by one within each run of run_length terms
   const float* dy;          ///< its pixels are filled up to the end of the last block
   Index dy_image, dy_row, dy_pixel;
-  float* sums;  ///< [block of channels][term][width of the block]
-  bool depthwise;
+  float* sums;        ///< [block of channels][term][width of the block]
+  Products products;  ///< dense or depthwise
 };
 
 /// Loops over float or double. "Rows" are flat ranges of n elements against parameter rows of `width` elements that
