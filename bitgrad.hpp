@@ -120,10 +120,12 @@
 #include <bitgrad/qat/export/arrays.hpp>
 #include <bitgrad/qat/export/c_header.hpp>
 #include <bitgrad/qat/export/onnx.hpp>
+#include <bitgrad/qat/export/tflite.hpp>
 #include <bitgrad/qat/golden/check_all.hpp>
 #include <bitgrad/qat/inference/builder.hpp>
 #include <bitgrad/qat/inference/cost.hpp>
 #include <bitgrad/qat/inference/graph.hpp>
+#include <bitgrad/qat/inference/requantization.hpp>
 #include <bitgrad/qat/inference/verify.hpp>
 #include <bitgrad/qat/plan.hpp>
 #include <bitgrad/qat/preparation.hpp>

@@ -8,22 +8,34 @@
 
 #include <bitgrad/cli/commands.hpp>
 #include <bitgrad/cli/images.hpp>
+#include <bitgrad/cli/mode.hpp>
 #include <bitgrad/cli/report.hpp>
 #include <bitgrad/cli/run_directory.hpp>
 #include <bitgrad/core/io/detail/bytes.hpp>
 #include <bitgrad/qat/export/arrays.hpp>
 #include <bitgrad/qat/export/c_header.hpp>
 #include <bitgrad/qat/export/onnx.hpp>
+#include <bitgrad/qat/export/tflite.hpp>
+#include <bitgrad/qat/inference/requantization.hpp>
 
 namespace bitgrad::cli {
 namespace {
 
 constexpr const char* help =
-    R"(Give one or several of --onnx, --c, --npz and --safetensors. Nothing is written unless all of them can be.
+    R"(Give one or several of --onnx, --tflite, --c, --npz and --safetensors. Nothing is written unless all of them can be.
 
 --onnx: quantized layers between QuantizeLinear and DequantizeLinear, which ONNX Runtime fuses to integer kernels with the
 codes of bitgrad. Input float32 [N, channels, height, width], output float32. Weights are stored in bytes at opset 13;
 --pack 4 or 2 stores those with few levels in 4 or 2 bits, which needs opset 21 or 25 and takes it when none is given.
+
+--tflite: operators on int8 codes for LiteRT, weights int8, input float32 [1, height, width, channels]. Its default
+kernels (XNNPACK) round convolutions and dense layers as bitgrad does; sums and global averages they round in a way of their
+own, which --mode xnnpack has. What cannot be expressed is refused by name, among it concatenations, average pooling, tables
+and weights with zero points.
+
+--mode: whose roundings the files are to have. ort, the default, is what training computes and the only one of ONNX files;
+xnnpack: LiteRT's default kernels; tflite_reference: its reference kernels; tflm_double: TFLite Micro; single: the same built
+for single rounding. bitgrad verify --modes tells how many codes that changes.
 
 --c: one C99 header that needs <stdint.h> and nothing else: packed weights, memory of a size known at compile time, no
 floating point, the codes of bitgrad. The file's name is the prefix of what it defines: net.h has net_run(), net_argmax() and
@@ -36,6 +48,8 @@ Examples:
     bitgrad export runs/w4a4 --onnx w4a4.onnx
     bitgrad export runs/w4a4 --onnx w4a4.onnx --pack 4
     bitgrad export runs/w4a4 --onnx check.onnx --codes
+    bitgrad export runs/w4a4 --tflite w4a4.tflite
+    bitgrad export runs/resnet8 --mode xnnpack --tflite resnet8.tflite
     bitgrad export runs/w4a4 --c net.h
     bitgrad export runs/w4a4 --c net.h --golden images.npy
     bitgrad export runs/w4a4 --npz w4a4.npz --safetensors w4a4.safetensors)";
@@ -47,7 +61,7 @@ struct Output {
 };
 
 struct ExportCommand {
-  std::string directory, onnx, c, golden, npz, safetensors;
+  std::string directory, onnx, tflite, c, golden, npz, safetensors, mode;
   std::optional<int> opset;
   int pack = 8;
   bool codes = false;
@@ -66,10 +80,12 @@ OnnxOptions ExportCommand::onnx_options() const {
 }
 
 void ExportCommand::check() const {
-  if (onnx.empty() && c.empty() && npz.empty() && safetensors.empty())
-    throw UsageError("export: nothing to write; give --onnx, --c, --npz or --safetensors with a file");
-  if (onnx.empty() && (opset || codes || pack != 8))
-    throw UsageError("--opset, --pack and --codes belong to --onnx, which is not given");
+  if (onnx.empty() && tflite.empty() && c.empty() && npz.empty() && safetensors.empty())
+    throw UsageError("export: nothing to write; give --onnx, --tflite, --c, --npz or --safetensors with a file");
+  if (onnx.empty() && (opset || pack != 8)) throw UsageError("--opset and --pack belong to --onnx, which is not given");
+  if (onnx.empty() && tflite.empty() && codes)
+    throw UsageError("--codes belongs to --onnx and --tflite, neither of which is given");
+  check_mode(mode);
   if (c.empty() && !golden.empty()) throw UsageError("--golden belongs to --c, which is not given");
 }
 
@@ -106,6 +122,9 @@ std::vector<Output> ExportCommand::outputs(const InferenceGraph& graph) const {
     const OnnxOptions options = onnx_options();
     result.push_back({{onnx, format_onnx(graph, options)}, message("ONNX opset ", options.opset)});
   }
+  if (!tflite.empty())
+    result.push_back(
+        {{tflite, format_tflite(graph, {codes})}, message("TFLite, int8, requantization ", name_of(graph.mode))});
   if (!c.empty()) {
     const Shape& input = graph.tensors[static_cast<std::size_t>(graph.input)].shape;
     const std::string name = identifier(c);
@@ -124,7 +143,8 @@ std::vector<Output> ExportCommand::outputs(const InferenceGraph& graph) const {
 
 void ExportCommand::run() const {
   check();
-  const InferenceGraph graph = read_graph(RunDirectory{directory});
+  InferenceGraph graph = read_graph(RunDirectory{directory});
+  use_mode(graph, mode);
   const std::vector<Output> results = outputs(graph);
   std::vector<io::FileContent> files;
   for (const Output& output : results) files.push_back(output.file);
@@ -143,11 +163,13 @@ void add_export_command(CLI::App& program) {
   const auto options = std::make_shared<ExportCommand>();
   command->add_option("DIR", options->directory, "A directory that bitgrad train wrote")->required();
   command->add_option("--onnx", options->onnx, "An ONNX model")->type_name("FILE")->group("Files");
+  command->add_option("--tflite", options->tflite, "A TFLite model")->type_name("FILE")->group("Files");
   command->add_option("--c", options->c, "A C header")->type_name("FILE.h")->group("Files");
   command->add_option("--npz", options->npz, "Arrays for NumPy")->type_name("FILE")->group("Files");
   command->add_option("--safetensors", options->safetensors, "The same arrays for safetensors")
       ->type_name("FILE")
       ->group("Files");
+  declare_mode(*command, options->mode);
   command->add_option("--opset", options->opset, "Operator set; default: 13, or what --pack needs")
       ->type_name("13|21|25")
       ->check(CLI::IsMember({13, 21, 25}).description(""))
@@ -159,7 +181,7 @@ void add_export_command(CLI::App& program) {
       ->group("With --onnx");
   command
       ->add_flag("--codes", options->codes, "The codes of every quantized tensor as further outputs, to compare them")
-      ->group("With --onnx");
+      ->group("With --onnx and --tflite");
   command
       ->add_option("--golden", options->golden,
                    "Images whose results the header tests itself with; default: two random ones")

@@ -7,6 +7,7 @@
 #include <bitgrad/cli/commands.hpp>
 #include <bitgrad/cli/images.hpp>
 #include <bitgrad/cli/integer_engine.hpp>
+#include <bitgrad/cli/mode.hpp>
 #include <bitgrad/cli/names.hpp>
 #include <bitgrad/cli/run_directory.hpp>
 #include <bitgrad/cli/threads.hpp>
@@ -20,7 +21,8 @@ namespace {
 constexpr const char* help =
     R"(The input is an array [images, height, width, channels], float32 in [0, 1] or uint8 in 0 to 255; a last axis of one
 channel may be left out. The output is float32 [images, classes]: the same numbers from either engine. --codes writes
-the integer codes of every quantized tensor, under its name and with images first, as the graph has them.
+the integer codes of every quantized tensor, under its name and with images first, as the graph has them. --mode computes with
+the roundings that files of bitgrad export --mode have.
 
 Examples:
     bitgrad infer runs/w4a4 --input images.npy --output logits.npy
@@ -30,7 +32,7 @@ Examples:
 constexpr Index images_per_batch = 250;  // bounds the memory; results do not depend on it
 
 struct InferCommand {
-  std::string directory, engine = "float", input, output, codes;
+  std::string directory, engine = "float", input, output, codes, mode;
   int threads = 0;
 
   void run() const;
@@ -76,8 +78,10 @@ NamedTensors InferCommand::all_codes(const InferenceGraph& graph, const Tensor& 
 void InferCommand::run() const {
   if (output.empty() && codes.empty()) throw UsageError("infer: nothing to write; give --output FILE or --codes FILE");
   require_known("engine", engine, {"float", "integer"});
+  check_mode(mode);
   use_threads(threads);
-  const InferenceGraph graph = InferenceGraph::load(RunDirectory{directory}.graph().string());
+  InferenceGraph graph = InferenceGraph::load(RunDirectory{directory}.graph().string());
+  use_mode(graph, mode);
   const auto shape = [&](int tensor) { return graph.tensors[static_cast<std::size_t>(tensor)].shape; };
   const Tensor images = read_images(input, shape(graph.input));
   const auto result = [&] {
@@ -107,6 +111,7 @@ void add_infer_command(CLI::App& program) {
   command->add_option("--engine", options->engine, "float (codes carried in exact float32 products) or integer")
       ->type_name("NAME")
       ->capture_default_str();
+  declare_mode(*command, options->mode);
   declare_threads(*command, options->threads);
   command->callback([options] { options->run(); });
 }

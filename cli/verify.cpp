@@ -1,5 +1,6 @@
 // bitgrad verify
 #include <CLI/App.hpp>
+#include <algorithm>
 #include <filesystem>
 #include <iostream>
 #include <memory>
@@ -10,9 +11,11 @@
 #include <bitgrad/cli/limited_data.hpp>
 #include <bitgrad/cli/report.hpp>
 #include <bitgrad/cli/run_directory.hpp>
+#include <bitgrad/cli/text_table.hpp>
 #include <bitgrad/cli/threads.hpp>
 #include <bitgrad/qat/checkpoint.hpp>
 #include <bitgrad/qat/evaluation.hpp>
+#include <bitgrad/qat/inference/requantization.hpp>
 #include <bitgrad/qat/inference/verify.hpp>
 
 namespace bitgrad::cli {
@@ -22,17 +25,22 @@ constexpr const char* help =
     R"(Runs the trained model, the graph saved in DIR by both engines, and a naive executor over the test images, and
 compares the integer codes of every quantized tensor.
 
+--modes adds what the roundings of other runtimes would change: codes and largest outputs that are not those of the trained
+model, with every code computed by that mode from the input on, and the accuracy of each.
+
 Exit code: 0 when all are equal, 1 when codes differ, 2 for wrong arguments, 3 when DIR or the data cannot be read.
 
 Examples:
     bitgrad verify runs/w4a4 --data fashion-mnist
-    bitgrad verify runs/w4a4 --limit 500 --threads 2)";
+    bitgrad verify runs/w4a4 --limit 500 --threads 2
+    bitgrad verify runs/w4a4 --modes)";
 
 struct VerifyCommand {
   std::string directory;
   std::optional<std::string> data;
   Index limit = 0;
   int threads = 0;
+  bool modes = false;
 
   void run() const;
 };
@@ -64,6 +72,27 @@ Comparison read(const RunDirectory& run, const std::optional<std::string>& data,
   return {std::move(graph), std::move(model), std::move(test)};
 }
 
+/// Prints what each requantization mode changes.
+void compare_requantizations(const Comparison& given) {
+  std::vector<Row> rows{{"requantization", "codes", "differing", "percent", "largest step", "argmaxes", "accuracy"}};
+  std::string refusals;
+  for (const ModeComparison& each : compare_modes(given.graph, data::to_unit_range(given.test.images))) {
+    Row& row = rows.emplace_back(Row{std::string(name_of(each.mode))});
+    if (!each.refused.empty()) {
+      row.push_back("refused");
+      refusals += each.refused + '\n';
+      continue;
+    }
+    InferenceGraph graph = given.graph;
+    set_requantization(graph, each.mode);
+    const double share = static_cast<double>(each.differing) / static_cast<double>(std::max<Index>(each.codes, 1));
+    row.insert(row.end(),
+               {message(each.codes), message(each.differing), format("%.4f", 100 * share), message(each.largest_step),
+                message(each.argmaxes), format("%.2f %%", 100 * accuracy(graph, given.test))});
+  }
+  std::cout << '\n' << text_table(rows) << refusals << std::flush;
+}
+
 void VerifyCommand::run() const {
   if (data) require_dataset(*data);
   if (limit < 0) fail<UsageError>("--limit is ", limit, ", expected 0 (all images) or more");
@@ -78,6 +107,7 @@ void VerifyCommand::run() const {
   const VerifyReport report = verify(given.model, given.graph, data::to_unit_range(given.test.images));
   std::cout << report.describe() << "accuracy " << 100 * accuracy(given.graph, given.test) << " % of "
             << given.test.size() << " images" << std::endl;
+  if (modes) compare_requantizations(given);
   if (!report.passed()) fail<Error>(report.differing_codes, " of ", report.codes_compared, " codes differ");
 }
 
@@ -92,6 +122,7 @@ void add_verify_command(CLI::App& program) {
   command->add_option("--limit", options->limit, "Use only the first N test images; 0: all")
       ->type_name("N")
       ->capture_default_str();
+  command->add_flag("--modes", options->modes, "Also compare the requantization modes");
   declare_threads(*command, options->threads);
   command->callback([options] { options->run(); });
 }

@@ -6,6 +6,7 @@
 #include <bitgrad/core/io/safetensors.hpp>
 #include <bitgrad/qat/export/detail/bits.hpp>
 #include <bitgrad/qat/inference/detail/accumulator.hpp>
+#include <bitgrad/qat/inference/requantization.hpp>
 
 namespace bitgrad {
 namespace {
@@ -32,7 +33,7 @@ class Collector {
     result_.metadata = graph_.metadata;
     result_.metadata["format"] = "bitgrad.arrays";
     result_.metadata["version"] = "1";
-    result_.metadata["requantization"] = "ort";
+    result_.metadata["requantization"] = std::string(name_of(graph_.mode));
     for (const GraphTensor& tensor : graph_.tensors)
       if (tensor.grid) add_grid(tensor.name, *tensor.grid);
     for (const GraphNode& node : graph_.nodes) std::visit([&](const auto& op) { add(node, op); }, node.operation);

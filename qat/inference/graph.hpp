@@ -154,8 +154,15 @@ struct GraphNode {
   int output = -1;
 };
 
-/// How a layer's accumulator is turned into the next codes. `ort` is ONNX Runtime's fused rule, the one above.
-enum class RequantizationMode { ort };
+/// Whose arithmetic an integer operation rounds by. The rules above are `ort`; what the others change stands in
+/// requantization.hpp.
+enum class RequantizationMode {
+  ort,              ///< ONNX Runtime's fused kernels; what training computes
+  xnnpack,          ///< LiteRT's default kernels: layers as ort, sums and global averages in their own way
+  tflm_double,      ///< TFLite's definition and TFLite Micro: multipliers of 31 bits, two roundings
+  single,           ///< TFLite built for one rounding: multipliers of 31 bits, 64-bit products, halves up
+  tflite_reference  ///< LiteRT's reference kernels: dense layers as single, everything else as tflm_double
+};
 
 /// What training hands over. run() and run_integer() are const, safe to call from several threads at once, and give
 /// every sample the same bytes whatever the batch.

@@ -8,6 +8,7 @@
 #include <bitgrad/qat/inference/detail/graph_fields.hpp>
 #include <bitgrad/qat/inference/detail/graph_format.hpp>
 #include <bitgrad/qat/inference/detail/names.hpp>
+#include <bitgrad/qat/inference/requantization.hpp>
 
 namespace bitgrad::inference {
 namespace {
@@ -204,8 +205,11 @@ class GraphReader {
     if (format != graph_format) top_.complain("\"format\" is \"", format, "\", expected \"", graph_format, "\"");
     const int version = top_.integer<int>("version");
     if (version != graph_version) top_.complain("version ", version, ", this bitgrad reads version ", graph_version);
-    const std::string mode = top_.text("requantization");
-    if (mode != "ort") top_.complain("\"requantization\" is \"", mode, "\", expected \"ort\"");
+    try {
+      graph_.mode = requantization_mode(top_.text("requantization"));
+    } catch (const ValueError& error) {
+      top_.complain(error.what());
+    }
   }
   const Json& list(const char* key) {
     const Json& value = top_.get(key);

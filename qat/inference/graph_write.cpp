@@ -4,6 +4,7 @@
 #include <bitgrad/qat/inference/detail/graph_fields.hpp>
 #include <bitgrad/qat/inference/detail/graph_format.hpp>
 #include <bitgrad/qat/inference/detail/names.hpp>
+#include <bitgrad/qat/inference/requantization.hpp>
 
 namespace bitgrad::inference {
 namespace {
@@ -127,7 +128,7 @@ std::string format_graph(const InferenceGraph& graph, const ArrayFile& file) try
   const auto name = [&](int tensor) { return graph.tensors[static_cast<std::size_t>(tensor)].name; };
   member("format", std::string(graph_format));
   member("version", graph_version);
-  member("requantization", "ort");
+  member("requantization", std::string(name_of(graph.mode)));
   member("arrays", {{"bytes", file.bytes}, {"crc32", file.crc32}});
   member("metadata", graph.metadata);
   member("input", name(graph.input));

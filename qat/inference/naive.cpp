@@ -7,6 +7,7 @@
 
 #include <bitgrad/core/parallel.hpp>
 #include <bitgrad/qat/inference/detail/float_operations.hpp>
+#include <bitgrad/qat/inference/detail/naive_modes.hpp>
 
 namespace bitgrad {
 namespace {
@@ -84,6 +85,7 @@ class NaiveNode {
   }
 
   void operator()(const IntegerAdd& op) const {
+    if (sample_.graph.mode != RequantizationMode::ort) return add_in_mode(op);
     const Grid &a = in_grid(0), &b = in_grid(1), &y = out_grid();
     const float r_a = a.scale[0] / y.scale[0], r_b = b.scale[0] / y.scale[0];
     const float z_a = static_cast<float>(a.zero_point[0] - a.lo), z_b = static_cast<float>(b.zero_point[0] - b.lo);
@@ -136,6 +138,12 @@ class NaiveNode {
     for (Index c = 0; c < channels; ++c) {
       std::int64_t sum = 0;
       for (Index p = 0; p < pixels; ++p) sum += in_codes()[p * channels + c] - in_grid().zero_point[0];
+      if (sample_.graph.mode != RequantizationMode::ort) {
+        const std::int64_t result =
+            inference::naive_mode_average(sample_.graph.mode, in_grid(), out_grid(), sum, pixels);
+        out_codes()[c] = clamp_code(result, op.clamp_lo, op.clamp_hi);
+        continue;
+      }
       out_codes()[c] =
           naive_clamp(std::nearbyint(static_cast<float>(sum) * multiplier), out_grid(), op.clamp_lo, op.clamp_hi);
     }
@@ -218,11 +226,29 @@ class NaiveNode {
     for (std::size_t o = 0; o < sums.size(); ++o) sums[o] += x * row[o];
   }
 
+  /// requantization.hpp's rules of sums.
+  void add_in_mode(const IntegerAdd& op) const {
+    const inference::NaiveModeSum add(sample_.graph.mode, in_grid(0), in_grid(1), out_grid());
+    for (Index i = 0; i < output().shape.size(); ++i)
+      out_codes()[i] = clamp_code(add(in_codes(0)[i], in_codes(1)[i]), op.clamp_lo, op.clamp_hi);
+  }
+
+  /// clamp(result + z_y, lo, hi)
+  std::int32_t clamp_code(std::int64_t result, std::int32_t lo, std::int32_t hi) const {
+    return static_cast<std::int32_t>(std::clamp<std::int64_t>(result + out_grid().zero_point[0], lo, hi));
+  }
+
   /// The frozen layer's rule, from accumulators to element `at` and following of the output.
   void finish(const IntegerWeights& weights, const std::vector<std::int64_t>& sums, Index at) const {
     std::int32_t* codes = output().grid ? out_codes() + at : nullptr;
     float* values = output().grid ? nullptr : out_values() + at;
     for (std::size_t o = 0; o < sums.size(); ++o) {
+      if (codes && inference::naive_fixed_point(sample_.graph.mode)) {
+        const std::int64_t result =
+            inference::naive_mode_result(sample_.graph.mode, weights, in_grid(), out_grid(), sums[o], o);
+        codes[o] = clamp_code(result, weights.clamp_lo, weights.clamp_hi);
+        continue;
+      }
       const float product = static_cast<float>(sums[o]) * weights.multiplier[o];
       if (codes)
         codes[o] = naive_clamp(std::nearbyint(product), out_grid(), weights.clamp_lo, weights.clamp_hi);

@@ -6,7 +6,9 @@
 #include <set>
 
 #include <bitgrad/qat/inference/detail/accumulator.hpp>
+#include <bitgrad/qat/inference/detail/fixed_point.hpp>
 #include <bitgrad/qat/inference/detail/names.hpp>
+#include <bitgrad/qat/inference/requantization.hpp>
 
 namespace bitgrad {
 namespace inference {
@@ -292,10 +294,11 @@ void check_order(const InferenceGraph& graph) {
 }  // namespace inference
 
 void InferenceGraph::validate() const {
-  if (mode != RequantizationMode::ort) fail<ValueError>("graph: unknown requantization mode ", static_cast<int>(mode));
+  name_of(mode);  // refuses numbers that are no mode
   inference::check_tensors(*this);
   inference::check_order(*this);
   for (const GraphNode& node : nodes) inference::NodeCheck(*this, node).run();
+  inference::check_mode(*this);
 }
 
 }  // namespace bitgrad

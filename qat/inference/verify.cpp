@@ -10,6 +10,7 @@
 #include <bitgrad/qat/inference/detail/accumulator.hpp>
 #include <bitgrad/qat/inference/detail/names.hpp>
 #include <bitgrad/qat/inference/detail/training_forward.hpp>
+#include <bitgrad/qat/inference/requantization.hpp>
 
 namespace bitgrad {
 namespace {
@@ -130,7 +131,7 @@ VerifyReport Verification::run(const Tensor& images, Index batch, Model* model, 
   if (batch < 1) fail<ValueError>("verify: a batch of ", batch, ", expected at least 1");
   std::optional<InferenceGraph> live;
   std::optional<inference::TrainingForward> layers;
-  if (model) live = convert2inferable(*model);
+  if (model) set_requantization(live.emplace(convert2inferable(*model)), graph_.mode);
   if (model && training_forward) layers.emplace(*model, graph_);
   report_.samples = images.dim(0);
   for (Index begin = 0; begin < images.dim(0); begin += batch) {

@@ -106,6 +106,22 @@ TEST_CASE("export: wrong usage is one line and leaves no file") {
   refused({"--c", shop.path("m.onnx"), "--golden", shop.path("no_images.npy")}, 1, "holds no images");
 }
 
+TEST_CASE("export --mode: files of another requantization, and none where the format has one alone") {
+  const support::Workshop shop;
+  train(shop);
+  const auto outcome = support::run_cli({"export", shop.path("run"), "--mode", "tflm_double", "--c", shop.path("net.h"),
+                                         "--tflite", shop.path("net.tflite")});
+  CAPTURE(outcome.err);
+  CHECK(outcome.code == 0);
+  CHECK_THAT(outcome.out, Contains("TFLite, int8, requantization tflm_double"));
+  CHECK_THAT(shop.text("net.h"), Contains(" * requantization: tflm_double\n") && Contains("net_multiply_twice("));
+  CHECK_THAT(support::run_cli({"export", shop.path("run"), "--mode", "single", "--onnx", shop.path("m.onnx")}).err,
+             Contains("\"single\"") && Contains("ONNX Runtime"));
+  CHECK(!std::filesystem::exists(shop.path("m.onnx")));
+  CHECK_THAT(support::run_cli({"export", shop.path("run"), "--mode", "tflm", "--c", shop.path("n.h")}).err,
+             Contains("tflm_double"));
+}
+
 TEST_CASE("infer --codes: the codes of every quantized tensor") {
   const support::Workshop shop;
   train(shop);

@@ -44,6 +44,17 @@ TEST_CASE("verify compares the run's graph with its model") {
              Contains("--limit is -3, expected 0 (all images) or more"));
 }
 
+TEST_CASE("verify --modes shows what other roundings change") {
+  const support::Workshop shop;
+  REQUIRE(shop.train("run", support::w4a4).code == 0);
+  const Outcome outcome = support::run_cli({"verify", shop.path("run"), "--data", shop.path("data"), "--modes"});
+  CAPTURE(outcome.err);
+  CHECK(outcome.code == 0);
+  for (const char* part :
+       {"requantization", "argmaxes", "\nort ", "\nxnnpack ", "\ntflm_double ", "\nsingle ", "\ntflite_reference "})
+    CHECK_THAT(outcome.out, Contains(part));
+}
+
 TEST_CASE("verify takes the run's own data, and refuses what there is nothing to compare in") {
   const Workshop shop;
   REQUIRE(shop.train("run", support::w4a4).code == 0);

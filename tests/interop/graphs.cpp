@@ -60,6 +60,8 @@ std::vector<Quantization> quantizations(const Model& model) {
   for (const auto& [weights, activations] : {std::pair{8, 8}, {4, 4}, {2, 4}, {2, 2}, {3, 5}})
     for (const char* method : {"pot", "symmetric", "uniform"})
       result.push_back({message("w", weights, "a", activations, "-", method), config_of(weights, activations, method)});
+  result.push_back({"w8a6-zero-points", config_of(8, 6, "symmetric")});
+  result.back().config.activations = parse_quantizer_spec("lsq-plus:6:uniform");
   result.push_back({"mixed", mixed_config(model)});
   result.push_back({"w4a4-everywhere", config_of(4, 4, "symmetric")});
   result.back().config.first_last_bits = 0;
@@ -80,6 +82,16 @@ Model depthwise_model() {
                     DepthwiseConv2D({.kernel = 3, .depth_multiplier = 2, .stride = 2}), ReLU(),
                     Conv2D({.filters = 16, .kernel = 3, .dilation = 2, .groups = 4}), BatchNorm(), ReLU(),
                     GlobalAveragePool2D(), Dense({.units = 10}));
+}
+
+/// The same as TFLite's operators can express it: no groups between one and all channels.
+Model separable_model() {
+  return Sequential(Conv2D({.filters = 8, .kernel = 3, .stride = 2}), BatchNorm(), ReLU(),
+                    DepthwiseConv2D({.kernel = 3, .bias = false}), BatchNorm(), ReLU6(),
+                    Conv2D({.filters = 16, .kernel = 1}), BatchNorm(), ReLU(),
+                    DepthwiseConv2D({.kernel = 3, .depth_multiplier = 2, .stride = 2}), ReLU(),
+                    Conv2D({.filters = 16, .kernel = 3, .dilation = 2}), BatchNorm(), ReLU(), GlobalAveragePool2D(),
+                    Dense({.units = 10}));
 }
 
 /// What the command line asks for.
@@ -105,7 +117,9 @@ void make_trained(const std::string& name, const Wanted& wanted, const fs::path&
   const data::Dataset train = data::load_dataset("fashion-mnist", data::Split::train);
   const data::Dataset test = first(data::load_dataset("fashion-mnist", data::Split::test), wanted.images);
   const Shape input = test.images.shape().without_front();
-  Model model = name == "depthwise" ? depthwise_model() : models::make(name, input, test.classes);
+  Model model = name == "depthwise"   ? depthwise_model()
+                : name == "separable" ? separable_model()
+                                      : models::make(name, input, test.classes);
   model.build(input, 1);
   fit(model, first(train, 2000), {.epochs = 1, .batch = 32});
   const Tensor representative = data::to_unit_range(train.images.rows(0, 128));

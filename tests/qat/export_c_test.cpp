@@ -12,6 +12,7 @@
 #include <bitgrad/qat/export/detail/c_arena.hpp>
 #include <bitgrad/qat/export/detail/c_runtime.hpp>
 #include <bitgrad/qat/export/detail/c_text.hpp>
+#include <bitgrad/qat/inference/requantization.hpp>
 #include <bitgrad/qat/quantization_aware_training.hpp>
 #include "qat/inference_support.hpp"
 #include "support/temporary_directory.hpp"
@@ -258,6 +259,29 @@ TEST_CASE("export c: random networks, every operation, every compiler") {
     std::istringstream symbols(program.needed_symbols());
     for (std::string kind, name; symbols >> kind >> name;)
       CHECK_THAT(name, Equals("memcpy") || Equals("memset") || Equals("memmove") || Equals("_GLOBAL_OFFSET_TABLE_"));
+  }
+}
+
+TEST_CASE("export c: the codes of every requantization mode") {
+  const std::vector<Compiler> all = compilers();
+  if (all.empty()) return;
+  for (const RequantizationMode mode : requantization_modes().subspan(1)) {
+    int compared = 0;
+    for (unsigned seed = 1; seed <= 8; ++seed) {
+      InferenceGraph graph = RandomNetwork(seed, 8).build();
+      try {
+        set_requantization(graph, mode);
+      } catch (const NotImplementedError&) {
+        continue;
+      }
+      const Compiler& compiler = all[seed % all.size()];
+      CAPTURE(name_of(mode), seed, compiler.name);
+      CProgram program(graph, compiler);
+      const Tensor codes = random_codes(graph, 50, seed), expected = graph.run_integer(codes);
+      CHECK(identical(program(codes), expected));
+      ++compared;
+    }
+    CHECK(compared > 2);
   }
 }
 

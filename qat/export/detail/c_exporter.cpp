@@ -9,6 +9,7 @@
 #include <bitgrad/qat/export/detail/c_arena.hpp>
 #include <bitgrad/qat/export/detail/c_runtime.hpp>
 #include <bitgrad/qat/inference/detail/accumulator.hpp>
+#include <bitgrad/qat/inference/requantization.hpp>
 
 namespace bitgrad::c {
 namespace {
@@ -173,6 +174,7 @@ std::string Exporter::heading() const {
     if (const auto found = graph_.metadata.find(key);
         found != graph_.metadata.end() && found->second.find_first_of("*@\n\\") == std::string::npos)
       out << " * " << key << ": " << found->second << '\n';
+  if (graph_.mode != RequantizationMode::ort) out << " * requantization: " << name_of(graph_.mode) << '\n';
   out << " * bytes: " << weight_bytes_ << " of weights (codes at their width, int32 biases, float32 multipliers)\n"
       << " *        " << other_bytes_ << " of zero points, tables and padding\n"
       << " *        " << arena_bytes_ << " of memory for activations, @_ARENA_BYTES, and " << 2 * kernel_size_

@@ -8,6 +8,7 @@
 #include <bitgrad/core/kernels/geometry.hpp>
 #include <bitgrad/qat/export/c_header.hpp>
 #include <bitgrad/qat/export/detail/c_text.hpp>
+#include <bitgrad/qat/inference/detail/fixed_point.hpp>
 
 namespace bitgrad::c {
 
@@ -48,6 +49,16 @@ class Exporter {
   void emit(const GraphNode& node);
   void need_layer(const GraphNode& node, const IntegerWeights& weights, const Conv2DGeometry& geometry);
   void emit_layer(const GraphNode& node, const IntegerWeights& weights, const Conv2DGeometry& geometry);
+  struct Multipliers {
+    std::vector<std::uint32_t> values;
+    std::vector<std::int8_t> shifts;  ///< of fixed point
+  };
+  Multipliers multipliers_of(const GraphNode& node, const IntegerWeights& weights) const;
+  std::string_view need_multiply(inference::Rounding kind);
+  static std::string fixed(const inference::FixedPoint& multiplier);
+  /// In modes other than ort.
+  void emit_in_mode(const GraphNode& node, const IntegerAdd& op);
+  void emit_in_mode(const GraphNode& node, const IntegerGlobalAveragePool2D& op);
   std::vector<std::uint8_t> zero_points(const GraphNode& node, const IntegerWeights& weights) const;
   std::vector<std::uint8_t> packed(const IntegerWeights& weights);
   void emit(const GraphNode& node, const IntegerAdd& op);

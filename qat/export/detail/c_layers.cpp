@@ -5,7 +5,9 @@
 
 namespace bitgrad::c {
 
-const std::string_view layer = R"(
+namespace {
+
+constexpr std::string_view layer_type = R"(
 typedef struct {
   int32_t in_h, in_w, in_c, out_h, out_w, out_c, k_h, k_w, stride_h, stride_w, pad_top, pad_left;
   int32_t dilation_h, dilation_w, group_in, group_out; /* channels of one group */
@@ -13,11 +15,19 @@ typedef struct {
   const uint8_t *weight_zero; /* the code of 0.0, one for all or per channel */
   int32_t weight_zero_step;
   const int32_t *bias;
-  const uint32_t *multiplier; /* bits of float32, one for all or per channel */
-  int32_t multiplier_step;
+  const uint32_t *multiplier; /* KIND_OF_MULTIPLIER, one for all or per channel */
+SHIFT  int32_t multiplier_step;
   int32_t zero_in, zero_out, lo, hi;
 } @_layer;
 )";
+
+}  // namespace
+
+std::string layer(bool fixed_point) {
+  const std::string_view kind = fixed_point ? "times 2^31; bits of float32 where the results are" : "bits of float32";
+  const std::string_view shift = fixed_point ? "  const int8_t *shift; /* the multiplier's power of two */\n" : "";
+  return replace_all(replace_all(layer_type, "KIND_OF_MULTIPLIER", kind), "SHIFT", shift);
+}
 
 const std::string_view kernel_weights = R"(
 /* The weights of one output channel, unpacked, minus the code of 0.0 */
@@ -105,7 +115,22 @@ struct Result {
   std::string_view type, expression;
 };
 constexpr Result code{"uint8_t", "@_requantize(sum, multiplier, l->zero_out, l->lo, l->hi)"};
+constexpr Result rounded_twice{"uint8_t",
+                               "@_clamp(@_multiply_twice(sum, (int32_t)multiplier, l->shift[o * l->multiplier_step]) + "
+                               "l->zero_out, l->lo, l->hi)"};
+constexpr Result rounded_once{
+    "uint8_t",
+    "@_clamp(@_multiply_once(sum, (int32_t)multiplier, l->shift[o * l->multiplier_step]) + l->zero_out, l->lo, l->hi)"};
 constexpr Result float_bits{"uint32_t", "@_float_bits(sum, multiplier)"};
+
+const Result& result_of(Results results) {
+  switch (results) {
+    case Results::codes: return code;
+    case Results::rounded_twice: return rounded_twice;
+    case Results::rounded_once: return rounded_once;
+    default: return float_bits;
+  }
+}
 
 /// C that reads code i of packed ones; those that do not divide a byte are read with the byte behind it.
 std::string unpacking(int bits) {
@@ -137,15 +162,14 @@ std::string layer_function(std::string_view text, std::string_view name, const R
 }  // namespace
 
 std::string weight_of(int bits) { return specialised(unpacking_function, bits); }
-std::string convolve(int bits, std::string_view sum) {
-  return layer_function(replace_all(convolution_function, "KIND", sum), message("convolve_", sum), code, bits);
-}
-std::string convolve_to_floats(int bits, std::string_view sum) {
-  return layer_function(replace_all(convolution_function, "KIND", sum), message("convolve_", sum, "_to_floats"),
-                        float_bits, bits);
-}
 std::string dense_sum(int bits) { return specialised(dense_sum_function, bits); }
-std::string dense(int bits) { return layer_function(dense_function, "dense", code, bits); }
-std::string logits(int bits) { return layer_function(dense_function, "logits", float_bits, bits); }
+
+std::string convolve(int bits, std::string_view sum, Results results) {
+  const std::string name = message("convolve_", sum, results == Results::floats ? "_to_floats" : "");
+  return layer_function(replace_all(convolution_function, "KIND", sum), name, result_of(results), bits);
+}
+std::string dense(int bits, Results results) {
+  return layer_function(dense_function, results == Results::floats ? "logits" : "dense", result_of(results), bits);
+}
 
 }  // namespace bitgrad::c

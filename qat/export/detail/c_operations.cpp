@@ -6,6 +6,7 @@
 #include <bitgrad/qat/export/detail/bits.hpp>
 #include <bitgrad/qat/export/detail/c_exporter.hpp>
 #include <bitgrad/qat/export/detail/c_runtime.hpp>
+#include <bitgrad/qat/inference/detail/fixed_point.hpp>
 
 namespace bitgrad::c {
 namespace {
@@ -98,17 +99,48 @@ std::vector<std::uint8_t> Exporter::zero_points(const GraphNode& node, const Int
 void Exporter::need_layer(const GraphNode& node, const IntegerWeights& weights, const Conv2DGeometry& g) {
   const int bits = weights.grid.bits;
   const bool to_codes = tensor(node.output).grid.has_value();
-  text_.need(layer);
+  const bool fixed_point = inference::uses_fixed_point(graph_.mode);
+  Results results = to_codes ? Results::codes : Results::floats;
+  if (to_codes && fixed_point) {
+    const inference::Rounding kind = inference::rounding_of(graph_.mode, weights);
+    need_multiply(kind);
+    results = kind == inference::Rounding::once ? Results::rounded_once : Results::rounded_twice;
+  }
+  text_.need(layer(fixed_point));
   text_.need(weight_of(bits));
   if (std::holds_alternative<IntegerDense>(node.operation)) {
     text_.need(dense_sum(bits));
-    text_.need(to_codes ? dense(bits) : logits(bits));
+    text_.need(dense(bits, results));
   } else {
     kernel_size_ = std::max(kernel_size_, g.k_h * g.k_w * (g.in_c / g.groups));
     text_.need(kernel_weights);
     text_.need(sums_in_rows(g) ? window_sum : group_sum);
-    text_.need(to_codes ? convolve(bits, kind_of_sum(g)) : convolve_to_floats(bits, kind_of_sum(g)));
+    text_.need(convolve(bits, kind_of_sum(g), results));
   }
+}
+
+/// Bits of float32, or fixed point where the layer's codes are computed so.
+Exporter::Multipliers Exporter::multipliers_of(const GraphNode& node, const IntegerWeights& weights) const {
+  Multipliers result;
+  const std::optional<Grid>& output = tensor(node.output).grid;
+  if (output && inference::uses_fixed_point(graph_.mode)) {
+    for (const auto& [value, shift] : inference::layer_multipliers(weights, *tensor(node.inputs[0]).grid, *output)) {
+      result.values.push_back(static_cast<std::uint32_t>(value));
+      result.shifts.push_back(static_cast<std::int8_t>(shift));
+    }
+  } else {
+    for (const float multiplier : weights.multiplier) {
+      bits_of(multiplier, node, "a multiplier");
+      result.values.push_back(std::bit_cast<std::uint32_t>(multiplier));
+    }
+  }
+  const auto all_equal = [](const auto& values) {
+    return std::ranges::adjacent_find(values, std::ranges::not_equal_to()) == values.end();
+  };
+  if (weights.grid.per_channel() || !all_equal(result.values) || !all_equal(result.shifts)) return result;
+  result.values.resize(1);
+  if (!result.shifts.empty()) result.shifts.resize(1);
+  return result;
 }
 
 void Exporter::emit_layer(const GraphNode& node, const IntegerWeights& weights, const Conv2DGeometry& g) {
@@ -120,14 +152,7 @@ void Exporter::emit_layer(const GraphNode& node, const IntegerWeights& weights, 
     fail<NotImplementedError>("c header: the weights of \"", node.name, "\" are ", weights.codes.size(),
                               ", more than an int32_t can count in bits");
   const std::vector<std::uint8_t> zeros = zero_points(node, weights);
-  std::vector<std::uint32_t> multipliers;
-  for (const float multiplier : weights.multiplier) {
-    bits_of(multiplier, node, "a multiplier");
-    multipliers.push_back(std::bit_cast<std::uint32_t>(multiplier));
-  }
-  if (std::ranges::all_of(multipliers, [&](std::uint32_t each) { return each == multipliers[0]; }) &&
-      !grid.per_channel())
-    multipliers.resize(1);
+  const Multipliers multipliers = multipliers_of(node, weights);
   const auto bias = weights.bias.span<std::int32_t>();
   const bool to_codes = tensor(node.output).grid.has_value();
   need_layer(node, weights, g);
@@ -135,16 +160,21 @@ void Exporter::emit_layer(const GraphNode& node, const IntegerWeights& weights, 
   const std::string zero_codes = text_.array("uint8_t", node.name + "_zero", zeros);
   const std::string biases =
       text_.array("int32_t", node.name + "_bias", std::vector<std::int32_t>(bias.begin(), bias.end()));
-  const std::string scales = text_.array("uint32_t", node.name + "_multiplier", multipliers);
+  const std::string scales = text_.array("uint32_t", node.name + "_multiplier", multipliers.values);
+  std::string shifts;  // a field of the struct where there is fixed point
+  if (inference::uses_fixed_point(graph_.mode))
+    shifts =
+        multipliers.shifts.empty() ? "0, " : text_.array("int8_t", node.name + "_shift", multipliers.shifts) + ", ";
   weight_bytes_ += static_cast<Index>(4 * (bias.size() + grid.scale.size()));
-  other_bytes_ += static_cast<Index>(zeros.size() + 4 * (multipliers.size() - grid.scale.size()));
+  other_bytes_ += static_cast<Index>(zeros.size() + 4 * (multipliers.values.size() - grid.scale.size()) +
+                                     multipliers.shifts.size());
   const std::string symbol = text_.constant(
       "@_layer", node.name,
       message(g.in_h, ", ", g.in_w, ", ", g.in_c, ", ", g.out_h, ", ", g.out_w, ", ", g.out_c, ", ", g.k_h, ", ", g.k_w,
               ", ", g.stride_h, ", ", g.stride_w, ", ", g.pad_top, ", ", g.pad_left, ", ", g.dilation_h, ", ",
               g.dilation_w, ", ", g.in_c / g.groups, ", ", g.out_c / g.groups, ",\n  ", codes, ", ", zero_codes, ", ",
-              zeros.size() > 1, ", ", biases, ", ", scales, ", ", multipliers.size() > 1, ",\n  ", zero(node.inputs[0]),
-              ", ", to_codes ? limits(node, weights.clamp_lo, weights.clamp_hi) : "0, 0, 0"));
+              zeros.size() > 1, ", ", biases, ", ", scales, ", ", shifts, multipliers.values.size() > 1, ",\n  ",
+              zero(node.inputs[0]), ", ", to_codes ? limits(node, weights.clamp_lo, weights.clamp_hi) : "0, 0, 0"));
   const bool is_dense = std::holds_alternative<IntegerDense>(node.operation);
   const std::string function = is_dense ? (to_codes ? "@_dense" : "@_logits")
                                         : message("@_convolve_", kind_of_sum(g), to_codes ? "" : "_to_floats");
@@ -155,6 +185,7 @@ void Exporter::emit_layer(const GraphNode& node, const IntegerWeights& weights, 
 // ---- the others ----
 
 void Exporter::emit(const GraphNode& node, const IntegerAdd& op) {
+  if (graph_.mode != RequantizationMode::ort) return emit_in_mode(node, op);
   text_.need(real_numbers);
   text_.need(addition);
   const Grid &a = *tensor(node.inputs[0]).grid, &b = *tensor(node.inputs[1]).grid, &y = *tensor(node.output).grid;
@@ -207,6 +238,8 @@ void Exporter::emit(const GraphNode& node, const IntegerAveragePool2D& op) {
 }
 
 void Exporter::emit(const GraphNode& node, const IntegerGlobalAveragePool2D& op) {
+  text_.need(global_sum);
+  if (graph_.mode != RequantizationMode::ort) return emit_in_mode(node, op);
   text_.need(global_average_pool);
   const Shape& shape = tensor(node.inputs[0]).shape;
   const Index pixels = shape[0] * shape[1];

@@ -172,15 +172,20 @@ static inline void @_average_pool(const @_average *p, const uint8_t *x, uint8_t 
 }
 )";
 
+const std::string_view global_sum = R"(
+static inline int32_t @_global_sum(const uint8_t *x, int32_t pixels, int32_t channels, int32_t zero) {
+  int32_t p, sum = 0;
+  for (p = 0; p < pixels; ++p) sum += x[p * channels] - zero;
+  return sum;
+}
+)";
+
 const std::string_view global_average_pool = R"(
 static inline void @_global_average_pool(const uint8_t *x, int32_t pixels, int32_t channels, int32_t zero_in,
                                          uint32_t multiplier, int32_t zero_out, int32_t lo, int32_t hi, uint8_t *y) {
-  int32_t p, c;
-  for (c = 0; c < channels; ++c) {
-    int32_t sum = 0;
-    for (p = 0; p < pixels; ++p) sum += x[p * channels + c] - zero_in;
-    y[c] = @_requantize(sum, multiplier, zero_out, lo, hi);
-  }
+  int32_t c;
+  for (c = 0; c < channels; ++c)
+    y[c] = @_requantize(@_global_sum(x + c, pixels, channels, zero_in), multiplier, zero_out, lo, hi);
 }
 )";
 

@@ -50,15 +50,38 @@ std::string replace_all(std::string_view text, std::string_view what, std::strin
 }
 
 Text::Text() {
-  for (const std::string_view piece :
-       {rounding, real_numbers, layer, kernel_weights, window_sum, group_sum, addition, average_pool,
-        global_average_pool, max_pool, pad, table, concat, argmax_of_codes, argmax_of_floats, self_test})
+  for (const std::string_view piece : {rounding,
+                                       real_numbers,
+                                       floor_shift,
+                                       fixed_point_twice,
+                                       fixed_point_once,
+                                       kernel_weights,
+                                       window_sum,
+                                       group_sum,
+                                       addition,
+                                       addition_xnnpack,
+                                       average_pool,
+                                       global_sum,
+                                       global_average_pool,
+                                       global_average_pool_xnnpack,
+                                       max_pool,
+                                       pad,
+                                       table,
+                                       concat,
+                                       argmax_of_codes,
+                                       argmax_of_floats,
+                                       self_test})
     collect_names(piece, symbols_);
-  for (int bits = 1; bits <= 8; ++bits)
-    for (const std::string& piece :
-         {weight_of(bits), convolve(bits, "window"), convolve(bits, "group"), convolve_to_floats(bits, "window"),
-          convolve_to_floats(bits, "group"), dense_sum(bits), dense(bits), logits(bits)})
-      collect_names(piece, symbols_);
+  for (const std::string& piece :
+       {layer(true), addition_tflite(multiply_twice), global_average_pool_fixed_point(multiply_twice)})
+    collect_names(piece, symbols_);
+  for (int bits = 1; bits <= 8; ++bits) {
+    for (const std::string& piece : {weight_of(bits), dense_sum(bits)}) collect_names(piece, symbols_);
+    for (const Results results : {Results::codes, Results::floats})  // names are alike for both kinds of codes
+      for (const std::string& piece :
+           {convolve(bits, "window", results), convolve(bits, "group", results), dense(bits, results)})
+        collect_names(piece, symbols_);
+  }
   collect_names("@_H @_INPUT_SIZE @_KERNEL_SIZE @_ARENA_BYTES @_arena @_run", symbols_);
 }
 
@@ -95,6 +118,7 @@ std::string Text::array(const char* type, std::string_view name, const std::vect
   return result;
 }
 
+template std::string Text::array(const char*, std::string_view, const std::vector<std::int8_t>&);
 template std::string Text::array(const char*, std::string_view, const std::vector<std::uint8_t>&);
 template std::string Text::array(const char*, std::string_view, const std::vector<std::int32_t>&);
 template std::string Text::array(const char*, std::string_view, const std::vector<std::uint32_t>&);

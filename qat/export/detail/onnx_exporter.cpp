@@ -5,6 +5,7 @@
 #include <bitgrad/qat/export/detail/onnx_layout.hpp>
 #include <bitgrad/qat/inference/detail/accumulator.hpp>
 #include <bitgrad/qat/inference/detail/names.hpp>
+#include <bitgrad/qat/inference/requantization.hpp>
 
 namespace bitgrad::onnx {
 namespace {
@@ -34,6 +35,9 @@ Model Exporter::run() {
 // ---- the whole ----
 
 void Exporter::check_tensors() const {
+  if (graph_.mode != RequantizationMode::ort)
+    fail<NotImplementedError>("onnx: the graph requantizes by \"", name_of(graph_.mode),
+                              "\"; ONNX Runtime's kernels requantize by \"ort\" alone");
   for (const GraphTensor& tensor : graph_.tensors)
     if (tensor.grid && (tensor.grid->bits > 8 || tensor.grid->hi - tensor.grid->lo > 255))
       fail<NotImplementedError>("onnx: tensor \"", tensor.name, "\" has codes ", tensor.grid->lo, "..", tensor.grid->hi,

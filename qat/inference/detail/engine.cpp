@@ -10,6 +10,7 @@
 #include <bitgrad/core/kernels/pool.hpp>
 #include <bitgrad/qat/inference/detail/accumulator.hpp>
 #include <bitgrad/qat/inference/detail/float_operations.hpp>
+#include <bitgrad/qat/inference/detail/mode_rules.hpp>
 #include <bitgrad/qat/inference/detail/moving.hpp>
 
 namespace bitgrad::inference {
@@ -81,6 +82,9 @@ Engine<T>::Engine(const InferenceGraph& graph) : graph_(graph) {
     const auto input = [&]() -> const Grid& { return *graph.tensors[static_cast<std::size_t>(node.inputs[0])].grid; };
     const bool float_products = std::is_same_v<T, float> && is_matrix_product(node.operation);
     layers_.push_back(weights ? std::make_unique<PreparedLayer>(*weights, input(), float_products) : nullptr);
+    const std::optional<Grid>& output = graph.tensors[static_cast<std::size_t>(node.output)].grid;
+    if (weights && output && uses_fixed_point(graph.mode))
+      layers_.back()->fixed = layer_multipliers(*weights, input(), *output);
   }
 }
 
@@ -88,7 +92,7 @@ template <class T>
 Tensor Engine<T>::run_node(std::size_t number, std::span<const Tensor> inputs, Index sample) const {
   const GraphNode& node = graph_.nodes[number];
   const GraphTensor& output = graph_.tensors[static_cast<std::size_t>(node.output)];
-  CodeOperands operands{{}, inputs, output};
+  CodeOperands operands{{}, inputs, output, graph_.mode};
   for (const int input : node.inputs) {
     const std::optional<Grid>& grid = graph_.tensors[static_cast<std::size_t>(input)].grid;
     operands.grids.push_back(grid ? &*grid : nullptr);
@@ -128,7 +132,7 @@ Tensor Engine<T>::convolve(const GraphNode& node, const IntegerConv2D& op, const
   const kernels::Scratch<std::int32_t> accumulators(y.size());
   kernels::conv2d_codes_int32(g, integers.data<std::int32_t>(), layer.centred.data(),
                               op.weights.bias.template data<std::int32_t>(), accumulators.data());
-  finish(op.weights, output, y.size() / layer.out, accumulators.data(), 0, y);
+  finish(op.weights, layer, output, y.size() / layer.out, accumulators.data(), 0, y);
   return y;
 }
 
@@ -146,7 +150,7 @@ void Engine<T>::convolve_in_blocks(const Conv2DGeometry& g, const IntegerConv2D&
     if (!direct) kernels::im2col(g, codes, row, end, matrix.data());
     repeat(op.weights.bias, pixels, accumulators.data());
     layer.add_products(pixels, direct ? codes + row * g.out_w * layer.k : matrix.data(), accumulators.data());
-    finish(op.weights, output, pixels, accumulators.data(), row * g.out_w * layer.out, y);
+    finish(op.weights, layer, output, pixels, accumulators.data(), row * g.out_w * layer.out, y);
   }
 }
 
@@ -165,14 +169,17 @@ Tensor Engine<T>::multiply(const GraphNode& node, const IntegerDense& op, const 
     repeat(op.weights.bias, rows, accumulators.data());
     layer.add_products(rows, x.data<float>(), accumulators.data());
   }
-  finish(op.weights, output, rows, accumulators.data(), 0, y);
+  finish(op.weights, layer, output, rows, accumulators.data(), 0, y);
   return y;
 }
 
 template <class T>
-void Engine<T>::finish(const IntegerWeights& weights, const GraphTensor& output, Index rows,
+void Engine<T>::finish(const IntegerWeights& weights, const PreparedLayer& layer, const GraphTensor& output, Index rows,
                        const std::int32_t* accumulators, Index at, Tensor& y) const {
-  if (output.grid)
+  if (output.grid && !layer.fixed.empty())
+    requantize_in_fixed_point(weights, *output.grid, rounding_of(graph_.mode, weights), layer.fixed, rows, accumulators,
+                              y.data<T>() + at);
+  else if (output.grid)
     requantize(weights, *output.grid, rows, accumulators, y.data<T>() + at);
   else
     rescale(weights, rows, accumulators, y.data<float>() + at);

@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include <bitgrad/qat/inference/detail/fixed_point.hpp>
 #include <bitgrad/qat/inference/detail/rules.hpp>
 #include <bitgrad/qat/inference/graph.hpp>
 
@@ -18,6 +19,8 @@ struct PreparedLayer {
   std::vector<std::int32_t> centred;            ///< [k, out]
   std::vector<float> centred_float;             ///< the same, where float32 products are exact
   std::vector<std::pair<Index, Index>> blocks;  ///< stretches of k whose float32 sums are exact; empty: int32 products
+
+  std::vector<FixedPoint> fixed;  ///< multipliers, in modes that compute with them
 
   /// Without `float_products` integers are all there is.
   PreparedLayer(const IntegerWeights& weights, const Grid& input, bool float_products);
@@ -45,8 +48,8 @@ class Engine {
   void convolve_in_blocks(const Conv2DGeometry& g, const IntegerConv2D& op, const PreparedLayer& layer, const Tensor& x,
                           const GraphTensor& output, Tensor& y) const;
   Tensor multiply(const GraphNode& node, const IntegerDense& op, const PreparedLayer& layer, const Tensor& x) const;
-  void finish(const IntegerWeights& weights, const GraphTensor& output, Index rows, const std::int32_t* accumulators,
-              Index at, Tensor& y) const;
+  void finish(const IntegerWeights& weights, const PreparedLayer& layer, const GraphTensor& output, Index rows,
+              const std::int32_t* accumulators, Index at, Tensor& y) const;
 
   const InferenceGraph& graph_;
   std::vector<std::unique_ptr<PreparedLayer>> layers_;  ///< by node number

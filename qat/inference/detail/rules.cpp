@@ -7,6 +7,7 @@
 #include <bitgrad/core/kernels/fake_quantize.hpp>
 #include <bitgrad/core/kernels/integer.hpp>
 #include <bitgrad/core/kernels/pool.hpp>
+#include <bitgrad/qat/inference/detail/mode_rules.hpp>
 #include <bitgrad/qat/inference/detail/moving.hpp>
 
 namespace bitgrad::inference {
@@ -96,6 +97,7 @@ Tensor dequantize_codes(const Grid& grid, const Tensor& codes) {
 
 template <class T>
 Tensor run_code_operation(const IntegerAdd& op, const CodeOperands& operands) {
+  if (operands.mode != RequantizationMode::ort) return run_in_mode<T>(op, operands);
   const Grid &a = *operands.grids[0], &b = *operands.grids[1], &y = *operands.output.grid;
   const float ratio_a = a.scale[0] / y.scale[0], ratio_b = b.scale[0] / y.scale[0];
   const auto zero = [](const Grid& grid) {
@@ -141,8 +143,7 @@ Tensor run_code_operation(const IntegerAveragePool2D& op, const CodeOperands& op
 }
 
 template <class T>
-Tensor run_code_operation(const IntegerGlobalAveragePool2D& op, const CodeOperands& operands) {
-  const Grid& y = *operands.output.grid;
+Tensor global_sums(const CodeOperands& operands) {
   const Tensor& x = operands.x();
   const Index pixels = x.dim(1) * x.dim(2), channels = x.dim(3);
   Tensor sums = Tensor::zeros(operands.shape(), DType::int32);
@@ -152,6 +153,15 @@ Tensor run_code_operation(const IntegerGlobalAveragePool2D& op, const CodeOperan
     for (Index p = 0; p < pixels; ++p)
       for (Index c = 0; c < channels; ++c) sum[c] += static_cast<std::int32_t>(image[p * channels + c]);
   }
+  return sums;
+}
+
+template <class T>
+Tensor run_code_operation(const IntegerGlobalAveragePool2D& op, const CodeOperands& operands) {
+  if (operands.mode != RequantizationMode::ort) return run_in_mode<T>(op, operands);
+  const Grid& y = *operands.output.grid;
+  const Tensor sums = global_sums<T>(operands);
+  const Index pixels = operands.x().dim(1) * operands.x().dim(2);
   const float multiplier = operands.grid().scale[0] / (y.scale[0] * static_cast<float>(pixels));
   Tensor codes(operands.shape(), dtype_of<T>);
   requantize_centred(codes.size(), 1, sums.data<std::int32_t>(), &multiplier, y.zero_point[0], op.clamp_lo, op.clamp_hi,
@@ -181,6 +191,8 @@ template Tensor quantize_values<float>(const GraphTensor&, const Tensor&, Index)
 template Tensor quantize_values<std::int32_t>(const GraphTensor&, const Tensor&, Index);
 template Tensor dequantize_codes<float>(const Grid&, const Tensor&);
 template Tensor dequantize_codes<std::int32_t>(const Grid&, const Tensor&);
+template Tensor global_sums<float>(const CodeOperands&);
+template Tensor global_sums<std::int32_t>(const CodeOperands&);
 template Tensor run_code_operation<float>(const IntegerAdd&, const CodeOperands&);
 template Tensor run_code_operation<std::int32_t>(const IntegerAdd&, const CodeOperands&);
 template Tensor run_code_operation<float>(const IntegerConcat&, const CodeOperands&);

@@ -31,11 +31,16 @@ struct CodeOperands {
   std::vector<const Grid*> grids;
   std::span<const Tensor> inputs;
   const GraphTensor& output;
+  RequantizationMode mode = RequantizationMode::ort;
 
   const Tensor& x() const { return inputs.front(); }
   const Grid& grid() const { return *grids.front(); }
   Shape shape() const { return output.shape.prepended(x().dim(0)); }
 };
+
+/// Sums over the pixels of centred codes, int32 [batch, channels].
+template <class T>
+Tensor global_sums(const CodeOperands& operands);
 
 template <class T>
 Tensor run_code_operation(const IntegerAdd& op, const CodeOperands& operands);

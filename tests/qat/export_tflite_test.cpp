@@ -1,0 +1,196 @@
+// TFLite files, read back by a small decoder of FlatBuffers.
+#include <catch2/catch.hpp>
+#include <cstring>
+#include <set>
+
+#include <bitgrad/core/io/detail/bytes.hpp>
+#include <bitgrad/qat/export/tflite.hpp>
+#include <bitgrad/qat/inference/requantization.hpp>
+#include "qat/inference_support.hpp"
+
+using namespace bitgrad;
+using namespace bitgrad::test;
+
+namespace {
+
+/// A table of the file. Every access is checked against its end.
+class Table {
+ public:
+  Table(std::string_view file, std::size_t at) : file_(file), at_(at) {}
+  static Table root(std::string_view file) { return {file, read<std::uint32_t>(file, 0)}; }
+
+  template <class T>
+  T scalar(int slot, T otherwise = {}) const {
+    const std::size_t at = field(slot);
+    if (at == 0) return otherwise;
+    CHECK(at % sizeof(T) == 0);
+    return read<T>(file_, at);
+  }
+  std::string text(int slot) const {
+    const auto values = numbers<char>(slot);
+    return {values.begin(), values.end()};
+  }
+  template <class T>
+  std::vector<T> numbers(int slot) const {
+    std::vector<T> result;
+    if (field(slot) == 0) return result;
+    const std::size_t vector = target(field(slot)), count = read<std::uint32_t>(file_, vector);
+    CHECK((vector + 4) % sizeof(T) == 0);
+    for (std::size_t i = 0; i < count; ++i) result.push_back(read<T>(file_, vector + 4 + i * sizeof(T)));
+    return result;
+  }
+  Table table(int slot) const { return {file_, target(field(slot))}; }
+  std::vector<Table> tables(int slot) const {
+    std::vector<Table> result;
+    const std::size_t vector = target(field(slot)), count = read<std::uint32_t>(file_, vector);
+    for (std::size_t i = 0; i < count; ++i) result.push_back({file_, target(vector + 4 + 4 * i)});
+    return result;
+  }
+  std::size_t address(int slot) const { return target(field(slot)); }
+
+ private:
+  template <class T>
+  static T read(std::string_view file, std::size_t at) {
+    REQUIRE(at + sizeof(T) <= file.size());
+    T value;
+    std::memcpy(&value, file.data() + at, sizeof(T));
+    return value;
+  }
+  std::size_t target(std::size_t at) const { return at + read<std::uint32_t>(file_, at); }
+  /// Where the field lies, or 0.
+  std::size_t field(int slot) const {
+    const std::size_t vtable = at_ - static_cast<std::size_t>(read<std::int32_t>(file_, at_));
+    const std::size_t entry = 4 + 2 * static_cast<std::size_t>(slot);
+    if (entry >= read<std::uint16_t>(file_, vtable)) return 0;
+    const std::size_t offset = read<std::uint16_t>(file_, vtable + entry);
+    return offset == 0 ? 0 : at_ + offset;
+  }
+
+  std::string_view file_;
+  std::size_t at_;
+};
+
+struct File {
+  explicit File(io::Bytes data) : bytes(std::move(data)) {}
+  Table model() const { return Table::root(io::text_of(bytes)); }
+  Table graph() const { return model().tables(2).at(0); }
+  std::vector<int> operators() const {
+    std::vector<int> result;
+    const auto codes = model().tables(1);
+    for (const Table& node : graph().tables(3))
+      result.push_back(codes.at(node.scalar<std::uint32_t>(0)).scalar<std::int32_t>(3));
+    return result;
+  }
+  Table tensor(const std::string& name) const {
+    for (const Table& each : graph().tables(0))
+      if (each.text(3) == name) return each;
+    FAIL("no tensor " << name);
+    return model();
+  }
+  template <class T>
+  std::vector<T> data(const std::string& name) const {
+    const Table buffer = model().tables(4).at(tensor(name).scalar<std::uint32_t>(2));
+    CHECK((buffer.address(0) + 4) % 16 == 0);
+    return buffer.numbers<T>(0);
+  }
+
+  io::Bytes bytes;
+};
+
+/// input (2, 2, 1) → 8 bits → convolution 1x1 to 2 channels → hold → flatten → dense.
+InferenceGraph small_graph(const Grid& held, const Grid& weights, const std::vector<float>& kernel = {3, -4}) {
+  InferenceGraphBuilder builder({2, 2, 1});
+  builder.set_layer_name("input/out");
+  GraphValue x = builder.quantize(builder.input(), activations(unsigned_grid(8, 1.0F / 256)));
+  const WeightQuantizers quantizers = kernel_on(weights);
+  builder.set_layer_name("conv");
+  {
+    const InferenceGraphBuilder::WeightScope scope(builder, quantizers);
+    x = builder.conv2d(x, {.padding = Padding::valid()}, {"kernel", floats({1, 1, 1, 2}, kernel)},
+                       {"bias", floats({2}, {1, -1})});
+  }
+  builder.set_layer_name("conv/out");
+  x = builder.quantize(x, activations(held));
+  builder.set_layer_name("flatten");
+  x = builder.reshape(x, {8});
+  const WeightQuantizers dense = kernel_on(signed_grid(8, 1));
+  builder.set_layer_name("dense");
+  const InferenceGraphBuilder::WeightScope scope(builder, dense);
+  return builder.finish(builder.dense(x, {"kernel", floats({8, 3}, std::vector<float>(24, 1))}, {"bias", Tensor()}));
+}
+
+}  // namespace
+
+TEST_CASE("export tflite: operators on codes, in order") {
+  const File file(format_tflite(small_graph(signed_grid(4, 0.5F), signed_grid(4, 1))));
+  CHECK(io::text_of(file.bytes).substr(4, 4) == "TFL3");
+  CHECK(file.model().scalar<std::uint32_t>(0) == 3);
+  // Quantize, Conv2D, Minimum, Reshape; then the logits: Reshape, Dequantize twice, FullyConnected, Mul.
+  CHECK(file.operators() == std::vector<int>{114, 3, 57, 22, 22, 6, 6, 9, 18});
+  CHECK(file.data<std::int8_t>("conv/kernel") == std::vector<std::int8_t>{3, -4});
+  CHECK(file.tensor("conv/kernel").numbers<std::int32_t>(0) == std::vector<std::int32_t>{2, 1, 1, 1});
+  CHECK(file.tensor("dense/kernel").numbers<std::int32_t>(0) == std::vector<std::int32_t>{3, 8});
+  // Codes -8..7 become -128..-113, real zero -120.
+  const Table quantization = file.tensor("conv/out").table(4);
+  CHECK(quantization.numbers<float>(2) == std::vector<float>{0.5F});
+  CHECK(quantization.numbers<std::int64_t>(3) == std::vector<std::int64_t>{-120});
+  CHECK(file.data<std::int8_t>("conv/out/highest") == std::vector<std::int8_t>{-113});
+  // Biases 1 and -1 in units of 1/256: the bytes of 256 and -256.
+  CHECK(file.data<std::uint8_t>("conv/bias") == std::vector<std::uint8_t>{0, 1, 0, 0, 0, 255, 255, 255});
+}
+
+TEST_CASE("export tflite: no bounds where int8 saturates at the right codes") {
+  for (const int code : File(format_tflite(small_graph(signed_grid(8, 0.5F), signed_grid(4, 1)))).operators()) {
+    CHECK(code != 55);
+    CHECK(code != 57);
+  }
+}
+
+TEST_CASE("export tflite: the same graph gives the same bytes") {
+  const InferenceGraph graph = small_graph(unsigned_grid(8, 0.5F), signed_grid(8, 1));
+  CHECK(format_tflite(graph) == format_tflite(graph));
+}
+
+TEST_CASE("export tflite: what the format has no place for is refused by name") {
+  CHECK_THROWS_WITH(format_tflite(small_graph(signed_grid(9, 0.5F), signed_grid(4, 1))),
+                    Catch::Contains("\"conv/out\"") && Catch::Contains("9 bits"));
+  Grid shifted = signed_grid(4, 1);
+  shifted.zero_point[0] = 2;
+  CHECK_THROWS_WITH(format_tflite(small_graph(signed_grid(8, 0.5F), shifted)),
+                    Catch::Contains("\"conv\"") && Catch::Contains("zero point 2"));
+}
+
+TEST_CASE("export tflite: sums and global averages need the mode of a kernel") {
+  InferenceGraphBuilder builder({2, 2, 1});
+  builder.set_layer_name("in");
+  const GraphValue x = builder.quantize(builder.input(), activations(unsigned_grid(8, 1.0F / 256)));
+  builder.set_layer_name("twice");
+  const GraphValue sum = builder.quantize(builder.add(x, x), activations(unsigned_grid(8, 1.0F / 128)));
+  builder.set_layer_name("mean");
+  InferenceGraph graph =
+      builder.finish(builder.quantize(builder.global_average_pool2d(sum), activations(unsigned_grid(8, 1.0F / 128))));
+  CHECK_THROWS_WITH(format_tflite(graph), Catch::Contains("\"twice\"") && Catch::Contains("xnnpack"));
+  set_requantization(graph, RequantizationMode::xnnpack);
+  const File file(format_tflite(graph));
+  CHECK(file.operators() == std::vector<int>{114, 0, 40});  // Quantize, Add, Mean
+  const auto metadata = file.model().tables(6);
+  REQUIRE(metadata.size() == 1);
+  CHECK(metadata[0].text(0) == "requantization");
+  const auto text = file.model().tables(4).at(metadata[0].scalar<std::uint32_t>(1)).numbers<char>(0);
+  CHECK(std::string(text.begin(), text.end()) == "xnnpack");
+}
+
+TEST_CASE("export tflite: every quantized tensor as an output") {
+  const InferenceGraph graph = small_graph(signed_grid(4, 0.5F), signed_grid(4, 1));
+  CHECK(File(format_tflite(graph)).graph().numbers<std::int32_t>(2).size() == 1);
+  const File file(format_tflite(graph, {.codes = true}));
+  const auto outputs = file.graph().numbers<std::int32_t>(2);
+  std::set<std::string> names;
+  for (const std::int32_t output : outputs)
+    names.insert(file.graph().tables(0).at(static_cast<std::size_t>(output)).text(3));
+  std::set<std::string> expected{graph.tensors[static_cast<std::size_t>(graph.output)].name};
+  for (const GraphTensor& tensor : graph.tensors)
+    if (tensor.grid) expected.insert(tensor.name);
+  CHECK(names == expected);
+  CHECK(outputs.size() == expected.size());
+}
