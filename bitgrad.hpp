@@ -11,6 +11,7 @@
 #include <bitgrad/core/data/image_folder.hpp>
 #include <bitgrad/core/data/loader.hpp>
 #include <bitgrad/core/data/npz.hpp>
+#include <bitgrad/core/data/prefetched.hpp>
 #include <bitgrad/core/data/unit_range.hpp>
 #include <bitgrad/core/dtype.hpp>
 #include <bitgrad/core/error.hpp>
@@ -28,6 +29,7 @@
 #include <bitgrad/core/parallel.hpp>
 #include <bitgrad/core/permuted.hpp>
 #include <bitgrad/core/random.hpp>
+#include <bitgrad/core/serial_scope.hpp>
 #include <bitgrad/core/shape.hpp>
 #include <bitgrad/core/suggest.hpp>
 #include <bitgrad/core/tensor.hpp>
@@ -47,6 +49,7 @@
 #include <bitgrad/autograd/operations/pending.hpp>
 #include <bitgrad/autograd/operations/pooling.hpp>
 #include <bitgrad/autograd/operations/shape.hpp>
+#include <bitgrad/autograd/operations/upsampling.hpp>
 #include <bitgrad/autograd/optimizer.hpp>
 #include <bitgrad/autograd/parameter.hpp>
 #include <bitgrad/autograd/reduce_on_plateau.hpp>
@@ -60,6 +63,7 @@
 
 #include <bitgrad/layers/activations.hpp>
 #include <bitgrad/layers/batch_norm.hpp>
+#include <bitgrad/layers/conv1d.hpp>
 #include <bitgrad/layers/conv2d.hpp>
 #include <bitgrad/layers/dense.hpp>
 #include <bitgrad/layers/depthwise_conv2d.hpp>
@@ -69,6 +73,7 @@
 #include <bitgrad/layers/import_weights.hpp>
 #include <bitgrad/layers/initializers.hpp>
 #include <bitgrad/layers/layer.hpp>
+#include <bitgrad/layers/layer_norm.hpp>
 #include <bitgrad/layers/layers.hpp>
 #include <bitgrad/layers/merge.hpp>
 #include <bitgrad/layers/metrics.hpp>
@@ -77,6 +82,7 @@
 #include <bitgrad/layers/normalize.hpp>
 #include <bitgrad/layers/pooling.hpp>
 #include <bitgrad/layers/reshaping.hpp>
+#include <bitgrad/layers/upsampling.hpp>
 #include <bitgrad/layers/weights.hpp>
 
 #include <bitgrad/quantizers/annealing.hpp>

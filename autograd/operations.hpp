@@ -12,4 +12,5 @@
 #include <bitgrad/autograd/operations/pending.hpp>
 #include <bitgrad/autograd/operations/pooling.hpp>
 #include <bitgrad/autograd/operations/shape.hpp>
+#include <bitgrad/autograd/operations/upsampling.hpp>
 #include <bitgrad/autograd/ste.hpp>

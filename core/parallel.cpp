@@ -15,6 +15,7 @@
 #include <vector>
 
 #include <bitgrad/core/error.hpp>
+#include <bitgrad/core/serial_scope.hpp>
 
 namespace bitgrad {
 namespace {
@@ -213,6 +214,9 @@ ThreadPool& pool() {
 }
 
 }  // namespace
+
+SerialScope::SerialScope() : before_(inside_region) { inside_region = true; }
+SerialScope::~SerialScope() { inside_region = before_; }
 
 int num_threads() { return pool().threads(); }
 

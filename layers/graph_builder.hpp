@@ -7,6 +7,7 @@
 
 #include <bitgrad/autograd/operations/convolution.hpp>
 #include <bitgrad/core/kernels/geometry.hpp>
+#include <bitgrad/core/kernels/upsample.hpp>
 #include <bitgrad/core/tensor.hpp>
 
 namespace bitgrad {
@@ -46,12 +47,17 @@ class GraphBuilder {
   /// (x - mean) / sqrt(variance + epsilon) * gamma + beta over the last axis; each [channels].
   virtual GraphValue batch_norm(GraphValue x, const Tensor& gamma, const Tensor& beta, const Tensor& mean,
                                 const Tensor& variance, float epsilon) = 0;
+  /// (x - mean) / sqrt(variance + epsilon) * gamma + beta with mean and variance of x itself over the last axis; gamma
+  /// and beta [channels].
+  virtual GraphValue layer_norm(GraphValue x, const Tensor& gamma, const Tensor& beta, float epsilon) = 0;
   /// (x - mean) / deviation over the last axis; each [channels] or [1].
   virtual GraphValue normalize(GraphValue x, const Tensor& mean, const Tensor& deviation) = 0;
   virtual GraphValue max_pool2d(GraphValue x, PoolWindow window, Stride stride, const Padding& padding) = 0;
   virtual GraphValue average_pool2d(GraphValue x, PoolWindow window, Stride stride, const Padding& padding) = 0;
   /// [h, w, c] to [c].
   virtual GraphValue global_average_pool2d(GraphValue x) = 0;
+  /// [h, w, c] to [h * factor.h, w * factor.w, c].
+  virtual GraphValue upsample2d(GraphValue x, UpsampleFactor factor, Interpolation interpolation) = 0;
   /// min(max(x, low), high); infinite bounds are allowed: ReLU is clamp(x, 0, infinity).
   virtual GraphValue clamp(GraphValue x, float low, float high) = 0;
   /// Any but leaky_relu.

@@ -41,6 +41,9 @@ class ProbeBuilder : public GraphBuilder {
   GraphValue batch_norm(GraphValue x, const Tensor&, const Tensor&, const Tensor&, const Tensor&, float) override {
     return result(LayerKind::batch_norm, shape(x), false);
   }
+  GraphValue layer_norm(GraphValue x, const Tensor&, const Tensor&, float) override {
+    return result(LayerKind::arithmetic, shape(x), false);
+  }
   GraphValue normalize(GraphValue x, const Tensor&, const Tensor&) override {
     return result(LayerKind::float_tail, shape(x), false);
   }
@@ -52,6 +55,12 @@ class ProbeBuilder : public GraphBuilder {
   }
   GraphValue global_average_pool2d(GraphValue x) override {
     return result(LayerKind::arithmetic, {shape(x)[-1]}, nonnegative(x));
+  }
+  GraphValue upsample2d(GraphValue x, UpsampleFactor factor, Interpolation interpolation) override {
+    const Shape in = shape(x);
+    const bool copies = interpolation == Interpolation::nearest;
+    return result(copies ? LayerKind::moves_data : LayerKind::arithmetic, {in[0] * factor.h, in[1] * factor.w, in[2]},
+                  nonnegative(x));
   }
   GraphValue clamp(GraphValue x, float low, float) override {
     return result(LayerKind::clamp, shape(x), low >= 0 || nonnegative(x));

@@ -9,7 +9,8 @@ namespace bitgrad {
 
 /// The kinds of layers that the rules of quantization-aware training tell apart.
 enum class LayerKind {
-  moves_data,  ///< every output element is an input element or zero: pooling by maximum, flatten, padding, dropout
+  moves_data,  ///< every output element is an input element or zero: pooling by maximum, flatten, padding, dropout,
+               ///< repeating pixels
   clamp,       ///< ReLU and its kin, fused into what produces their input
   batch_norm,  ///< folded into what produces its input
   arithmetic,  ///< computes new values: its inputs must be quantized

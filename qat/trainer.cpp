@@ -7,6 +7,7 @@
 #include <bitgrad/autograd/operations/arithmetic.hpp>
 #include <bitgrad/autograd/operations/losses.hpp>
 #include <bitgrad/autograd/tape.hpp>
+#include <bitgrad/core/data/prefetched.hpp>
 #include <bitgrad/core/parallel.hpp>
 #include <bitgrad/core/random.hpp>
 #include <bitgrad/layers/metrics.hpp>
@@ -167,8 +168,11 @@ bool Trainer::fit(const TrainingCallbacks& callbacks) {
 bool Trainer::train_epoch(const Pace& pace, const TrainingCallbacks& callbacks) {
   const data::Epoch epoch = loader_.epoch(epoch_);
   if (sums_.batches == 0 && options_.optimizer != "sgd") set_relative_rates(*optimizer_, options_.qparams_rate);
+  // Plain batches take less time than handing them over would.
+  std::optional<data::Prefetched> ahead;
+  if (epoch.augmented() && num_threads() > 1) ahead.emplace(epoch, sums_.batches);
   while (sums_.batches < epoch.size()) {
-    train_step(epoch);
+    train_step([&](Index number) { return ahead ? ahead->next() : epoch[number]; });
     if (callbacks.step) callbacks.step(progress(pace));
     if (sums_.batches < epoch.size() && callbacks.stop && callbacks.stop()) return false;
   }
@@ -188,16 +192,17 @@ Progress Trainer::progress(const Pace& pace) const {
           .seconds_left = (all - static_cast<double>(sums_.samples)) / speed};
 }
 
-void Trainer::train_step(const data::Epoch& epoch) {
+/// `batch_at(number)` is asked for the epoch's batches in order.
+void Trainer::train_step(const std::function<data::Batch(Index)>& batch_at) {
   freeze_batch_norm(model_, batch_norm_frozen());
   delay_activation_quantizers(model_, activations_delayed());
   set_training_progress(model_, static_cast<double>(step_) / static_cast<double>(options_.epochs * steps_per_epoch()));
   const Random random = Random(options_.seed, step_stream).derive(static_cast<std::uint64_t>(step_));
-  const Index first = sums_.batches, end = std::min(first + options_.accumulate, epoch.size());
+  const Index first = sums_.batches, end = std::min(first + options_.accumulate, loader_.batches());
   const Index samples = std::min(end * options_.batch, loader_.samples()) - first * options_.batch;
   optimizer_->zero_gradient();
   for (Index i = first; i < end; ++i) {
-    const data::Batch batch = epoch[i];
+    const data::Batch batch = batch_at(i);
     Random own = i == first ? random : random.derive(static_cast<std::uint64_t>(i - first));
     add_gradient(batch, static_cast<double>(batch.size()) / static_cast<double>(samples),
                  {.training = true, .seed = own.next_u64()});

@@ -57,7 +57,8 @@ class Trainer {
  public:
   /// The model must outlive the trainer. StateError when it is not built, ShapeError when it does not take the images,
   /// ValueError naming the option that is out of range. `augmentation` is the caller's own, applied after that of the
-  /// options; a checkpoint does not know it: give the same to the trainer that restores.
+  /// options, in the background while a step runs (with more than one thread); a checkpoint does not know it: give the
+  /// same to the trainer that restores.
   Trainer(Model& model, data::Dataset train, TrainingOptions options, data::Augmentation augmentation = {});
 
   /// Whose answers the distillation of the options learns from, in evaluation mode; kept as a copy. ShapeError unless
@@ -89,7 +90,7 @@ class Trainer {
   };
   class Pace;
   bool train_epoch(const Pace& pace, const TrainingCallbacks& callbacks);
-  void train_step(const data::Epoch& epoch);
+  void train_step(const std::function<data::Batch(Index)>& batch_at);
   void add_gradient(const data::Batch& batch, double share, const Context& context);
   Progress progress(const Pace& pace) const;
   bool batch_norm_frozen() const;

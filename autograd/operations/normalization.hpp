@@ -1,4 +1,5 @@
-// Batch normalisation: Ioffe and Szegedy, "Batch normalization", ICML 2015.
+// Batch normalisation: Ioffe and Szegedy, "Batch normalization", ICML 2015. Layer normalisation: Ba, Kiros and Hinton,
+// "Layer normalization", 2016.
 #pragma once
 
 #include <bitgrad/autograd/tape.hpp>
@@ -28,5 +29,10 @@ BatchNormResult batch_norm(const Variable& x, const Variable& gamma, const Varia
 /// The same y with the statistics that were taken of this x.
 Variable batch_norm(const Variable& x, const BatchStatistics& statistics, const Variable& gamma, const Variable& beta,
                     double epsilon);
+
+/// y = (x - mean) / sqrt(variance + epsilon) * gamma + beta, mean and (biased) variance of each row over the last axis,
+/// summed in double: a sample does not depend on its batch. x [..., C], gamma and beta [C]. The gradient goes through
+/// mean and variance as well. Throws ShapeError when shapes do not fit or C is 0, ValueError unless epsilon > 0.
+Variable layer_norm(const Variable& x, const Variable& gamma, const Variable& beta, double epsilon = 1e-3);
 
 }  // namespace bitgrad

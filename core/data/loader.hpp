@@ -35,6 +35,7 @@ struct LoaderOptions {
 class Epoch {
  public:
   Index size() const { return batches_; }  ///< batches
+  bool augmented() const { return augmentation_ != nullptr; }
   /// Batch i. Throws ValueError when out of range, and what the augmentation throws.
   Batch operator[](Index i) const;
 

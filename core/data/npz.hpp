@@ -6,9 +6,9 @@
 
 namespace bitgrad::data {
 
-/// The arrays x_train and y_train, or x_test and y_test: images are uint8 [N, H, W] or [N, H, W, C], labels uint8, int8
-/// or int32, [N] or [N, 1]. The classes are those of y_train: its largest label + 1. Other arrays are left alone.
-/// Throws IoError naming the file, the array, and what it is or holds and should.
+/// The arrays x_train and y_train, or x_test and y_test: images are uint8 [N, H, W] or [N, H, W, C], labels uint8,
+/// int8, int32 or int64, [N] or [N, 1]. The classes are those of y_train: its largest label + 1. Other arrays are left
+/// alone. Throws IoError naming the file, the array, and what it is or holds and should.
 Dataset read_npz_dataset(const io::Path& path, Split split);
 
 /// True when the images of the split are there; only the names of the arrays are read. Throws IoError for a file that

@@ -142,7 +142,19 @@ class HeaderParser {
 DType dtype_of_name(const std::string& name, std::string_view what) {
   for (const auto& [dtype, known] : dtype_names)
     if (name == known) return dtype;
-  fail<IoError>(what, ": dtype is '", name, "', expected '<f4', '<f8', '|i1', '|u1' or '<i4'");
+  fail<IoError>(what, ": dtype is '", name, "', expected '<f4', '<f8', '|i1', '|u1', '<i4' or '<i8'");
+}
+
+/// NumPy's whole numbers of 64 bits as int32.
+Tensor narrowed(const Shape& shape, std::span<const std::byte> data, std::string_view what) {
+  Tensor result(shape, DType::int32);
+  for (Index i = 0; i < shape.size(); ++i) {
+    const auto value = static_cast<std::int64_t>(get<std::uint64_t>(data, static_cast<std::size_t>(i) * 8));
+    if (value != static_cast<std::int32_t>(value))
+      fail<IoError>(what, ": element ", i, " of int64 ", shape, " is ", value, ", which does not fit int32");
+    result.data<std::int32_t>()[i] = static_cast<std::int32_t>(value);
+  }
+  return result;
 }
 
 Shape checked_shape(const std::vector<Index>& extents, std::string_view what) {
@@ -189,15 +201,18 @@ Tensor parse_npy(std::span<const std::byte> bytes, std::string_view what) {
 
   HeaderParser header(text_of(bytes.subspan(prefix_bytes, header_size)), what);
   header.parse();
-  const DType dtype = dtype_of_name(*header.descr, what);
+  const bool wide = *header.descr == "<i8";
+  const DType dtype = wide ? DType::int32 : dtype_of_name(*header.descr, what);
   if (*header.fortran_order)
     fail<IoError>(what, ": fortran_order is True, expected C order (save numpy.ascontiguousarray(x))");
   const Shape shape = checked_shape(*header.shape, what);
   const auto data = bytes.subspan(prefix_bytes + header_size);
+  const std::size_t element = wide ? sizeof(std::int64_t) : size_of(dtype);
   std::size_t needed = 0;
-  if (__builtin_mul_overflow(static_cast<std::size_t>(shape.size()), size_of(dtype), &needed) || needed != data.size())
-    fail<IoError>(what, ": ", dtype, ' ', shape, " needs ", shape.size(), " elements of ", size_of(dtype),
-                  " bytes, the file has ", data.size(), " bytes of data");
+  if (__builtin_mul_overflow(static_cast<std::size_t>(shape.size()), element, &needed) || needed != data.size())
+    fail<IoError>(what, ": ", wide ? "int64" : name_of(dtype), ' ', shape, " needs ", shape.size(), " elements of ",
+                  element, " bytes, the file has ", data.size(), " bytes of data");
+  if (wide) return narrowed(shape, data, what);
   Tensor result(shape, dtype);
   std::memcpy(result.bytes(), data.data(), data.size());
   return result;

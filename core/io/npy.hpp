@@ -15,7 +15,8 @@ namespace bitgrad::io {
 Bytes format_npy(const Tensor& tensor);
 
 /// Strict: magic, version, header, a dtype that Tensor has, C order, at most Shape::max_rank axes, and exactly as many
-/// bytes as the shape needs, all checked before anything is allocated. Throws IoError that starts with `what`, the
+/// bytes as the shape needs, all checked before anything is allocated. int64, NumPy's whole numbers unless told
+/// otherwise, becomes int32, and must fit. Throws IoError that starts with `what`, the
 /// file's name.
 Tensor parse_npy(std::span<const std::byte> bytes, std::string_view what);
 

@@ -102,6 +102,10 @@ class Collector {
     array(node.name + ".mean", op.mean);
     array(node.name + ".deviation", op.deviation);
   }
+  void add(const GraphNode& node, const FloatLayerNorm& op) {
+    array(node.name + ".gamma", op.gamma);
+    array(node.name + ".beta", op.beta);
+  }
   template <class Op>
   void add(const GraphNode&, const Op&) {}  // no arrays
 

@@ -193,6 +193,15 @@ GraphValue InferenceGraphBuilder::normalize(GraphValue x, const Tensor& mean, co
   return impl_->record_same(FloatNormalize{mean, deviation}, x);
 }
 
+GraphValue InferenceGraphBuilder::layer_norm(GraphValue x, const Tensor& gamma, const Tensor& beta, float epsilon) {
+  const Shape channels{impl_->at(x).shape[-1]};
+  impl_->check_weight(gamma, channels, "gamma");
+  impl_->check_weight(beta, channels, "beta");
+  if (!(epsilon > 0 && std::isfinite(epsilon)))
+    fail<ValueError>("layer \"", impl_->layer, "\": epsilon is ", epsilon, ", expected a positive finite number");
+  return impl_->record_same(FloatLayerNorm{gamma, beta, epsilon}, x);
+}
+
 GraphValue InferenceGraphBuilder::max_pool2d(GraphValue x, PoolWindow window, Stride stride, const Padding& padding) {
   const Pool2DGeometry g = pool2d_geometry(impl_->batch_of(x), window, stride, padding);
   return impl_->record(MaxPool2DOp{window, stride, padding}, {x}, output_shape(g).without_front());
@@ -210,6 +219,17 @@ GraphValue InferenceGraphBuilder::global_average_pool2d(GraphValue x) {
     fail<ShapeError>("layer \"", impl_->layer,
                      "\": global average pooling takes (h, w, c) with at least one pixel, got ", in);
   return impl_->record(FloatGlobalAveragePool2D{}, {x}, {in[2]});
+}
+
+GraphValue InferenceGraphBuilder::upsample2d(GraphValue x, UpsampleFactor factor, Interpolation interpolation) {
+  const Shape in = impl_->at(x).shape;
+  if (in.rank() != 3) fail<ShapeError>("layer \"", impl_->layer, "\": upsampling takes (h, w, c), got ", in);
+  if (factor.h < 1 || factor.w < 1)
+    fail<ValueError>("layer \"", impl_->layer, "\": the factor is (", factor.h, ", ", factor.w,
+                     "), expected at least 1");
+  const Shape out{in[0] * factor.h, in[1] * factor.w, in[2]};
+  if (interpolation == Interpolation::nearest) return impl_->record(Upsample2DOp{factor}, {x}, out);
+  return impl_->record(FloatUpsample2D{factor}, {x}, out);
 }
 
 GraphValue InferenceGraphBuilder::clamp(GraphValue x, float low, float high) {

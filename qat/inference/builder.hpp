@@ -63,6 +63,8 @@ class InferenceGraphBuilder : public GraphBuilder {
   GraphValue max_pool2d(GraphValue x, PoolWindow window, Stride stride, const Padding& padding) override;
   GraphValue average_pool2d(GraphValue x, PoolWindow window, Stride stride, const Padding& padding) override;
   GraphValue global_average_pool2d(GraphValue x) override;
+  GraphValue layer_norm(GraphValue x, const Tensor& gamma, const Tensor& beta, float epsilon) override;
+  GraphValue upsample2d(GraphValue x, UpsampleFactor factor, Interpolation interpolation) override;
   GraphValue clamp(GraphValue x, float low, float high) override;
   GraphValue elementwise(GraphValue x, ElementwiseFunction function) override;
   GraphValue leaky_relu(GraphValue x, float slope) override;

@@ -36,6 +36,8 @@ std::size_t weight_bytes(const GraphNode& node) {
   if (const auto* dense = std::get_if<FloatDense>(&node.operation))
     return bytes_of(dense->kernel) + bytes_of(dense->bias);
   if (const auto* bn = std::get_if<FloatBatchNorm>(&node.operation)) return bytes_of(bn->gain) + bytes_of(bn->offset);
+  if (const auto* norm = std::get_if<FloatLayerNorm>(&node.operation))
+    return bytes_of(norm->gamma) + bytes_of(norm->beta);
   return 0;
 }
 

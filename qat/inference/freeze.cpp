@@ -140,6 +140,8 @@ class Freezer {
       operation = *pool;
     else if (const auto* pad = value(v).as<Pad2DOp>())
       operation = *pad;
+    else if (const auto* upsample = value(v).as<Upsample2DOp>())
+      operation = *upsample;
     else
       operation = ReshapeOp{};
     add_node(value(v).layer, std::move(operation), {source}, result);

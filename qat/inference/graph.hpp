@@ -95,6 +95,9 @@ struct ReshapeOp {};  ///< to the output's shape
 struct Pad2DOp {
   Padding padding;  ///< with the code of real zero, or 0.0
 };
+struct Upsample2DOp {
+  UpsampleFactor factor;  ///< every pixel so often
+};
 
 // Operations on float32.
 struct FloatConv2D {
@@ -116,12 +119,23 @@ struct FloatNormalize {
   Tensor mean;
   Tensor deviation;
 };
+/// fl32((x - mean) * factor) * gamma[c] + beta[c], factor = 1 / sqrt(variance + epsilon), mean and variance over the
+/// last axis, summed in double.
+struct FloatLayerNorm {
+  Tensor gamma;  ///< [channels]
+  Tensor beta;
+  float epsilon = 0;
+};
 struct FloatAveragePool2D {
   PoolWindow window;
   Stride stride;
   Padding padding;
 };
 struct FloatGlobalAveragePool2D {};
+/// Bilinear, kernels::upsample2d_bilinear().
+struct FloatUpsample2D {
+  UpsampleFactor factor;
+};
 struct FloatClamp {
   float low = -std::numeric_limits<float>::infinity();
   float high = std::numeric_limits<float>::infinity();
@@ -138,11 +152,11 @@ struct FloatConcat {
   int axis = -1;
 };
 
-using GraphOperation =
-    std::variant<IntegerConv2D, IntegerDense, IntegerAdd, IntegerConcat, IntegerAveragePool2D,
-                 IntegerGlobalAveragePool2D, IntegerTable, QuantizeOp, DequantizeOp, MaxPool2DOp, ReshapeOp, Pad2DOp,
-                 FloatConv2D, FloatDense, FloatBatchNorm, FloatNormalize, FloatAveragePool2D, FloatGlobalAveragePool2D,
-                 FloatClamp, FloatElementwise, FloatSoftmax, FloatAdd, FloatConcat>;
+using GraphOperation = std::variant<IntegerConv2D, IntegerDense, IntegerAdd, IntegerConcat, IntegerAveragePool2D,
+                                    IntegerGlobalAveragePool2D, IntegerTable, QuantizeOp, DequantizeOp, MaxPool2DOp,
+                                    ReshapeOp, Pad2DOp, FloatConv2D, FloatDense, FloatBatchNorm, FloatNormalize,
+                                    FloatAveragePool2D, FloatGlobalAveragePool2D, FloatClamp, FloatElementwise,
+                                    FloatSoftmax, FloatAdd, FloatConcat, FloatLayerNorm, Upsample2DOp, FloatUpsample2D>;
 
 /// "integer_conv2d", "quantize", ...: the names in graph.json.
 std::string_view name_of(const GraphOperation& operation);

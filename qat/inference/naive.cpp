@@ -200,6 +200,16 @@ class NaiveNode {
         }
   }
 
+  void operator()(const Upsample2DOp& op) const {
+    if (!output().grid) return run_as_float();
+    const Shape &from = input().shape, &to = output().shape;
+    for (Index h = 0; h < to[0]; ++h)
+      for (Index w = 0; w < to[1]; ++w)
+        for (Index c = 0; c < to[2]; ++c)
+          out_codes()[(h * to[1] + w) * to[2] + c] =
+              in_codes()[(h / op.factor.h * from[1] + w / op.factor.w) * from[2] + c];
+  }
+
   template <class FloatOp>
   void operator()(const FloatOp&) const {
     run_as_float();

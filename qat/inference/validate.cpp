@@ -196,6 +196,17 @@ class NodeCheck {
     check_shape({shape[0] + p.top + p.bottom, shape[1] + p.left + p.right, shape[2]});
   }
 
+  void check_upsampling(const UpsampleFactor& factor) const {
+    const Shape& shape = input().shape;
+    if (shape.rank() != 3) complain<ShapeError>("input has shape ", shape, ", expected (h, w, c)");
+    for (const Index times : {factor.h, factor.w})
+      if (times < 1 || times > most_extent)
+        complain<ValueError>("field factor is [", factor.h, ",", factor.w, "], expected 1 to ", most_extent);
+    check_shape({shape[0] * factor.h, shape[1] * factor.w, shape[2]});
+  }
+  void check(const Upsample2DOp& op) const { check_upsampling(op.factor); }
+  void check(const FloatUpsample2D& op) const { check_upsampling(op.factor); }
+
   void check_bias(const Tensor& bias, Index out) const {
     if (bias.defined()) check_array(bias, "bias", {out}, DType::float32);
   }
@@ -224,6 +235,15 @@ class NodeCheck {
   void check(const FloatNormalize& op) const {
     check_channels(op.mean, "mean");
     check_channels(op.deviation, "deviation");
+    check_shape(input().shape);
+  }
+  void check(const FloatLayerNorm& op) const {
+    if (input().shape.rank() == 0 || input().shape[-1] == 0)
+      complain<ShapeError>("input has shape ", input().shape, ", expected (..., channels)");
+    check_array(op.gamma, "gamma", {input().shape[-1]}, DType::float32);
+    check_array(op.beta, "beta", {input().shape[-1]}, DType::float32);
+    if (!(op.epsilon > 0 && std::isfinite(op.epsilon)))
+      complain<ValueError>("field epsilon is ", op.epsilon, ", expected a positive finite number");
     check_shape(input().shape);
   }
   void check(const FloatAveragePool2D& op) const { check_pool(op.window, op.stride, op.padding); }

@@ -125,6 +125,16 @@ TEST_CASE("batch normalisations that do not fit") {
   check_refused<ValueError>({"batch_norm: epsilon is 0, expected a positive number"}, [&] { batch_norm(x, c, c, 0); });
 }
 
+TEST_CASE("layer normalisations that do not fit") {
+  const Variable x = zeros({4, 3}), c = zeros({3});
+  check_refused<ShapeError>(
+      {"layer_norm: x is (4, 3), gamma (4), beta (3), expected (..., C), (C), (C) with C at least 1"},
+      [&] { layer_norm(x, zeros({4}), c); });
+  check_refused<ShapeError>({"layer_norm: ", "beta (1, 3)"}, [&] { layer_norm(x, c, zeros({1, 3})); });
+  check_refused<ShapeError>({"layer_norm: x is (2, 0)"}, [&] { layer_norm(zeros({2, 0}), zeros({0}), zeros({0})); });
+  check_refused<ValueError>({"layer_norm: epsilon is 0, expected a positive number"}, [&] { layer_norm(x, c, c, 0); });
+}
+
 TEST_CASE("shapes that cannot be moved or summed") {
   const Variable x = zeros({2, 3});
   check_refused<ShapeError>({"reshape: (2, 3) has 6 elements, (5, 5) has 25"}, [&] { reshape(x, {5, 5}); });

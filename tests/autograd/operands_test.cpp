@@ -46,6 +46,8 @@ std::vector<Operation> all_operations() {
       {"matmul", {{2, 3}, {3, 4}}, [](const auto& v) { return matmul(v[0], v[1]); }},
       {"conv2d", {{1, 4, 4, 2}, {3, 3, 2, 5}}, [](const auto& v) { return conv2d(v[0], v[1]); }},
       {"batch_norm", {{4, 3}, {3}, {3}}, [](const auto& v) { return batch_norm(v[0], v[1], v[2]).y; }},
+      {"layer_norm", {{4, 3}, {3}, {3}}, [](const auto& v) { return layer_norm(v[0], v[1], v[2]); }},
+      of_images("upsample2d", [](auto& x) { return upsample2d(x); }),
       of_images("max_pool2d", [](auto& x) { return max_pool2d(x); }),
       of_images("average_pool2d", [](auto& x) { return average_pool2d(x); }),
       of_images("global_average_pool2d", [](auto& x) { return global_average_pool2d(x); }),

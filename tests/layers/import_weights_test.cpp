@@ -98,6 +98,19 @@ TEST_CASE("import_weights: PyTorch's layout computes what PyTorch computes") {
     CHECK(found.data<float>()[o] == Approx(expected[static_cast<std::size_t>(o)]).epsilon(1e-4));
 }
 
+TEST_CASE("import_weights: one-dimensional kernels of PyTorch are (out, in, length)") {
+  Model model = Sequential(Conv1D({.filters = 2, .kernel = 3, .bias = false}));
+  model.build({5, 4}, 1);
+  const Tensor weight = random_tensor({2, 4, 3}, 7);
+  NamedTensors state;
+  state.add("conv1d1.weight", weight);
+  import_weights(model, state, WeightLayout::pytorch);
+  const Tensor kernel = model.layer("conv1d1").weight("kernel")->value();
+  for (Index o = 0; o < 2; ++o)
+    for (Index i = 0; i < 4; ++i)
+      for (Index k = 0; k < 3; ++k) CHECK(kernel.at<float>({0, k, i, o}) == weight.at<float>({o, i, k}));
+}
+
 TEST_CASE("import_weights: bitgrad's layout, with either separator") {
   Model from = small_model(), to = small_model();
   from.layer("conv1").weight("kernel")->value().copy_from(random_tensor({3, 3, channels, filters}, 5));

@@ -45,16 +45,29 @@ std::vector<Case> cases() {
       {{4, 6, 2}});
   add("depthwise of one channel", DepthwiseConv2D({.kernel = 2}), {{3, 3, 1}});
   add("conv 1x1 on one pixel", Conv2D({.filters = 5, .kernel = 1}), {{1, 1, 2}});
+  add("conv1d same", Conv1D({.filters = 4, .kernel = 3}), {{7, 3}});
+  add("conv1d stride 2, valid, no bias",
+      Conv1D({.filters = 3, .kernel = 4, .stride = 2, .padding = Padding::valid(), .bias = false}), {{9, 2}});
+  add("conv1d causal, dilated",
+      Conv1D({.filters = 2, .kernel = 3, .padding = Padding::explicit_(0, 0, 4, 0), .dilation = 2}), {{5, 2}});
+  add("conv1d in 2 groups", Conv1D({.filters = 6, .kernel = 2, .groups = 2}), {{4, 4}});
   add("dense", Dense({.units = 4}), {{7}});
   add("dense 1 to 1 without bias", Dense({.units = 1, .bias = false}), {{1}});
   add("batch norm of images", BatchNorm(), {{3, 2, 4}});
   add("batch norm of vectors", BatchNorm({.epsilon = 0.1F}), {{5}});
+  add("layer norm of images", LayerNorm(), {{3, 2, 5}});
+  add("layer norm of vectors", LayerNorm({.epsilon = 0.1F}), {{7}});
   add("max pool", MaxPool2D(), {{5, 6, 2}});
   add("max pool 3, stride 2, same", MaxPool2D({.window = 3, .stride = 2, .padding = Padding::same()}), {{6, 5, 2}});
   add("average pool", AveragePool2D(), {{4, 6, 3}});
   add("average pool {1, 3} same", AveragePool2D({.window = {1, 3}, .stride = {1, 2}, .padding = Padding::same()}),
       {{3, 6, 2}});
   add("global average pool", GlobalAveragePool2D(), {{3, 5, 2}});
+  add("upsampling", UpSampling2D(), {{3, 2, 2}});
+  add("upsampling {3, 1}", UpSampling2D({.factor = {3, 1}}), {{2, 4, 3}});
+  add("upsampling bilinear", UpSampling2D({.interpolation = Interpolation::bilinear}), {{3, 4, 2}});
+  add("upsampling bilinear {3, 4}, one row", UpSampling2D({.factor = {3, 4}, .interpolation = Interpolation::bilinear}),
+      {{1, 3, 1}});
   add("relu", ReLU(), {{3, 4}});
   add("sigmoid", Sigmoid(), {{3, 4}});
   add("tanh", Tanh(), {{3, 4}});
@@ -164,6 +177,14 @@ TEST_CASE("layers refuse options out of range") {
                     "DepthwiseConv2D: dilation is (-1, -1), expected at least 1");
   CHECK_THROWS_WITH(DepthwiseConv2D({.kernel = 3, .initializer = nullptr}),
                     "DepthwiseConv2D: the initializer is empty");
+  CHECK_THROWS_WITH(Conv1D({.kernel = 3}), "Conv1D: filters is 0, expected at least 1");
+  CHECK_THROWS_WITH(Conv1D({.filters = 3}), "Conv1D: kernel is 0, expected at least 1");
+  CHECK_THROWS_WITH(Conv1D({.filters = 3, .kernel = 3, .stride = 0}), "Conv1D: stride is 0, expected at least 1");
+  CHECK_THROWS_WITH(Conv1D({.filters = 3, .kernel = 3, .padding = Padding::explicit_(1, 0, 0, 0)}),
+                    Contains("the padding is 1 above and 0 below, expected 0"));
+  CHECK_THROWS_WITH(Conv1D({.filters = 3, .kernel = 3, .initializer = nullptr}), "Conv1D: the initializer is empty");
+  CHECK_THROWS_WITH(LayerNorm({.epsilon = 0}), "LayerNorm: epsilon is 0, expected a positive finite number");
+  CHECK_THROWS_WITH(LayerNorm({.epsilon = INFINITY}), Contains("epsilon is inf"));
   CHECK_THROWS_WITH(Dense({.units = -1}), "Dense: units is -1, expected at least 1");
   CHECK_THROWS_WITH(LeakyReLU({.slope = INFINITY}), "LeakyReLU: slope is inf, expected a finite number");
   CHECK_THROWS_WITH(Dropout({.rate = 1}), "Dropout: rate is 1, expected 0 <= rate < 1");
@@ -173,6 +194,7 @@ TEST_CASE("layers refuse options out of range") {
   CHECK_THROWS_WITH(MaxPool2D({.window = 0}), "MaxPool2D: window is (0, 0), expected at least 1");
   CHECK_THROWS_WITH(AveragePool2D({.stride = -1}), "AveragePool2D: stride is (-1, -1), expected at least 1");
   CHECK_THROWS_WITH(ZeroPadding2D({.padding = Padding::same()}), Contains("must be Padding::explicit_"));
+  CHECK_THROWS_WITH(UpSampling2D({.factor = {2, 0}}), "UpSampling2D: factor is (2, 0), expected at least 1");
   CHECK_THROWS_WITH(Normalize({.deviation = {1, 0}}), Contains("deviation is 0"));
   CHECK_THROWS_WITH(Normalize({.mean = {}}), Contains("at least one number"));
   CHECK_THROWS_WITH(Reshape({}), Contains("no axis"));
@@ -190,6 +212,11 @@ TEST_CASE("layers refuse inputs that do not fit, naming shapes") {
                     Contains("4 input and 3 output channels, expected multiples of the 2 groups"));
   CHECK_THROWS_WITH(shape_of(DepthwiseConv2D({.kernel = 3, .padding = Padding::valid(), .dilation = 2}), {{4, 9, 1}}),
                     Contains("window of height 5 does not fit an input of height 4"));
+  CHECK_THROWS_WITH(shape_of(Conv1D({.filters = 2, .kernel = 3}), {{4, 4, 1}}),
+                    "Conv1D: input of shape (4, 4, 1) per sample, expected (length, channels)");
+  CHECK_THROWS_WITH(shape_of(Conv1D({.filters = 2, .kernel = 5, .padding = Padding::valid()}), {{4, 1}}),
+                    Contains("window of width 5 does not fit an input of width 4"));
+  CHECK_THROWS_WITH(shape_of(LayerNorm(), {Shape{}}), "LayerNorm: input of shape () per sample has no channels");
   CHECK_THROWS_WITH(shape_of(Dense({.units = 2}), {{4, 4}}), Contains("put a Flatten in front"));
   CHECK_THROWS_WITH(shape_of(MaxPool2D(), {{1, 1, 8}}), Contains("window of height 2 does not fit"));
   CHECK_THROWS_WITH(shape_of(Add(), {{4, 4}, {4, 1}}), "Add: inputs of shapes (4, 4) and (4, 1), expected one shape");
@@ -234,7 +261,7 @@ TEST_CASE("every layer of images refuses what is no image") {
   const Shape flat{12};
   for (const Case& test : cases()) {
     const std::string_view type = test.layer->type();
-    if (type.find("Conv2D") == std::string_view::npos && type != "ZeroPadding2D" &&
+    if (type.find("Conv2D") == std::string_view::npos && type != "ZeroPadding2D" && type != "UpSampling2D" &&
         type.find("Pool2D") == std::string_view::npos)
       continue;
     INFO(test.name);
@@ -279,6 +306,17 @@ TEST_CASE("a depthwise kernel is Keras' (kh, kw, in, M) in memory, output channe
   kernel->assign(keras.reshape({1, 1, 1, 6}));
   const Tensor x = Tensor::from({1, 1, 1, 3}, {1, 2, 3});
   CHECK(identical(model.forward(x).value(), Tensor::from({1, 1, 1, 6}, {1, 10, 4, 40, 9, 90})));
+}
+
+TEST_CASE("a one-dimensional kernel is Keras' (k, in, out) in memory") {
+  Sequential model(Conv1D({.filters = 2, .kernel = 2, .padding = Padding::valid(), .bias = false}));
+  model.build({3, 1});
+  ParameterPtr kernel = model.layer("conv1d1").weight("kernel");
+  REQUIRE(kernel->value().shape() == Shape{1, 2, 1, 2});
+  kernel->assign(
+      Tensor::from({2, 1, 2}, {1, 10, 2, 20}).reshape({1, 2, 1, 2}));  // x[i] + 2 x[i + 1], and ten times that
+  const Tensor x = Tensor::from({1, 3, 1}, {1, 2, 3});
+  CHECK(identical(model.forward(x).value(), Tensor::from({1, 2, 2}, {5, 50, 8, 80})));
 }
 
 TEST_CASE("a layer is built once") {

@@ -68,6 +68,22 @@ class NaiveExecutor : public GraphBuilder {
              b.at<double>({c});
     });
   }
+  GraphValue layer_norm(GraphValue x, const Tensor& gamma, const Tensor& beta, float epsilon) override {
+    Tensor out = value(x).clone();
+    const Index n = out.dim(-1);
+    for (Index row = 0; row < out.size() / n; ++row) {
+      double* e = out.data<double>() + row * n;
+      double sum = 0, squares = 0;
+      for (Index i = 0; i < n; ++i) sum += e[i];
+      for (Index i = 0; i < n; ++i)
+        squares += (e[i] - sum / static_cast<double>(n)) * (e[i] - sum / static_cast<double>(n));
+      const double deviation = std::sqrt(squares / static_cast<double>(n) + static_cast<double>(epsilon));
+      for (Index i = 0; i < n; ++i)
+        e[i] = (e[i] - sum / static_cast<double>(n)) / deviation * static_cast<double>(gamma.at<float>({i})) +
+               static_cast<double>(beta.at<float>({i}));
+    }
+    return push(out);
+  }
   GraphValue normalize(GraphValue x, const Tensor& mean, const Tensor& deviation) override {
     return per_channel(x, [&, m = doubles(mean), d = doubles(deviation)](double e, Index c) {
       return (e - m.at<double>({m.size() == 1 ? 0 : c})) / d.at<double>({d.size() == 1 ? 0 : c});
@@ -84,6 +100,30 @@ class NaiveExecutor : public GraphBuilder {
     const Shape s = shape(x);
     const GraphValue y = pool(x, {s[0], s[1]}, {1, 1}, Padding::valid(), mean);
     return push(value(y).reshape({s[2]}));
+  }
+  GraphValue upsample2d(GraphValue x, UpsampleFactor factor, Interpolation interpolation) override {
+    const Tensor& in = value(x);
+    Tensor out({in.dim(0) * factor.h, in.dim(1) * factor.w, in.dim(2)}, DType::float64);
+    const auto position = [](Index o, Index times, Index extent) {
+      const double centre = (static_cast<double>(o) + 0.5) / static_cast<double>(times) - 0.5;
+      return std::min(std::max(centre, 0.0), static_cast<double>(extent - 1));
+    };
+    for (Index i = 0; i < out.dim(0); ++i)
+      for (Index j = 0; j < out.dim(1); ++j)
+        for (Index c = 0; c < out.dim(2); ++c) {
+          if (interpolation == Interpolation::nearest) {
+            out.at<double>({i, j, c}) = in.at<double>({i / factor.h, j / factor.w, c});
+            continue;
+          }
+          const double h = position(i, factor.h, in.dim(0)), w = position(j, factor.w, in.dim(1));
+          double sum = 0;
+          for (Index a = 0; a < in.dim(0); ++a)
+            for (Index b = 0; b < in.dim(1); ++b)  // every pixel is a tent of width 2
+              sum += std::max(0.0, 1 - std::abs(h - static_cast<double>(a))) *
+                     std::max(0.0, 1 - std::abs(w - static_cast<double>(b))) * in.at<double>({a, b, c});
+          out.at<double>({i, j, c}) = sum;
+        }
+    return push(out);
   }
   GraphValue clamp(GraphValue x, float low, float high) override {
     return per_channel(

@@ -217,6 +217,16 @@ TEST_CASE("export onnx: functions of float32 values, out of the operations of op
   CHECK(operations(gelu) == "Mul Mul Add Mul Tanh Add Mul Mul ");
 }
 
+TEST_CASE("export onnx: layer normalisation of float32 values, out of the operations of opset 13") {
+  InferenceGraphBuilder builder({2, 3, 4});
+  builder.set_layer_name("norm");
+  const Tensor ones = Tensor::full({4}, 1);
+  const File file(format_onnx(builder.finish(builder.layer_norm(builder.input(), ones, ones, 1e-3F))));
+  std::string text;
+  for (const std::string& operation : file.operations()) text += operation + ' ';
+  CHECK(text.find("ReduceSum Div Sub Mul ReduceSum Div Add Sqrt Div Mul Add ") != std::string::npos);
+}
+
 TEST_CASE("export onnx: what cannot be expressed is refused by name") {
   using Catch::Contains;
   CHECK_THROWS_WITH(format_onnx(small_graph(9, signed_grid(4, 1))), Contains("\"conv/out\"") && Contains("9 bits"));

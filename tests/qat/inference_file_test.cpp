@@ -51,6 +51,7 @@ InferenceGraph varied_graph() {
   named("average_pool");
   x = hold("average", builder.average_pool2d(x, {2, 2}, {1, 1}, Padding::explicit_(1, 0, 0, 1)));
   named("pool");
+  x = builder.upsample2d(x, {1, 2}, Interpolation::nearest);
   x = builder.max_pool2d(builder.pad2d(x, Padding::explicit_(1, 0, 2, 0)), {2, 2}, {1, 2}, Padding::valid());
   named("sigmoid");
   x = hold("table", builder.elementwise(x, ElementwiseFunction::sigmoid));
@@ -68,12 +69,14 @@ InferenceGraph varied_graph() {
   y = builder.normalize(builder.clamp(y, -1e-40F, std::numeric_limits<float>::infinity()), floats({1}, {0.1F}),
                         floats({1}, {0.3F}));
   y = builder.elementwise(builder.average_pool2d(y, {2, 2}, {2, 2}, Padding::valid()), ElementwiseFunction::exp);
+  y = builder.upsample2d(y, {2, 1}, Interpolation::bilinear);
   y = builder.global_average_pool2d(builder.add(y, y));
   named("float_dense");
   const GraphValue dense =
       builder.dense(flat, {"kernel", dice.tensor({builder.shape(flat)[0], 4}, -1, 1)}, {"bias", {}});
   named("tail");
-  const GraphValue parts[] = {builder.softmax(y), builder.log_softmax(dense), global};
+  const GraphValue normal = builder.layer_norm(dense, dice.tensor({4}, -1, 1), dice.tensor({4}, -1, 1), 1e-3F);
+  const GraphValue parts[] = {builder.softmax(y), builder.log_softmax(dense), global, normal};
   InferenceGraph graph = builder.finish(builder.concat(parts, 0));
   graph.metadata = {{"seed", "42"}, {"data", "fashion \"mnist\" \u00e4"}};
   return graph;
@@ -379,7 +382,8 @@ TEST_CASE("validate names node and field of a graph that was changed in memory")
 
 TEST_CASE("weight bytes: packed codes, biases, scales, and float where a layer was left in it") {
   const InferenceGraph graph = varied_graph();
-  const std::size_t conv = (54 * 3 + 7) / 8 + 3 * 4 + 3 * 4, float_conv = (12 + 4) * 4, batch_norm = 8 * 4;
+  const std::size_t conv = (54 * 3 + 7) / 8 + 3 * 4 + 3 * 4, float_conv = (12 + 4) * 4, batch_norm = 8 * 4,
+                    layer_norm = 8 * 4;
   const std::size_t dense = std::get<FloatDense>(node_writing(graph, "float_dense").operation).kernel.byte_size();
-  CHECK(graph.weight_bytes() == conv + float_conv + batch_norm + dense);
+  CHECK(graph.weight_bytes() == conv + float_conv + batch_norm + layer_norm + dense);
 }

@@ -1,5 +1,6 @@
 #include <catch2/catch.hpp>
 
+#include <algorithm>
 #include <cmath>
 #include <cstdlib>
 #include <cstring>
@@ -79,6 +80,38 @@ Model tables_model() {
   return model;
 }
 
+/// Convolutions of sequences, with and without normalisation, one behind the other and with tables in between.
+Model sequence_model() {
+  Model model = Sequential(
+      Conv1D({.filters = 6, .kernel = 3, .stride = 2, .bias = false}), BatchNorm(), ReLU(),
+      Conv1D({.filters = 8, .kernel = 2, .padding = Padding::explicit_(0, 0, 2, 0), .dilation = 2}),
+      Conv1D({.filters = 6, .kernel = 3, .groups = 2}), BatchNorm(), HardSwish(), Flatten(), Dense({.units = 3}));
+  model.build({12, 3}, 3);
+  stir(model, 12);
+  return model;
+}
+
+/// Images made larger by repeating pixels: behind a convolution and its activation, between quantizer and convolution.
+Model growing_model() {
+  Model model = Sequential(Conv2D({.filters = 4, .kernel = 3, .stride = 2}), BatchNorm(), ReLU(), UpSampling2D(),
+                           Conv2D({.filters = 5, .kernel = 3}), UpSampling2D({.factor = {1, 3}}), ReLU(),
+                           Conv2D({.filters = 3, .kernel = 3}), ReLU(), GlobalAveragePool2D(), Dense({.units = 3}));
+  model.build({6, 4, 2}, 3);
+  stir(model, 14);
+  return model;
+}
+
+/// Layers without an integer form between layers that have one.
+Model float_layers_model() {
+  Model model =
+      Sequential(Conv2D({.filters = 6, .kernel = 3}), LayerNorm(), ReLU(), Conv2D({.filters = 5, .kernel = 3}), ReLU(),
+                 UpSampling2D({.interpolation = Interpolation::bilinear}), Conv2D({.filters = 4, .kernel = 3}), ReLU(),
+                 GlobalAveragePool2D(), Dense({.units = 8}), LayerNorm(), Dense({.units = 3}));
+  model.build({6, 5, 2}, 3);
+  stir(model, 10);
+  return model;
+}
+
 Model quantized(const Model& model, const std::string& weights, const std::string& activations) {
   const QuantizationConfig config{.weights = parse_quantizer_spec(weights),
                                   .activations = parse_quantizer_spec(activations)};
@@ -125,7 +158,8 @@ TEST_CASE("verify: no code differs, for every kind of quantizer and model") {
                                    {"mct-ste:4:uniform", "mct-ste:4:uniform"},
                                    {"mct-lsq:3:symmetric:per-tensor", "mct-lsq:5:uniform"},
                                    {"mct-ste:8:pot", "mct-ste:2"}};
-  for (const Model& source : {plain_model(), branching_model(), depthwise_model(), tables_model()})
+  for (const Model& source :
+       {plain_model(), branching_model(), depthwise_model(), tables_model(), sequence_model(), growing_model()})
     for (const Case& c : cases) {
       INFO(c.weights << " " << c.activations);
       Model model = quantized(source, c.weights, c.activations);
@@ -159,6 +193,26 @@ TEST_CASE("verify: no code differs, for every kind of quantizer and model") {
       CHECK(verify(finalized, graph, images.rows(0, 5)).passed());
       CHECK(verify(graph, images.rows(0, 5)).passed());
     }
+}
+
+TEST_CASE("verify: layers without an integer form are float between codes, and named") {
+  for (const auto& [weights, activations] : {std::pair{"lsq:8", "lsq:8"}, {"lsq:4", "lsq-plus:4"}}) {
+    Model model = quantized(float_layers_model(), weights, activations);
+    const InferenceGraph graph = convert2inferable(model);
+    const VerifyReport report = verify(model, graph, pictures(model.input_shape(), 40, 8), {.batch = 13});
+    INFO(report.describe());
+    CHECK(report.passed());
+    CHECK(report.differing_codes == 0);
+    CHECK(report.float_layers == std::vector<std::string>{"layer_norm1", "relu1", "upsampling1", "layer_norm2"});
+    CHECK(report.integer_engine_skipped.find("layer_norm1") != std::string::npos);
+    // Every tensor that enters or leaves them has codes.
+    for (const GraphNode& node : graph.nodes)
+      if (std::holds_alternative<FloatLayerNorm>(node.operation)) {
+        const auto before = std::ranges::find(graph.nodes, node.inputs[0], &GraphNode::output);
+        CHECK(std::holds_alternative<DequantizeOp>(before->operation));
+      }
+    CHECK(convert2inferable(quantization_aware_training_finalize(model)).describe() == graph.describe());
+  }
 }
 
 TEST_CASE("verify finds one changed number and names the tensor") {

@@ -143,6 +143,13 @@ struct FloatingKernels {
   void (*normalize_gradient)(Index n, Index width, bool add, const T* x, const T* mean, const T* factor,
                              const T* mean_dy, const T* slope, const T* dy, T* dx);
 
+  // Layer normalization of whole rows: layer_norm.hpp says what each computes.
+  void (*layer_norm)(Index rows, Index width, double epsilon, const T* x, const T* gamma, const T* beta, T* y, T* means,
+                     T* factors);
+  void (*layer_norm_gradient)(Index rows, Index width, bool add, const T* x, const T* means, const T* factors,
+                              const T* gamma, const T* dy, T* dx);
+  void (*layer_norm_products)(Index rows, Index width, const T* x, const T* means, const T* factors, const T* dy, T* y);
+
   void (*sgd_update)(Index n, const SgdStep*, const T* gradient, T* velocity, T* parameter);
   void (*adam_update)(Index n, const AdamStep*, const T* gradient, T* first, T* second, T* parameter);
   void (*rmsprop_update)(Index n, const RmspropStep*, const T* gradient, T* second, T* velocity, T* parameter);

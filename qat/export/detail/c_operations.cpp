@@ -274,4 +274,11 @@ void Exporter::emit(const GraphNode& node, const Pad2DOp& op) {
                      op.padding.left, ", ", out[0], ", ", out[1], ", ", zero(node.output), ", ", at(node.output), ")"));
 }
 
+void Exporter::emit(const GraphNode& node, const Upsample2DOp& op) {
+  text_.need(upsample);
+  const Shape& in = tensor(node.inputs[0]).shape;
+  text_.call(message("@_upsample(", at(node.inputs[0]), ", ", in[0], ", ", in[1], ", ", in[2], ", ", op.factor.h, ", ",
+                     op.factor.w, ", ", at(node.output), ")"));
+}
+
 }  // namespace bitgrad::c

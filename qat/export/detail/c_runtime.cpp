@@ -222,6 +222,16 @@ static inline void @_pad(const uint8_t *x, int32_t in_h, int32_t in_w, int32_t c
 }
 )";
 
+const std::string_view upsample = R"(
+static inline void @_upsample(const uint8_t *x, int32_t in_h, int32_t in_w, int32_t channels, int32_t factor_h,
+                              int32_t factor_w, uint8_t *y) {
+  int32_t h, w, c;
+  for (h = 0; h < in_h * factor_h; ++h)
+    for (w = 0; w < in_w * factor_w; ++w)
+      for (c = 0; c < channels; ++c) *y++ = x[(h / factor_h * in_w + w / factor_w) * channels + c];
+}
+)";
+
 const std::string_view table = R"(
 /* Tables of `entries` codes, one for all or one per channel */
 static inline void @_look_up(int32_t n, int32_t channels, int32_t entries, const uint8_t *codes, const uint8_t *x, uint8_t *y) {

@@ -41,6 +41,7 @@ extern const std::string_view global_average_pool_xnnpack;               ///< ne
 std::string global_average_pool_fixed_point(std::string_view multiply);  ///< likewise, and global_sum
 extern const std::string_view max_pool;
 extern const std::string_view pad;
+extern const std::string_view upsample;
 extern const std::string_view table;
 extern const std::string_view concat;
 extern const std::string_view argmax_of_codes;

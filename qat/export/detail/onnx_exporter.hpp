@@ -68,10 +68,14 @@ class Exporter {
   void emit(const GraphNode& node, const MaxPool2DOp& op);
   void emit(const GraphNode& node, const ReshapeOp& op);
   void emit(const GraphNode& node, const Pad2DOp& op);
+  void emit(const GraphNode& node, const Upsample2DOp& op);
+  void emit(const GraphNode& node, const FloatUpsample2D& op);
+  std::vector<std::string> resize_inputs(const GraphNode& node, const UpsampleFactor& factor);
   void emit(const GraphNode& node, const FloatConv2D& op);
   void emit(const GraphNode& node, const FloatDense& op);
   void emit(const GraphNode& node, const FloatBatchNorm& op);
   void emit(const GraphNode& node, const FloatNormalize& op);
+  void emit(const GraphNode& node, const FloatLayerNorm& op);
   void emit(const GraphNode& node, const FloatAveragePool2D& op);
   void emit(const GraphNode& node, const FloatGlobalAveragePool2D& op);
   void emit(const GraphNode& node, const FloatClamp& op);

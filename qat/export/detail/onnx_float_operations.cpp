@@ -58,6 +58,32 @@ void Exporter::emit(const GraphNode& node, const FloatNormalize& op) {
   real_result(node, "Div", {centred.name, per_channel(node, "deviation", op.deviation)});
 }
 
+/// Out of the operations of opset 13: LayerNormalization is of opset 17.
+void Exporter::emit(const GraphNode& node, const FloatLayerNorm& op) {
+  const Shape& shape = output_of(node).shape;
+  const Index channel = axis_of(-1, shape.rank());
+  const Dims whole = dims_of(shape);
+  Dims row = whole;
+  row[static_cast<std::size_t>(channel - 1)] = 1;
+  const std::string axis = builder_.integers(node.name + "/axis", {channel});
+  const std::string count = builder_.floats(node.name + "/count", {static_cast<float>(shape[-1])}, {});
+  const std::string epsilon = builder_.floats(node.name + "/epsilon", {op.epsilon}, {});
+  const auto step = [&](const char* operation, std::vector<std::string> inputs, const Dims& dims) {
+    return builder_.add(node.name, operation, std::move(inputs), Type::float32, dims).name;
+  };
+  const auto mean = [&](const std::string& x) {
+    const std::vector<Attribute> keep{{"keepdims", Index{1}}};
+    return step("Div", {builder_.add(node.name, "ReduceSum", {x, axis}, Type::float32, row, keep).name, count}, row);
+  };
+  const std::string x = real_of(node.inputs[0]);
+  const std::string centred = step("Sub", {x, mean(x)}, whole);
+  const std::string variance = mean(step("Mul", {centred, centred}, whole));
+  const std::string deviation = step("Sqrt", {step("Add", {variance, epsilon}, row)}, row);
+  const std::string normal = step("Div", {centred, deviation}, whole);
+  const std::string scaled = step("Mul", {normal, per_channel(node, "gamma", op.gamma)}, whole);
+  real_result(node, "Add", {scaled, per_channel(node, "beta", op.beta)});
+}
+
 void Exporter::emit(const GraphNode& node, const FloatAveragePool2D& op) {
   const Pool2DGeometry g = pool2d_geometry(tensor(node.inputs[0]).shape.prepended(1), op.window, op.stride, op.padding);
   std::vector<Attribute> attributes = window_attributes(g);
@@ -69,6 +95,11 @@ void Exporter::emit(const GraphNode& node, const FloatGlobalAveragePool2D&) {
   const Wire pooled =
       builder_.add(node.name, "GlobalAveragePool", real_inputs(node), Type::float32, {output_of(node).shape[0], 1, 1});
   real_result(node, "Flatten", {pooled.name}, std::vector<Attribute>{{"axis", Index{1}}});
+}
+
+/// With the default coordinates of Resize, half_pixel, and the border repeated.
+void Exporter::emit(const GraphNode& node, const FloatUpsample2D& op) {
+  real_result(node, "Resize", resize_inputs(node, op.factor), std::vector<Attribute>{{"mode", std::string("linear")}});
 }
 
 void Exporter::emit(const GraphNode& node, const FloatClamp& op) {

@@ -10,7 +10,7 @@ namespace {
 
 using protobuf::Message;
 
-enum AttributeType { type_float = 1, type_int = 2, type_ints = 7 };
+enum AttributeType { type_float = 1, type_int = 2, type_string = 3, type_ints = 7 };
 
 Message attribute(const Attribute& attribute) {
   Message message;
@@ -21,6 +21,9 @@ Message attribute(const Attribute& attribute) {
   } else if (const Index* integer = std::get_if<Index>(&attribute.value)) {
     message.integer(3, *integer);
     message.integer(20, type_int);
+  } else if (const std::string* text = std::get_if<std::string>(&attribute.value)) {
+    message.text(4, *text);
+    message.integer(20, type_string);
   } else {
     for (const Index value : std::get<Dims>(attribute.value)) message.integer(8, value);
     message.integer(20, type_ints);

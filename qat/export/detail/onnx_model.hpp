@@ -25,7 +25,7 @@ struct Initializer {
 
 struct Attribute {
   std::string name;
-  std::variant<float, Index, Dims> value;
+  std::variant<float, Index, Dims, std::string> value;
 };
 
 struct Node {

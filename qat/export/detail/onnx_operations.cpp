@@ -143,6 +143,19 @@ void Exporter::emit(const GraphNode& node, const Pad2DOp& op) {
   quantize_moved(real_result(node, "Pad", {real_of(node.inputs[0]), pads, zero}), node);
 }
 
+/// Image, no region of interest, scales.
+std::vector<std::string> Exporter::resize_inputs(const GraphNode& node, const UpsampleFactor& factor) {
+  const std::vector<float> scales{1, 1, static_cast<float>(factor.h), static_cast<float>(factor.w)};
+  return {real_of(node.inputs[0]), "", builder_.floats(node.name + "/scales", scales, {4})};
+}
+
+/// Resize's defaults are nearest, half_pixel and round_prefer_floor: for a whole factor copy r of pixel i lies at i +
+/// (r
+/// + 1/2) / factor - 1/2, which never reaches the middle between two pixels.
+void Exporter::emit(const GraphNode& node, const Upsample2DOp& op) {
+  quantize_moved(real_result(node, "Resize", resize_inputs(node, op.factor)), node);
+}
+
 /// The graph's elements are in the order of NHWC, so an image is transposed to it and back. Each step between codes has
 /// its own QuantizeLinear and DequantizeLinear, which runtimes then drop.
 void Exporter::emit(const GraphNode& node, const ReshapeOp&) {

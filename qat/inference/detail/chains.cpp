@@ -96,12 +96,19 @@ std::optional<Chain> Chains::match(int quantize) const {
   chain.producer = v;
   chain.is_table = grid(v).has_value();
   if (!chain.is_table && (!has_one_reader(v) || !computes_on_codes(v))) return std::nullopt;
-  const auto* batch_norm = chain.links.empty() ? nullptr : value(chain.links.front()).as<RecordedBatchNorm>();
+  const auto after = std::ranges::find_if(chain.links, [&](int link) { return !belongs_to(v, link); });
+  const auto* batch_norm = after == chain.links.end() ? nullptr : value(*after).as<RecordedBatchNorm>();
   if (batch_norm && folds(*batch_norm) && !chain.is_table && value(v).as<RecordedLinear>()) {
-    chain.batch_norm = chain.links.front();
-    chain.links.erase(chain.links.begin());
+    chain.batch_norm = *after;
+    chain.links.erase(after);
   }
   return accepts(chain) ? std::optional(std::move(chain)) : std::nullopt;
+}
+
+bool Chains::belongs_to(int linear, int link) const {
+  const RecordedValue& reshaped = value(link);
+  if (!reshaped.as<ReshapeOp>() || reshaped.layer != value(linear).layer || reshaped.shape.rank() == 0) return false;
+  return reshaped.shape[-1] == value(linear).shape[-1];
 }
 
 bool Chains::accepts(const Chain& chain) const {

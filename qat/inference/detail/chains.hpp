@@ -32,8 +32,10 @@ class Chains {
   /// False for values that nobody needs and for those inside a chain.
   bool emitted(int v) const { return live_[static_cast<std::size_t>(v)] && !absorbed_[static_cast<std::size_t>(v)]; }
 
-  /// Max pooling and reshaping, which commute with clamps and rounding.
-  static bool is_move(const RecordedValue& value) { return value.as<MaxPool2DOp>() || value.as<ReshapeOp>(); }
+  /// Max pooling, reshaping and repeating pixels, which commute with clamps and rounding.
+  static bool is_move(const RecordedValue& value) {
+    return value.as<MaxPool2DOp>() || value.as<ReshapeOp>() || value.as<Upsample2DOp>();
+  }
 
  private:
   const RecordedValue& value(int v) const { return values_[static_cast<std::size_t>(v)]; }
@@ -42,6 +44,8 @@ class Chains {
   bool has_one_reader(int v) const { return readers_[static_cast<std::size_t>(v)] == 1; }
   bool computes_on_codes(int v) const;
   std::optional<Chain> match(int quantize) const;
+  /// A reshape by the linear layer itself that keeps its channels, as the one behind a one-dimensional convolution.
+  bool belongs_to(int linear, int link) const;
   bool accepts(const Chain& chain) const;
   void absorb(int v) { absorbed_[static_cast<std::size_t>(v)] = 1; }
 

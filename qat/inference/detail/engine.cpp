@@ -47,6 +47,8 @@ Tensor move_codes(const GraphOperation& operation, const GraphTensor& output, co
   if (const auto* pool = std::get_if<MaxPool2DOp>(&operation))
     return max_pool_codes(pool2d_geometry(x.shape(), pool->window, pool->stride, pool->padding), x, shape);
   if (const auto* pad = std::get_if<Pad2DOp>(&operation)) return pad2d<std::int32_t>(x, pad->padding, shape, 0);
+  if (const auto* upsample = std::get_if<Upsample2DOp>(&operation))
+    return upsample2d<std::int32_t>(x, upsample->factor, shape);
   return x.reshape(shape);
 }
 

@@ -8,6 +8,7 @@
 #include <bitgrad/core/kernels/conv.hpp>
 #include <bitgrad/core/kernels/dense.hpp>
 #include <bitgrad/core/kernels/elementwise.hpp>
+#include <bitgrad/core/kernels/layer_norm.hpp>
 #include <bitgrad/core/kernels/pool.hpp>
 #include <bitgrad/core/kernels/softmax.hpp>
 #include <bitgrad/qat/inference/detail/moving.hpp>
@@ -64,6 +65,14 @@ struct FloatRunner {
     return map_channels(x(), op.mean, op.deviation,
                         [](float v, float mean, float deviation) { return (v - mean) / deviation; });
   }
+  Tensor operator()(const FloatLayerNorm& op) const {
+    Tensor y(shape);
+    const Index width = op.gamma.size(), rows = y.size() / width;
+    const kernels::Scratch<float> statistics(2 * rows);
+    kernels::layer_norm_forward(rows, width, static_cast<double>(op.epsilon), x().data<float>(), op.gamma.data<float>(),
+                                op.beta.data<float>(), y.data<float>(), statistics.data(), statistics.data() + rows);
+    return y;
+  }
   Tensor average(const PoolWindow& window, Stride stride, const Padding& padding) const {
     Tensor y(shape);
     kernels::average_pool2d_forward(pool2d_geometry(x().shape(), window, stride, padding), x().data<float>(),
@@ -76,6 +85,12 @@ struct FloatRunner {
     kernels::average_pool2d_forward(pool2d_geometry(x().shape(), {x().dim(1), x().dim(2)}, {}, Padding::valid()),
                                     x().data<float>(), y.data<float>());
     return y.reshape(shape);
+  }
+  Tensor operator()(const FloatUpsample2D& op) const {
+    Tensor y(shape);
+    kernels::upsample2d_bilinear({x().dim(0), x().dim(1), x().dim(2), x().dim(3), op.factor}, x().data<float>(),
+                                 y.data<float>());
+    return y;
   }
   Tensor operator()(const FloatClamp& op) const {
     Tensor y(shape);
@@ -121,6 +136,7 @@ struct FloatRunner {
     return y;
   }
   Tensor operator()(const ReshapeOp&) const { return x().reshape(shape); }
+  Tensor operator()(const Upsample2DOp& op) const { return upsample2d<float>(x(), op.factor, shape); }
   Tensor operator()(const Pad2DOp& op) const { return pad2d<float>(x(), op.padding, shape, 0.0F); }
 
   template <class Op>

@@ -70,6 +70,10 @@ template <class IO>
 void fields(IO& io, Pad2DOp& op) {
   io("padding", op.padding);
 }
+template <class IO, class Op>
+requires(std::is_same_v<Op, Upsample2DOp> || std::is_same_v<Op, FloatUpsample2D>) void fields(IO& io, Op& op) {
+  io("factor", op.factor.h, op.factor.w);
+}
 template <class IO>
 void fields(IO& io, FloatConv2D& op) {
   fields(io, op.window);
@@ -90,6 +94,12 @@ template <class IO>
 void fields(IO& io, FloatNormalize& op) {
   io("mean", op.mean);
   io("deviation", op.deviation);
+}
+template <class IO>
+void fields(IO& io, FloatLayerNorm& op) {
+  io("gamma", op.gamma);
+  io("beta", op.beta);
+  io("epsilon", op.epsilon);
 }
 template <class IO>
 void fields(IO& io, FloatAveragePool2D& op) {

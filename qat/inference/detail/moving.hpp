@@ -6,6 +6,7 @@
 #include <vector>
 
 #include <bitgrad/core/kernels/geometry.hpp>
+#include <bitgrad/core/kernels/upsample.hpp>
 #include <bitgrad/core/tensor.hpp>
 
 namespace bitgrad::inference {
@@ -20,6 +21,14 @@ Tensor pad2d(const Tensor& x, const Padding& padding, const Shape& shape, T fill
     for (Index h = 0; h < x.dim(1); ++h)
       std::copy_n(x.data<T>() + (n * x.dim(1) + h) * row, row,
                   y.data<T>() + (((n * y.dim(1) + h + padding.top) * y.dim(2)) + padding.left) * y.dim(3));
+  return y;
+}
+
+/// x [n, h, w, c] with every pixel repeated; `shape` [n, h', w', c] is the result's. T is float or int32.
+template <class T>
+Tensor upsample2d(const Tensor& x, UpsampleFactor factor, const Shape& shape) {
+  Tensor y(shape, x.dtype());
+  kernels::upsample2d_nearest({x.dim(0), x.dim(1), x.dim(2), x.dim(3), factor}, x.data<T>(), y.data<T>());
   return y;
 }
 

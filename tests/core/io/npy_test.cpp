@@ -1,6 +1,8 @@
 #include <catch2/catch.hpp>
 
+#include <algorithm>
 #include <cstdint>
+#include <limits>
 #include <vector>
 
 #include <bitgrad/core/error.hpp>
@@ -66,6 +68,25 @@ TEST_CASE("npy: headers may be written in every way of the specification") {
   CHECK(shape("{'descr': '|u1', 'fortran_order': False, 'shape': (), }", 1) == Shape{});
 }
 
+TEST_CASE("npy: whole numbers of 64 bits are read as int32 where they fit") {
+  const auto with = [](const std::vector<std::int64_t>& values, std::size_t bytes) {
+    Bytes result = file(message("{'descr': '<i8', 'fortran_order': False, 'shape': (", values.size(), ",), }"), bytes);
+    const std::size_t start = result.size() - bytes;
+    for (std::size_t i = 0; i < std::min(bytes, 8 * values.size()); ++i)
+      result[start + i] = static_cast<std::byte>(static_cast<std::uint64_t>(values[i / 8]) >> (i % 8 * 8) & 0xFF);
+    return result;
+  };
+  const std::int64_t least = std::numeric_limits<std::int32_t>::min(), most = std::numeric_limits<std::int32_t>::max();
+  CHECK(identical(parse_npy(with({3, -1, least, most}, 32), "f"),
+                  Tensor::from({4}, std::vector<std::int32_t>{3, -1, -2147483647 - 1, 2147483647})));
+  CHECK_THROWS_WITH(parse_npy(with({0, most + 1}, 16), "f"),
+                    "f: element 1 of int64 (2) is 2147483648, which does not fit int32");
+  CHECK_THROWS_WITH(parse_npy(with({least - 1}, 8), "f"),
+                    "f: element 0 of int64 (1) is -2147483649, which does not fit int32");
+  CHECK_THROWS_WITH(parse_npy(with({1, 2}, 8), "f"),
+                    "f: int64 (2) needs 2 elements of 8 bytes, the file has 8 bytes of data");
+}
+
 TEST_CASE("npy: every truncation and every appended byte is refused") {
   const Bytes whole = from_hex(numpy_file);
   for (std::size_t size = 0; size < whole.size(); ++size)
@@ -89,9 +110,9 @@ TEST_CASE("npy: malformed files are refused with their name and the reason") {
   refused(file(good, 8, std::string("\1\1", 2)), "npy version is 1.1, expected 1.0");
   refused(file("{'descr': '<f4', 'fortran_order': True, 'shape': (2,), }", 8),
           "fortran_order is True, expected C order");
-  for (const char* dtype : {"<i8", ">f4", "|b1", "<f2", "=f4", "f4", "|O", ""})
+  for (const char* dtype : {">i8", ">f4", "|b1", "<f2", "=f4", "f4", "|O", ""})
     refused(file(std::string("{'descr': '") + dtype + "', 'fortran_order': False, 'shape': (2,), }", 8),
-            std::string("dtype is '") + dtype + "', expected '<f4', '<f8', '|i1', '|u1' or '<i4'");
+            std::string("dtype is '") + dtype + "', expected '<f4', '<f8', '|i1', '|u1', '<i4' or '<i8'");
   refused(file("{'descr': [('a', '<f4')], 'fortran_order': False, 'shape': (2,), }", 8),
           "expected a string at position 10");
   refused(file("{'descr': '<f4', 'fortran_order': 0, 'shape': (2,), }", 8), "expected True or False");
