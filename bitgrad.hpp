@@ -23,6 +23,7 @@
 #include <bitgrad/core/io/npz.hpp>
 #include <bitgrad/core/io/safetensors.hpp>
 #include <bitgrad/core/io/tensor_file.hpp>
+#include <bitgrad/core/io/tfrecord.hpp>
 #include <bitgrad/core/io/zip.hpp>
 #include <bitgrad/core/memory.hpp>
 #include <bitgrad/core/named_tensors.hpp>
@@ -128,11 +129,13 @@
 #include <bitgrad/qat/export/onnx.hpp>
 #include <bitgrad/qat/export/tflite.hpp>
 #include <bitgrad/qat/golden/check_all.hpp>
+#include <bitgrad/qat/gradual.hpp>
 #include <bitgrad/qat/inference/builder.hpp>
 #include <bitgrad/qat/inference/cost.hpp>
 #include <bitgrad/qat/inference/graph.hpp>
 #include <bitgrad/qat/inference/requantization.hpp>
 #include <bitgrad/qat/inference/verify.hpp>
+#include <bitgrad/qat/learning_rate_range.hpp>
 #include <bitgrad/qat/plan.hpp>
 #include <bitgrad/qat/preparation.hpp>
 #include <bitgrad/qat/quantization_aware_training.hpp>

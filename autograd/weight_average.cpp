@@ -31,10 +31,15 @@ void WeightAverage::apply() const {
   for (std::size_t i = 0; i < parameters_.size(); ++i) parameters_[i].parameter->assign(averages_[i]);
 }
 
+NamedTensors WeightAverage::values() const {
+  NamedTensors result;
+  for (std::size_t i = 0; i < parameters_.size(); ++i) result.add(parameters_[i].name, averages_[i].clone());
+  return result;
+}
+
 NamedTensors WeightAverage::state() const {
   NamedTensors result{{"steps", Tensor::scalar(static_cast<double>(steps_), DType::int32)}};
-  for (std::size_t i = 0; i < parameters_.size(); ++i)
-    result.add(parameters_[i].name + "/average", averages_[i].clone());
+  for (const auto& [name, average] : values()) result.add(name + "/average", average);
   return result;
 }
 

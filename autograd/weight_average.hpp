@@ -21,6 +21,8 @@ class WeightAverage {
   void update();
   /// Gives the parameters the averaged values.
   void apply() const;
+  /// The averages under the parameters' names; copies.
+  NamedTensors values() const;
 
   /// For checkpoints: "steps", int32, and the averages under the parameters' names with "/average" behind; copies.
   NamedTensors state() const;

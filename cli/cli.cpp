@@ -63,6 +63,7 @@ int run(int argc, const char* const* argv) {
   program.footer(examples);
   add_train_command(program);
   add_data_command(program);
+  add_lr_range_command(program);
   add_summary_command(program);
   add_verify_command(program);
   add_infer_command(program);

@@ -23,6 +23,7 @@ class UnreadableInput : public Error {
 
 void add_train_command(CLI::App& program);
 void add_data_command(CLI::App& program);
+void add_lr_range_command(CLI::App& program);
 void add_summary_command(CLI::App& program);
 void add_verify_command(CLI::App& program);
 void add_infer_command(CLI::App& program);

@@ -196,6 +196,8 @@ std::string section(const FinishedRun& run) {
       message(escaped(r.model), " on ", escaped(r.data), ", ", r.epochs, " epochs",
               r.qat_epochs > 0 ? message(" and ", r.qat_epochs, " with quantizers") : "", ", seed ", r.seed,
               r.quantized() ? message("; weights ", escaped(r.weights), ", activations ", escaped(r.activations)) : "",
+              r.gradual.empty() ? "" : message(", bits:epochs ", escaped(r.gradual)),
+              r.ema > 0 ? message("; a moving average of the weights, decay ", shown(r.ema, 6)) : "",
               ". Float weights take ", bytes(r.float_bytes), ", these ", bytes(r.quantized_bytes), "."));
   if (!r.details)
     return html + element("p", "class=\"note\"", "This run's report.json is from before details were kept.");

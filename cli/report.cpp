@@ -51,6 +51,8 @@ void write_report(const io::Path& path, const Report& report) {
   Json json = {{"format", "bitgrad.report"}, {"version", 1}};
   for_each_field(report, [&](const char* name, const auto& value) { json[name] = value; });
   if (report.hold_out) json["hold_out"] = *report.hold_out;
+  if (report.ema > 0) json["ema"] = report.ema;
+  if (!report.gradual.empty()) json["gradual"] = report.gradual;
   json["mixed"] = report.mixed;
   json["layers"] = Json::array();
   for (const LayerBits& layer : report.layers)
@@ -85,6 +87,8 @@ Report read_report(const io::Path& path) {
   if (json.contains("hold_out") && json["hold_out"].is_number()) report.hold_out = json["hold_out"].get<double>();
   if (json.contains("details")) report.details = details_from_json(json["details"].dump(), path.string());
   report.mixed = json.value("mixed", false);  // absent in reports from before --bits
+  if (json.contains("gradual") && json["gradual"].is_string()) report.gradual = json["gradual"].get<std::string>();
+  if (json.contains("ema") && json["ema"].is_number()) report.ema = json["ema"].get<double>();
   return report;
 }
 

@@ -38,6 +38,8 @@ struct Report {
   double seconds = 0;            ///< of training, all stages of this run
   std::uint64_t seed = 0;
 
+  double ema = 0;                     ///< decay of the average of weights that this is; 0: none
+  std::string gradual;                ///< phases of fewer and fewer bits, as to_string() gives them; empty: none
   std::optional<double> hold_out;     ///< share of the training images that accuracies are of; none: of the test images
   bool mixed = false;                 ///< single layers have bits of their own, from --bits
   std::vector<LayerBits> layers;      ///< every quantizer of the model

@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <system_error>
 
+#include <bitgrad/cli/event_file.hpp>
 #include <bitgrad/core/error.hpp>
 
 namespace bitgrad::cli {
@@ -24,9 +25,19 @@ void RunDirectory::create() const {
 
 bool RunDirectory::clear() const {
   bool found = fs::exists(float_checkpoint());
-  for (const io::Path& file :
-       {report(), page(), configuration(), sensitivity(), quantized_checkpoint(), best_float_checkpoint(),
-        best_quantized_checkpoint(), metrics(), graph() / "graph.json", graph() / "graph.npz", graph()}) {
+  std::vector<io::Path> files{report(),
+                              page(),
+                              configuration(),
+                              sensitivity(),
+                              quantized_checkpoint(),
+                              best_float_checkpoint(),
+                              best_quantized_checkpoint(),
+                              metrics(),
+                              graph() / "graph.json",
+                              graph() / "graph.npz",
+                              graph()};
+  for (const io::Path& file : EventFile::find(path)) files.push_back(file);
+  for (const io::Path& file : files) {
     std::error_code error;
     found = fs::remove(file, error) || found;
     if (error) fail<IoError>("cannot remove ", file, " of an earlier run: ", error.message());

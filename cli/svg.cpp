@@ -38,9 +38,9 @@ std::string open_svg(int width, int height, const std::string& title) {
   return message("<svg viewBox=\"0 0 ", width, ' ', height, "\" role=\"img\" aria-label=\"", escaped(title), "\">");
 }
 
-std::string drawn(const Series& series, const Axis& x, const Axis& y) {
+std::string drawn(const Series& series, const Axis& x, const Axis& y, bool marked) {
   std::string path, marks;
-  const bool few = series.points.size() <= 40;
+  const bool few = marked && series.points.size() <= 40;
   for (const auto& [px, py] : series.points) {
     path += message(path.empty() ? "M" : "L", pixels(x(px)), ' ', pixels(y(py)));
     if (few)
@@ -94,7 +94,9 @@ double room_for(const Histogram& histogram) {
 
 }  // namespace
 
-std::string line_chart(const std::vector<Series>& series, const std::string& title, const std::string& unit) {
+std::string line_chart(const std::vector<Series>& series, const std::string& title, const std::string& unit,
+                       Across across) {
+  const bool rates = across == Across::rates;
   constexpr int width = 460, height = 240, left = 46, right = 450, top = 14, bottom = 208;
   double x0 = 1e300, x1 = -1e300, y0 = 1e300, y1 = -1e300;
   for (const Series& each : series)
@@ -115,9 +117,9 @@ std::string line_chart(const std::vector<Series>& series, const std::string& tit
     svg += line(left, y(at), right, y(at), "gridline") +
            text(left - 6, y(at) + 3.5, "tick end", shown(std::abs(at) < y_step / 1e6 ? 0 : at, 6));
   for (double at = std::ceil(x0 / x_step) * x_step; at <= x1 + 1e-9; at += x_step)
-    svg += text(x(at), bottom + 16, "tick middle", shown(at, 6));
-  svg += text((left + right) / 2.0, height - 3, "tick middle", "epoch");
-  for (const Series& each : series) svg += drawn(each, x, y);
+    svg += text(x(at), bottom + 16, "tick middle", rates ? message("1e", shown(at, 6)) : shown(at, 6));
+  svg += text((left + right) / 2.0, height - 3, "tick middle", rates ? "learning rate" : "epoch");
+  for (const Series& each : series) svg += drawn(each, x, y, !rates);
   const std::string heading = element("h3", "", message(escaped(title), " <small>", escaped(unit), "</small>"));
   return element("div", "class=\"chart\"", heading + svg + "</svg>" + legend_of(series));
 }

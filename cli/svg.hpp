@@ -17,8 +17,13 @@ struct Series {
   std::vector<std::pair<double, double>> points;
 };
 
-/// Lines over a common horizontal axis of whole numbers, with a legend below; points are marked where they are few.
-std::string line_chart(const std::vector<Series>& series, const std::string& title, const std::string& unit);
+/// What lies across a line chart: epochs, or learning rates as their decimal logarithms, labelled as rates.
+enum class Across { epochs, rates };
+
+/// Lines over a common horizontal axis with ticks at whole numbers, with a legend below; points of epochs are marked
+/// where they are few.
+std::string line_chart(const std::vector<Series>& series, const std::string& title, const std::string& unit,
+                       Across across = Across::epochs);
 
 /// Positions of a tensor before (filled) and after quantization (bars), with the levels of the grid drawn in.
 std::string histogram_chart(const QuantizedTensor& tensor);

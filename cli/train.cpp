@@ -13,11 +13,17 @@ namespace {
 
 constexpr const char* outputs =
     R"(DIR receives float.safetensors and quantized.safetensors (checkpoints, every epoch), graph/ (the
-frozen integers: graph.json and graph.npz), metrics.csv (a row per epoch), report.json, report.html (to look at)
-and run.json (all options, for --config). Ctrl-C ends after the step with everything saved, and --resume goes on from there, as after kill -9.
+frozen integers: graph.json and graph.npz), metrics.csv (a row per epoch; with --tensorboard the same in
+events.out.tfevents.*), report.json, report.html (to look at) and run.json (all options, for --config). Ctrl-C ends after the step with everything saved, and --resume goes on from there, as after kill -9.
 The FILE of --bits holds exceptions for single layers, by name or type; numbers are bits:
   {"format": "bitgrad.bits", "version": 1,
    "rules": [{"type": "Dense", "weights": 8}, {"layer": "conv2", "weights": "lsq-pot:2", "activations": 4}]}
+)";
+
+constexpr const char* phases = R"(
+With --gradual 8,4,2 no quantizer has fewer than 8 bits in the first phase, 4 in the second and 2 in the third, which is
+as --weights, --activations and --bits say (unless given, lsq with the last bits). Each phase is a training of its own,
+with its schedule: it goes on with the weights, on quantizers that are calibrated anew.
 )";
 
 constexpr const char* augmentations = R"(
@@ -40,6 +46,8 @@ Examples:
     bitgrad train --from runs/float/float.safetensors --weights lsq:8 --activations lsq:8 --out runs/calibrated
   Mixed precision from a file, starting values by Kullback-Leibler divergence:
     bitgrad train --model lenet5 --epochs 3 --qat-epochs 3 --bits bits.json --calibration-method kl --out runs/mixed
+  To 2 bits in three phases:
+    bitgrad train --from runs/float/float.safetensors --gradual 8:2,4:2,2:4 --weights lsq:2 --activations lsq:4 --out runs/w2a4
   CIFAR-10 with augmentation, tested on a tenth of the training images:
     bitgrad train --data cifar10 --model resnet8 --augment flip,crop:4 --hold-out 0.1 --epochs 25 --out runs/resnet8
   Continue after an interruption, with the same options:
@@ -51,7 +59,7 @@ Examples:
 
 void add_train_command(CLI::App& program) {
   CLI::App* command = program.add_subcommand("train", "Train a model, quantize it, convert it and verify it");
-  command->footer(outputs + TrainOptions::describe_spec() + augmentations + data::describe_augmentations() +
+  command->footer(outputs + TrainOptions::describe_spec() + phases + augmentations + data::describe_augmentations() +
                   quantizers + quantizer_list() + examples);
   const auto options = std::make_shared<TrainOptions>();
   options->declare(*command);

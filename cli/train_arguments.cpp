@@ -97,6 +97,8 @@ void TrainOptions::declare(CLI::App& command) {
   number("--save-every", given.save_every, "Steps between checkpoints; 0: one after every epoch")
       ->type_name("N")
       ->group("The job");
+  command.add_flag("--tensorboard", given.tensorboard, "Write an event file for TensorBoard into --out as well")
+      ->group("The job");
   declare_threads(command, given.threads)->group("The job");
   number("--limit", given.limit, "Use only the first N training and N test images; 0: all")
       ->type_name("N")
@@ -137,8 +139,13 @@ void TrainOptions::declare(CLI::App& command) {
   group = "Recipes with quantizers";
   command
       .add_option("--freeze-batch-norm", freeze_batch_norm,
-                  "Epochs after which batch statistics are frozen (two thirds of --qat-epochs)")
+                  "Epochs after which batch statistics are frozen (two thirds of them)")
       ->type_name("X")
+      ->group(group);
+  command
+      .add_option("--gradual", gradual,
+                  "Fewer bits phase by phase, --qat-epochs shared out or given: 8,4,2 or 8:2,4:2,2:4, see below")
+      ->type_name("BITS")
       ->group(group);
   number("--activation-delay", activation_delay, "Epochs in which only weights are quantized, at the start")
       ->type_name("X")
@@ -185,21 +192,37 @@ void TrainOptions::declare(CLI::App& command) {
   number("--gradient-clip", training.gradient_clip, "Largest norm of all gradients; 0: any")
       ->type_name("X")
       ->group(group);
+  number("--ema", training.ema, "Ship a moving average of the weights with this decay, say 0.999; 0: the weights")
+      ->type_name("X")
+      ->group(group);
   number("--label-smoothing", training.label_smoothing, "Share of the target spread over all classes")
       ->type_name("X")
       ->group(group);
 }
 
-void TrainOptions::choose_recipe(TrainingOptions& quantized) const {
+/// Before the quantizers: the last phase has the bits of those that are not given.
+void TrainOptions::choose_phases(TrainArguments& arguments) {
+  if (!gradual) return;
+  arguments.gradual =
+      parse("--gradual", *gradual, [this](const std::string& text) { return parse_gradual(text, qat_epochs); });
+  qat_epochs = 0;
+  for (const BitPhase& phase : arguments.gradual) qat_epochs += phase.epochs;
+}
+
+void TrainOptions::choose_recipe(TrainArguments& arguments) const {
+  TrainingOptions& quantized = arguments.quantized_training;
+  // Batch statistics are frozen in the last phase.
+  const std::int64_t epochs_to_freeze = arguments.gradual.empty() ? qat_epochs : arguments.gradual.back().epochs;
   const bool recipe = freeze_batch_norm || activation_delay != 0 || distillation != 0;
   if (recipe && qat_epochs == 0)
     throw UsageError("--freeze-batch-norm, --activation-delay and --distill belong to --qat-epochs, which is 0");
   if (temperature && distillation == 0) throw UsageError("--temperature belongs to --distill, which is not given");
   if (freeze_batch_norm) {
-    if (!(*freeze_batch_norm >= 0 && *freeze_batch_norm <= static_cast<double>(qat_epochs)))
-      fail<UsageError>("--freeze-batch-norm is ", *freeze_batch_norm, ", expected 0 to the ", qat_epochs,
-                       " epochs of --qat-epochs");
-    quantized.frozen_batch_norm = 1 - *freeze_batch_norm / static_cast<double>(qat_epochs);
+    const auto most = static_cast<double>(epochs_to_freeze);
+    if (!(*freeze_batch_norm >= 0 && *freeze_batch_norm <= most))
+      fail<UsageError>("--freeze-batch-norm is ", *freeze_batch_norm, ", expected 0 to the ", epochs_to_freeze,
+                       " epochs of ", gradual ? "the last phase of --gradual" : "--qat-epochs");
+    quantized.frozen_batch_norm = 1 - *freeze_batch_norm / most;
   }
   quantized.activation_delay = activation_delay;
   quantized.distillation = distillation;
@@ -208,7 +231,9 @@ void TrainOptions::choose_recipe(TrainingOptions& quantized) const {
 
 void TrainOptions::choose_quantizers(TrainArguments& arguments) const {
   const bool wanted = qat_epochs > 0 || weights || activations || bits;
-  const std::string unsaid = wanted ? default_quantizer : "none";
+  const bool last_phase = gradual && !weights && !activations;
+  const std::string usual = last_phase ? message("lsq:", arguments.gradual.back().bits) : default_quantizer;
+  const std::string unsaid = wanted ? usual : "none";
   arguments.quantization.weights = parse("--weights", weights.value_or(unsaid), spec_for(QuantizationTarget::Weights));
   arguments.quantization.activations =
       parse("--activations", activations.value_or(unsaid), spec_for(QuantizationTarget::Activation));
@@ -221,6 +246,9 @@ void TrainOptions::choose_quantizers(TrainArguments& arguments) const {
   if (qat_epochs > 0 && !arguments.quantizes())
     fail<UsageError>("--qat-epochs ", qat_epochs,
                      " with --weights none --activations none: there is nothing to quantize");
+  if (const int fewest = fewest_bits(arguments.quantization); gradual && fewest != arguments.gradual.back().bits)
+    fail<UsageError>("--gradual ", *gradual, " ends at ", arguments.gradual.back().bits,
+                     " bits, expected the fewest of --weights, --activations and --bits, which are ", fewest);
 }
 
 std::string TrainOptions::describe_spec() {
@@ -257,6 +285,7 @@ TrainArguments TrainOptions::resolve(CLI::App& command) {
   if (hold_out_seed && !given.hold_out) throw UsageError("--hold-out-seed belongs to --hold-out, which is not given");
   arguments.hold_out_seed = hold_out_seed.value_or(given.hold_out_seed);
   parse("--augment", training.augmentation, data::parse_augmentation);
+  choose_phases(arguments);
   choose_quantizers(arguments);
 
   arguments.float_training = training;
@@ -266,11 +295,12 @@ TrainArguments TrainOptions::resolve(CLI::App& command) {
   arguments.quantized_training.epochs = qat_epochs;
   arguments.quantized_training.learning_rate = qat_learning_rate.value_or(default_learning_rate(training.optimizer));
   if (qparams_rate) arguments.quantized_training.qparams_rate = *qparams_rate;
-  choose_recipe(arguments.quantized_training);
+  choose_recipe(arguments);
   check("float", arguments.float_training);
   check("quantized", arguments.quantized_training);
   const TrainingOptions& quantized = arguments.quantized_training;
   arguments.configuration = configuration_of(command, {{"epochs", message(arguments.float_training.epochs)},
+                                                       {"qat-epochs", message(quantized.epochs)},
                                                        {"lr", shortest(arguments.float_training.learning_rate)},
                                                        {"qat-lr", shortest(quantized.learning_rate)},
                                                        {"qparams-rate", shortest(quantized.qparams_rate)},

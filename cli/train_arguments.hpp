@@ -4,8 +4,10 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include <bitgrad/layers/import_weights.hpp>
+#include <bitgrad/qat/gradual.hpp>
 #include <bitgrad/qat/quantization_aware_training.hpp>
 #include <bitgrad/qat/trainer.hpp>
 
@@ -31,11 +33,13 @@ struct TrainArguments {
   std::int64_t save_every = 0;  ///< steps between checkpoints within an epoch; 0: only after epochs
   std::int64_t patience = 0;    ///< epochs without a higher test accuracy after which a stage ends; 0: any number
   bool best = false;            ///< a stage results in the epoch of the highest test accuracy, not in its last
+  bool tensorboard = false;     ///< an event file beside metrics.csv
   std::string configuration;    ///< JSON text of all options, which --config takes
   Index calibration = 512;      ///< training images that quantizers are calibrated on
   TrainingOptions float_training;
   TrainingOptions quantized_training;
   QuantizationConfig quantization;
+  std::vector<BitPhase> gradual;  ///< phases of the quantized training; empty: one, with the bits of `quantization`
 
   bool quantizes() const { return quantization.weights || quantization.activations || !quantization.overrides.empty(); }
 };
@@ -53,6 +57,7 @@ struct TrainOptions {
   // Recipes of quantization-aware training.
   std::optional<double> freeze_batch_norm, temperature;
   double activation_delay = 0, distillation = 0;
+  std::optional<std::string> gradual;
 
   void declare(CLI::App& command);
   /// What --weights and --activations take, for the help.
@@ -61,7 +66,8 @@ struct TrainOptions {
   TrainArguments resolve(CLI::App& command);
 
  private:
-  void choose_recipe(TrainingOptions& quantized) const;
+  void choose_phases(TrainArguments& arguments);
+  void choose_recipe(TrainArguments& arguments) const;
   void choose_quantizers(TrainArguments& arguments) const;
 };
 

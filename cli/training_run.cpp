@@ -4,7 +4,6 @@
 #include <filesystem>
 #include <iomanip>
 #include <iostream>
-#include <nlohmann/json.hpp>
 
 #include <bitgrad/cli/best_epoch.hpp>
 #include <bitgrad/cli/commands.hpp>
@@ -26,8 +25,6 @@
 
 namespace bitgrad::cli {
 namespace {
-
-using Json = nlohmann::ordered_json;
 
 Shape image_shape(const data::Dataset& dataset) { return dataset.images.shape().without_front(); }
 
@@ -70,6 +67,7 @@ TrainingRun::TrainingRun(TrainArguments arguments) : arguments_(std::move(argume
   if (!arguments_.resume || !std::filesystem::exists(directory_.configuration()))
     io::write_file_atomically(directory_.configuration(), std::string_view(arguments_.configuration));
   metrics_.emplace(directory_.metrics());
+  if (arguments_.tensorboard) events_.emplace(directory_.path);
 }
 
 Model TrainingRun::start_model() const {
@@ -99,7 +97,8 @@ void TrainingRun::require_trainable() const {
   const Model start = start_model();
   if (!arguments_.quantizes()) return;
   const Tensor few = data::to_unit_range(train_.images.rows(0, std::min<Index>(8, train_.size())));
-  attach_quantizers(start, plan_quantization(start, few, arguments_.quantization));
+  for (std::size_t phase = 0; phase < phases(); ++phase)
+    attach_quantizers(start, plan_quantization(start, few, quantization(phase)));
 }
 
 void TrainingRun::run() {
@@ -115,34 +114,6 @@ void TrainingRun::run() {
 
 // ---- the two stages ----
 
-TrainingRun::Stage TrainingRun::float_stage() const {
-  Json options = {{"data", digest(train_)}, {"float", Json::parse(arguments_.float_training.to_json())}};
-  if (arguments_.hold_out) options["hold_out"] = {{"share", *arguments_.hold_out}, {"seed", arguments_.hold_out_seed}};
-  if (from_) options["from"] = from_digest_;
-  if (init_) options["init"] = Json{{"file", from_digest_}, {"layout", name_of(arguments_.init_layout)}};
-  // Which epoch a stage results in decides the numbers as well.
-  if (arguments_.patience > 0) options["patience"] = arguments_.patience;
-  if (arguments_.best) options["best"] = true;
-  return {"float", directory_.float_checkpoint(), directory_.best_float_checkpoint(), arguments_.float_training,
-          options.dump()};
-}
-
-TrainingRun::Stage TrainingRun::quantized_stage() const {
-  Json options = Json::parse(float_stage().options);
-  Json quantized = Json::parse(arguments_.quantized_training.to_json());
-  quantized["weights"] = to_string(arguments_.quantization.weights);
-  quantized["activations"] = to_string(arguments_.quantization.activations);
-  quantized["first_last_bits"] = arguments_.quantization.first_last_bits;
-  quantized["calibration"] = arguments_.calibration;
-  // Only where they say something: checkpoints from before these options existed stay what they are.
-  const QuantizationConfig& config = arguments_.quantization;
-  if (config.calibration != Calibration{}) quantized["calibration_method"] = to_string(config.calibration);
-  if (!config.overrides.empty()) quantized["bits"] = Json::parse(bits_json(config.overrides))["rules"];
-  options["quantized"] = quantized;
-  return {"quantized", directory_.quantized_checkpoint(), directory_.best_quantized_checkpoint(),
-          arguments_.quantized_training, options.dump()};
-}
-
 Model TrainingRun::train_float() {
   const Stage stage = float_stage();
   const std::optional<Checkpoint> checkpoint = saved(stage);
@@ -152,21 +123,26 @@ Model TrainingRun::train_float() {
 }
 
 Model TrainingRun::train_quantized(const Model& float_model) {
-  const Stage stage = quantized_stage();
+  Stage stage = quantized_stage(0);
   const std::optional<Checkpoint> checkpoint = saved(stage);
-  if (checkpoint) {
-    plan_ = checkpoint->plan;
-    Model model = restore_model(*checkpoint);
-    train(model, stage, checkpoint->plan, checkpoint, &float_model);
-    return model;
+  std::size_t phase = checkpoint ? phase_of(stage, *checkpoint) : 0;
+  stage = quantized_stage(phase);
+  if (checkpoint) plan_ = checkpoint->plan;
+  Model model = checkpoint ? restore_model(*checkpoint) : quantized(float_model, phase);
+  train(model, stage, plan_, checkpoint, &float_model);
+  while (++phase < phases()) {
+    model = quantized(with_learned_weights(float_model, model), phase);
+    train(model, quantized_stage(phase), plan_, std::nullopt, &float_model);
   }
+  return model;
+}
+
+Model TrainingRun::quantized(const Model& float_model, std::size_t phase) {
   const Index images = std::min(arguments_.calibration, train_.size());
   const Tensor representative = data::to_unit_range(train_.images.rows(0, images));
-  const QuantizationPlan plan = plan_quantization(float_model, representative, arguments_.quantization);
+  const QuantizationPlan plan = plan_quantization(float_model, representative, quantization(phase));
   plan_ = plan.to_json();
-  Model model = attach_quantizers(float_model, plan);
-  train(model, stage, plan_, checkpoint, &float_model);
-  return model;
+  return attach_quantizers(float_model, plan);
 }
 
 // ---- checkpoints ----
@@ -210,19 +186,25 @@ void TrainingRun::train(Model& model, const Stage& stage, const std::string& pla
   const auto save = [&](const io::Path& path) {
     trainer.store(checkpoint);
     best.store(checkpoint.progress);
+    if (stage.phase) checkpoint.progress.add("phase", Tensor::scalar(static_cast<double>(*stage.phase), DType::int32));
     write_checkpoint(path, checkpoint);
   };
-  metrics_->resume_after(stage.name, trainer.epochs_done());
+  metrics_->resume_after(stage.name, stage.epochs_before + trainer.epochs_done());
+  if (events_) events_->follow(metrics_->rows());
   if (!saved) save(stage.path);
 
-  ProgressDisplay display(stage.name);
-  const auto step_done = [&](const Progress& progress) {
+  ProgressDisplay display(stage.title);
+  const auto step_done = [&](Progress progress) {
+    progress.epoch += stage.epochs_before;
+    progress.epochs = stage.epochs;
     display.step(progress);
     const bool due = arguments_.save_every > 0 && trainer.steps_done() % arguments_.save_every == 0;
     if (due && progress.batch < progress.batches) save(stage.path);
   };
-  const auto epoch_done = [&](const EpochResult& result) {
-    const double test_accuracy = percent(evaluated(model, result.epoch));
+  const auto epoch_done = [&](EpochResult result) {
+    const std::int64_t epoch = result.epoch;  // of the phase
+    result.epoch += stage.epochs_before;
+    const double test_accuracy = percent(evaluated(trainer.result(), result.epoch));
     // The row and the best model first: if the process dies before the checkpoint is written, --resume does the epoch
     // again, and both.
     metrics_->add({.stage = stage.name,
@@ -233,9 +215,10 @@ void TrainingRun::train(Model& model, const Stage& stage, const std::string& pla
                    .learning_rate = result.learning_rate,
                    .images_per_second = result.images_per_second,
                    .seconds = result.seconds});
-    if (best.add(result.epoch, test_accuracy) && arguments_.best) save(stage.best);
+    if (events_) events_->follow(metrics_->rows());
+    if (best.add(epoch, test_accuracy) && arguments_.best) save(stage.best);
     save(stage.path);
-    display.epoch(result, stage.training.epochs, test_accuracy);
+    display.epoch(result, stage.epochs, test_accuracy);
   };
   const auto stop = [&] { return Interruption::requested() || best.exhausted(arguments_.patience); };
   try {
@@ -248,9 +231,12 @@ void TrainingRun::train(Model& model, const Stage& stage, const std::string& pla
     }
   } catch (const DivergenceError& error) {
     fail<DivergenceError>(error.what(), "; the last good checkpoint is ", stage.path.string(), ", of epoch ",
-                          checkpoint.epoch);
+                          stage.epochs_before + checkpoint.epoch);
   }
-  if (arguments_.best && best.epoch() > 0) model.load_state_dict(read_checkpoint(stage.best).state);
+  if (arguments_.best && best.epoch() > 0)
+    model.load_state_dict(read_checkpoint(stage.best).state);
+  else if (stage.training.ema > 0)
+    model.load_state_dict(trainer.result().state_dict());
 }
 
 void TrainingRun::stop_here() const {
@@ -312,6 +298,8 @@ void TrainingRun::describe_run() {
   report_.epochs = arguments_.float_training.epochs;
   report_.qat_epochs = arguments_.quantizes() ? arguments_.quantized_training.epochs : 0;
   report_.seed = arguments_.float_training.seed;
+  report_.gradual = to_string(arguments_.gradual);
+  report_.ema = arguments_.float_training.ema;
   report_.mixed = !arguments_.quantization.overrides.empty();
   if (!plan_.empty()) report_.layers = layer_bits(QuantizationPlan::from_json(plan_));
   double last_seconds = 0, images = 0;

@@ -1,9 +1,11 @@
 // The main job: float training, quantization-aware training, conversion, verification, report.
 #pragma once
 
+#include <algorithm>
 #include <optional>
 #include <string>
 
+#include <bitgrad/cli/event_file.hpp>
 #include <bitgrad/cli/metrics.hpp>
 #include <bitgrad/cli/report.hpp>
 #include <bitgrad/cli/run_directory.hpp>
@@ -24,16 +26,26 @@ class TrainingRun {
   void run();
 
  private:
-  /// A stage of the run: what its checkpoints say, and where they are.
+  /// A stage of the run, or a phase of one (--gradual): what its checkpoints say, and where they are.
   struct Stage {
     std::string name;
     io::Path path;
     io::Path best;  ///< checkpoint of the best epoch, with --best
     TrainingOptions training;
     std::string options;  ///< JSON of all that decides the numbers
+    std::optional<std::size_t> phase = {};
+    std::int64_t epochs_before = 0;  ///< of the stage's phases before
+    std::int64_t epochs = 0;         ///< of all of the stage's phases
+    std::string title = {};          ///< for people
   };
   Stage float_stage() const;
-  Stage quantized_stage() const;
+  /// Phase 0 where there are no phases.
+  Stage quantized_stage(std::size_t phase) const;
+  /// What a phase quantizes to; phase 0 where there are none: the configuration.
+  QuantizationConfig quantization(std::size_t phase) const;
+  std::size_t phases() const { return std::max<std::size_t>(1, arguments_.gradual.size()); }
+  /// That of a checkpoint; ValueError for one that this run does not have.
+  std::size_t phase_of(const Stage& stage, const Checkpoint& checkpoint) const;
 
   /// The float model that training starts from.
   Model start_model() const;
@@ -43,6 +55,8 @@ class TrainingRun {
   void require_trainable() const;
   Model train_float();
   Model train_quantized(const Model& float_model);
+  /// Attaches quantizers, calibrated on the first training images; plan_ says which.
+  Model quantized(const Model& float_model, std::size_t phase);
   /// The stage's own checkpoint when this run resumes and there is one.
   std::optional<Checkpoint> saved(const Stage& stage) const;
   /// Trains, with the teacher where the options distil, to the last epoch, or as far as --patience lets it, with a row
@@ -63,6 +77,7 @@ class TrainingRun {
   std::string from_digest_;  ///< of the file of --from or --init
   std::optional<NamedTensors> init_;
   std::optional<MetricsFile> metrics_;
+  std::optional<EventFile> events_;  ///< with --tensorboard
   Report report_;
   std::string plan_;  ///< of the quantized model, as JSON
 };

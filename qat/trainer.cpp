@@ -89,7 +89,7 @@ Schedule make_schedule(const TrainingOptions& options, Index steps) {
       std::min(all, static_cast<Index>(std::llround(options.warmup_epochs * static_cast<double>(steps))));
   const Index rest = std::max<Index>(1, all - warmup);
   const auto schedule = [&] {
-    if (options.schedule == "constant") return constant_schedule(rate);
+    if (options.schedule == "constant" || options.schedule == "plateau") return constant_schedule(rate);
     if (options.schedule == "cosine") return cosine_schedule(rate, rest);
     if (options.schedule == "one-cycle") return one_cycle_schedule(rate, rest);
     if (options.schedule == "exponential")
@@ -97,6 +97,15 @@ Schedule make_schedule(const TrainingOptions& options, Index steps) {
     return step_schedule(rate, {rest / 2, std::max(rest / 2 + 1, rest * 3 / 4)});
   };
   return warmup > 0 ? schedule().with_warmup(warmup) : schedule();
+}
+
+/// What an average is kept of: trainable parameters, and batch statistics, whose elements are shared.
+std::vector<NamedParameter> averaged_tensors(const Model& model) {
+  std::vector<NamedParameter> result =
+      select_parameters(model.parameters(), [](const NamedParameter& named) { return named.parameter->trainable(); });
+  for (const auto& [name, value] : model.buffers())
+    if (value.dtype() == DType::float32) result.push_back({name, std::make_shared<Parameter>(name, value)});
+  return result;
 }
 
 /// The first element that is not finite, as text; empty when all are.
@@ -134,6 +143,8 @@ Trainer::Trainer(Model& model, data::Dataset train, TrainingOptions options, dat
   if (model_.output_shape() != Shape{loader_.dataset().classes})
     fail<ShapeError>("Trainer: the model's output is ", model_.output_shape(), ", expected one logit for each of ",
                      loader_.dataset().classes, " classes");
+  if (options_.schedule == "plateau") plateau_.emplace();
+  if (options_.ema > 0) average_.emplace(averaged_tensors(model_), options_.ema);
 }
 
 void Trainer::set_teacher(const Model& teacher) {
@@ -157,6 +168,7 @@ bool Trainer::fit(const TrainingCallbacks& callbacks) {
                              .learning_rate = optimizer_->learning_rate(),
                              .images_per_second = pace.images_per_second(),
                              .seconds = pace.seconds()};
+    if (plateau_) plateau_->observe(result.loss);
     sums_ = {};
     if (callbacks.epoch) callbacks.epoch(result);
     if (callbacks.stop && callbacks.stop()) break;
@@ -189,7 +201,9 @@ Progress Trainer::progress(const Pace& pace) const {
           .loss = sums_.mean_loss(),
           .accuracy = sums_.accuracy(),
           .images_per_second = speed,
-          .seconds_left = (all - static_cast<double>(sums_.samples)) / speed};
+          .seconds_left = (all - static_cast<double>(sums_.samples)) / speed,
+          .step_loss = step_loss_,
+          .learning_rate = optimizer_->learning_rate()};
 }
 
 /// `batch_at(number)` is asked for the epoch's batches in order.
@@ -200,6 +214,7 @@ void Trainer::train_step(const std::function<data::Batch(Index)>& batch_at) {
   const Random random = Random(options_.seed, step_stream).derive(static_cast<std::uint64_t>(step_));
   const Index first = sums_.batches, end = std::min(first + options_.accumulate, loader_.batches());
   const Index samples = std::min(end * options_.batch, loader_.samples()) - first * options_.batch;
+  const double before = sums_.loss;
   optimizer_->zero_gradient();
   for (Index i = first; i < end; ++i) {
     const data::Batch batch = batch_at(i);
@@ -209,8 +224,10 @@ void Trainer::train_step(const std::function<data::Batch(Index)>& batch_at) {
   }
   require_finite_gradients();
   if (options_.gradient_clip > 0) clip_gradient_norm(optimizer_->parameters(), options_.gradient_clip);
-  optimizer_->set_learning_rate(schedule_.at(step_));
+  optimizer_->set_learning_rate(schedule_.at(step_) * (plateau_ ? plateau_->factor() : 1));
   optimizer_->step();
+  if (average_) average_->update();
+  step_loss_ = (sums_.loss - before) / static_cast<double>(samples);
   ++step_;
 }
 
@@ -284,65 +301,16 @@ void Trainer::require_finite_parameters() const {
       fail<DivergenceError>(place(epoch_, step_), "\"", each.name, "\" ", found, " after the step before");
 }
 
-// ---- checkpoints ----
-
-void Trainer::store(Checkpoint& checkpoint) const {
-  checkpoint.epoch = epoch_;
-  checkpoint.step = step_;
-  checkpoint.seed = options_.seed;
-  checkpoint.state = model_.state_dict();
-  checkpoint.optimizer = optimizer_->state();
-  checkpoint.progress = {};
-  if (sums_.batches == 0) return;
-  const std::vector<double> sums{static_cast<double>(sums_.batches), static_cast<double>(sums_.samples),
-                                 static_cast<double>(sums_.correct), sums_.loss};
-  std::vector<double> rates;
-  for (const OptimizerGroup& group : optimizer_->groups()) rates.push_back(group.options.learning_rate_scale);
-  checkpoint.progress.add("epoch_sums", Tensor::from({4}, sums));
-  checkpoint.progress.add("learning_rate_scales", Tensor::from({static_cast<Index>(rates.size())}, rates));
-}
-
-void Trainer::restore(const Checkpoint& checkpoint) {
-  if (checkpoint.seed != options_.seed)
-    fail<ValueError>("Trainer::restore: the checkpoint has seed ", checkpoint.seed, ", the trainer ", options_.seed);
-  const bool within = checkpoint.progress.contains("epoch_sums");
-  if (!within && checkpoint.step != checkpoint.epoch * steps_per_epoch())
-    fail<ValueError>("Trainer::restore: the checkpoint has ", checkpoint.step, " steps in ", checkpoint.epoch,
-                     " epochs, here an epoch has ", steps_per_epoch());
-  model_.load_state_dict(checkpoint.state);
-  optimizer_->load_state(checkpoint.optimizer);
-  epoch_ = checkpoint.epoch;
-  step_ = checkpoint.step;
-  sums_ = {};
-  if (within) restore_sums(checkpoint);
-}
-
-void Trainer::restore_sums(const Checkpoint& checkpoint) {
-  const Tensor& sums = checkpoint.progress.at("epoch_sums");
-  const Tensor& rates = checkpoint.progress.at("learning_rate_scales");
-  const auto groups = static_cast<Index>(optimizer_->groups().size());
-  if (sums.dtype() != DType::float64 || sums.shape() != Shape{4} || rates.dtype() != DType::float64 ||
-      rates.shape() != Shape{groups})
-    fail<ShapeError>("Trainer::restore: the progress of the checkpoint is ", sums.dtype(), ' ', sums.shape(), " and ",
-                     rates.dtype(), ' ', rates.shape(), ", expected float64 (4) and (", groups, ")");
-  const std::span<const double> values = sums.span<double>();
-  sums_ = {static_cast<Index>(values[0]), static_cast<Index>(values[1]), static_cast<Index>(values[2]), values[3]};
-  const std::int64_t step = epoch_ * steps_per_epoch() + chunk_count(sums_.batches, options_.accumulate);
-  if (step_ != step || sums_.batches < 1 || sums_.batches >= loader_.batches() ||
-      sums_.samples != sums_.batches * options_.batch)
-    fail<ValueError>("Trainer::restore: the checkpoint has ", step_, " steps, ", epoch_, " epochs, ", sums_.batches,
-                     " batches and ", sums_.samples, " samples of the next; here an epoch has ", steps_per_epoch(),
-                     " steps and ", loader_.batches(), " batches of ", options_.batch);
-  for (Index i = 0; i < groups; ++i) {
-    const auto group = static_cast<std::size_t>(i);
-    ParameterGroupOptions options = optimizer_->groups()[group].options;
-    options.learning_rate_scale = rates.span<double>()[group];
-    optimizer_->set_group_options(group, options);
-  }
+Model Trainer::result() const {
+  Model result = model_;
+  if (average_) result.load_state_dict(average_->values(), LoadMode::partial);
+  return result;
 }
 
 void fit(Model& model, const data::Dataset& train, const TrainingOptions& options, const TrainingCallbacks& callbacks) {
-  Trainer(model, train, options).fit(callbacks);
+  Trainer trainer(model, train, options);
+  trainer.fit(callbacks);
+  if (options.ema > 0) model.load_state_dict(trainer.result().state_dict());
 }
 
 }  // namespace bitgrad

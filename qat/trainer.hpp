@@ -8,7 +8,9 @@
 #include <string>
 
 #include <bitgrad/autograd/optimizer.hpp>
+#include <bitgrad/autograd/reduce_on_plateau.hpp>
 #include <bitgrad/autograd/schedule.hpp>
+#include <bitgrad/autograd/weight_average.hpp>
 #include <bitgrad/core/data/loader.hpp>
 #include <bitgrad/layers/model.hpp>
 #include <bitgrad/qat/checkpoint.hpp>
@@ -31,7 +33,9 @@ struct Progress {
   double loss = 0;      ///< mean of the epoch so far
   double accuracy = 0;  ///< share of the epoch's samples so far that the training forward got right, in [0, 1]
   double images_per_second = 0;
-  double seconds_left = 0;  ///< until the last epoch ends
+  double seconds_left = 0;   ///< until the last epoch ends
+  double step_loss = 0;      ///< mean over the samples of the last step
+  double learning_rate = 0;  ///< of the last step
 };
 
 /// An epoch that is done.
@@ -64,6 +68,9 @@ class Trainer {
   /// Whose answers the distillation of the options learns from, in evaluation mode; kept as a copy. ShapeError unless
   /// it takes and gives what the model does. A checkpoint does not hold it: give the same to the trainer that restores.
   void set_teacher(const Model& teacher);
+  /// Learning rates of the caller's own instead of those of the options. A checkpoint does not hold them: give the same
+  /// to the trainer that restores.
+  void set_schedule(Schedule schedule) { schedule_ = std::move(schedule); }
   /// Trains from where it is to the last epoch, or until a callback says to stop; a later call goes on from there.
   /// StateError for distillation without a teacher. True when the last epoch is done. Throws DivergenceError when a
   /// loss, gradient or parameter is not finite; the model is then of no more use, and the epoch callback was not called
@@ -71,10 +78,15 @@ class Trainer {
   bool fit(const TrainingCallbacks& callbacks = {});
 
   const TrainingOptions& options() const { return options_; }
+  /// What is to be evaluated and shipped: a copy of the model, with averages in place of its trainable parameters and
+  /// batch statistics where the options ask for them. Statistics are averaged as well because they belong to the
+  /// weights: those of the last steps alone would not fit averages over many.
+  Model result() const;
   std::int64_t epochs_done() const { return epoch_; }
   std::int64_t steps_done() const { return step_; }  ///< of the optimizer
   /// Writes epoch, step, seed, state, optimizer and progress of a checkpoint; the other fields are the caller's, who
-  /// may add to the progress.
+  /// may add to the progress. The state is that of result(), so that every reader of the file gets what is shipped;
+  /// where that is an average, the progress holds the weights that training goes on with.
   void store(Checkpoint& checkpoint) const;
   /// Continues from there. The model must have the state_dict of the checkpoint, which is loaded.
   void restore(const Checkpoint& checkpoint);
@@ -97,6 +109,9 @@ class Trainer {
   bool activations_delayed() const;
   Variable objective(const Variable& logits, const Tensor& teacher, const Tensor& labels) const;
   std::int64_t steps_per_epoch() const;
+  void store_average(Checkpoint& checkpoint) const;
+  void restore_average(const Checkpoint& checkpoint);
+  void restore_plateau(const Checkpoint& checkpoint);
   void restore_sums(const Checkpoint& checkpoint);
   [[noreturn]] void explain_loss(double loss, const data::Batch& batch, const Context& context);
   void require_finite_gradients() const;
@@ -108,12 +123,15 @@ class Trainer {
   data::Loader loader_;
   std::unique_ptr<Optimizer> optimizer_;
   Schedule schedule_;
+  std::optional<ReduceOnPlateau> plateau_;  // for that schedule
+  std::optional<WeightAverage> average_;    // for ema
+  double step_loss_ = 0;
   std::int64_t epoch_ = 0;
   std::int64_t step_ = 0;
   Sums sums_;
 };
 
-/// Trainer(model, train, options).fit(callbacks).
+/// Trainer(model, train, options).fit(callbacks); then the model has the state of result().
 void fit(Model& model, const data::Dataset& train, const TrainingOptions& options,
          const TrainingCallbacks& callbacks = {});
 

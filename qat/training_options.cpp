@@ -23,7 +23,9 @@ void require_name(std::string_view what, const std::string& name, const std::vec
 
 std::vector<std::string> optimizer_names() { return {"adam", "adamw", "rmsprop", "sgd"}; }
 
-std::vector<std::string> schedule_names() { return {"constant", "cosine", "exponential", "one-cycle", "step"}; }
+std::vector<std::string> schedule_names() {
+  return {"constant", "cosine", "exponential", "one-cycle", "plateau", "step"};
+}
 
 double default_learning_rate(std::string_view optimizer) {
   if (optimizer == "sgd") return 0.05;
@@ -53,6 +55,7 @@ std::string TrainingOptions::to_json() const {
   if (augmentation != TrainingOptions{}.augmentation) json["augmentation"] = augmentation;
   if (accumulate != TrainingOptions{}.accumulate) json["accumulate"] = accumulate;
   if (activation_delay > 0) json["activation_delay"] = activation_delay;
+  if (ema > 0) json["ema"] = ema;
   if (distillation > 0) json["distillation"] = {{"weight", distillation}, {"temperature", temperature}};
   return json.dump();
 }
@@ -71,6 +74,7 @@ void validate(const TrainingOptions& options) {
   require_range("weight_decay", options.weight_decay, 0, any, "0 or more");
   require_range("momentum", options.momentum, 0, std::nextafter(1.0, 0.0), "at least 0 and less than 1");
   require_range("gradient_clip", options.gradient_clip, 0, any, "0 (no limit) or more");
+  require_range("ema", options.ema, 0, std::nextafter(1.0, 0.0), "at least 0 (none) and less than 1");
   require_range("label_smoothing", options.label_smoothing, 0, std::nextafter(1.0, 0.0), "at least 0 and less than 1");
   require_range("activation_delay", options.activation_delay, 0, any, "0 or more epochs");
   require_range("distillation", options.distillation, 0, 1, "0 to 1");

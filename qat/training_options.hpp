@@ -24,7 +24,8 @@ struct TrainingOptions {
   double weight_decay = 0;          ///< of kernels; apart from the gradient with adamw
   double momentum = 0.9;            ///< of sgd and rmsprop
   double gradient_clip = 0;         ///< largest norm of all gradients together; 0: no limit
-  double label_smoothing = 0;       ///< in [0, 1)
+  double ema = 0;  ///< decay of the moving average of weights that is evaluated and shipped, in [0, 1); 0: the weights
+  double label_smoothing = 0;    ///< in [0, 1)
   double frozen_batch_norm = 0;  ///< share of the steps, at the end, with frozen batch statistics and quantized biases
   double activation_delay = 0;   ///< epochs at the start in which activations are not quantized in training
   double distillation = 0;       ///< weight of the teacher's answers in the loss, in [0, 1]; the labels have the rest
@@ -46,7 +47,8 @@ void validate(const TrainingOptions& options);
 /// "adam", "adamw", "rmsprop", "sgd".
 std::vector<std::string> optimizer_names();
 /// "constant"; "cosine", to zero; "exponential", to a hundredth; "one-cycle", up over 30 % of the steps, then down to
-/// almost zero; "step", to a tenth after one half and again after three quarters of the steps.
+/// almost zero; "plateau", to a tenth whenever the mean training loss of three epochs in a row has not been a new
+/// lowest (ReduceOnPlateau); "step", to a tenth after one half and again after three quarters of the steps.
 std::vector<std::string> schedule_names();
 /// Of a float model from scratch.
 double default_learning_rate(std::string_view optimizer);

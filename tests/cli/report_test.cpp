@@ -54,7 +54,8 @@ TEST_CASE("every run leaves a page that needs nothing else, and several are comp
     INFO(part);
     CHECK(page.find(part) == std::string::npos);
   }
-  for (const char* part : {"conv1/kernel", "relu1/out", "Confusion matrix", "Training loss", "prefers-color-scheme"})
+  for (const char* part :
+       {"conv1/kernel", "relu1/out", "Confusion matrix", "Training loss", "Learning rate", "prefers-color-scheme"})
     CHECK_THAT(page, Contains(part));
   CHECK(count(page, "before and after quantization\">") == 10);  // five kernels, five activations
   const std::string hard = shop.text("hard/report.html");

@@ -13,6 +13,8 @@
 #include <sstream>
 #include <thread>
 
+#include <bitgrad/cli/event_file.hpp>
+#include <bitgrad/core/io/tfrecord.hpp>
 #include <bitgrad/core/random.hpp>
 #include <bitgrad/qat/checkpoint.hpp>
 #include "support.hpp"
@@ -94,6 +96,31 @@ TEST_CASE("a run that is killed at random moments continues to the byte") {
   REQUIRE(Child(arguments).wait() == 0);
   INFO(kills << " kills");
   check_same_run(shop, "whole", "killed");
+}
+
+TEST_CASE("a gradual run with averages that is killed at random moments continues to the byte") {
+  const Workshop shop(192);
+  const std::vector<std::string> options{"--model",       "fashion_cnn",   "--epochs",     "2",     "--weights",
+                                         "lsq:2",         "--gradual",     "8:1,4:1,2:2",  "--ema", "0.9",
+                                         "--schedule",    "plateau",       "--save-every", "2",     "--best",
+                                         "--tensorboard", "--activations", "lsq:4"};
+  const auto start = std::chrono::steady_clock::now();
+  REQUIRE(Child(shop.training("whole", options)).wait() == 0);
+  const auto whole = std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - start);
+  Random random(static_cast<std::uint64_t>(std::chrono::steady_clock::now().time_since_epoch().count()));
+  INFO("random state " << random.state());
+  const std::vector<std::string> arguments = resuming(shop.training("killed", options));
+  int kills = 0;
+  for (int attempt = 0; attempt < 10; ++attempt)
+    kills += Child(arguments).kill_after(std::chrono::milliseconds(random.below(1 + whole.count()))) ? 1 : 0;
+  REQUIRE(Child(arguments).wait() == 0);
+  INFO(kills << " kills");
+  check_same_run(shop, "whole", "killed");
+  for (const char* run : {"whole", "killed"}) {
+    const std::vector<io::Path> files = cli::EventFile::find(shop / run);
+    REQUIRE(files.size() == 1);
+    CHECK(io::read_tf_records(io::read_file(files.front())).ends.size() == 1 + 2 + 4);
+  }
 }
 
 TEST_CASE("with --save-every a killed run goes on within the epoch") {

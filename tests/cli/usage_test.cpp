@@ -31,7 +31,8 @@ TEST_CASE("the program tells its version and helps") {
   CHECK_THAT(version.out, StartsWith("bitgrad 0."));
   const Outcome help = run_cli({"--help"});
   CHECK(help.code == 0);
-  for (const char* command : {"train", "data", "verify", "infer", "table", "golden", "bench", "check", "quantizers"}) {
+  for (const char* command :
+       {"train", "data", "lr-range", "verify", "infer", "table", "golden", "bench", "check", "quantizers"}) {
     CHECK_THAT(help.out, Contains(command));
     const Outcome own = run_cli({command, "--help"});
     CHECK(own.code == 0);

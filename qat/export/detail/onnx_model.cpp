@@ -3,7 +3,7 @@
 #include <limits>
 
 #include <bitgrad/core/error.hpp>
-#include <bitgrad/qat/export/detail/protobuf.hpp>
+#include <bitgrad/core/io/detail/protobuf.hpp>
 
 namespace bitgrad::onnx {
 namespace {

@@ -21,6 +21,10 @@ class Message {
     tag(field, 5);
     io::put<std::uint32_t>(bytes_, std::bit_cast<std::uint32_t>(value));
   }
+  void real64(int field, double value) {
+    tag(field, 1);
+    io::put<std::uint64_t>(bytes_, std::bit_cast<std::uint64_t>(value));
+  }
   void text(int field, std::string_view value) { raw(field, std::as_bytes(std::span(value))); }
   void raw(int field, std::span<const std::byte> value) {
     tag(field, 2);
