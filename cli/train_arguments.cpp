@@ -19,6 +19,10 @@ namespace {
 constexpr std::int64_t default_epochs = 8;
 constexpr const char* default_quantizer = "lsq:8";
 
+// The groups of the help whose options decide nothing of the float model.
+constexpr const char* quantization_group = "Quantization";
+constexpr const char* recipes_group = "Recipes with quantizers";
+
 /// For unsigned options: "-1" would become the largest number there is.
 std::string whole_number(const std::string& text) {
   const bool digits = !text.empty() && text.find_first_not_of("0123456789") == std::string::npos;
@@ -113,7 +117,7 @@ void TrainOptions::declare(CLI::App& command) {
       ->check(whole_number)
       ->group("The job");
 
-  const char* group = "Quantization";
+  const char* group = quantization_group;
   number("--qat-epochs", qat_epochs, "Epochs with quantizers, after float training")->type_name("N")->group(group);
   command.add_option("--weights", weights, "Quantizer of the weights, see below")->type_name("SPEC")->group(group);
   command.add_option("--activations", activations, "Quantizer of the activations, see below")
@@ -136,7 +140,14 @@ void TrainOptions::declare(CLI::App& command) {
       ->type_name("NAME")
       ->group(group);
 
-  group = "Recipes with quantizers";
+  group = recipes_group;
+  command.add_option("--qat-lr", qat_learning_rate, "Highest learning rate with quantizers" + rates)
+      ->type_name("X")
+      ->group(group);
+  command
+      .add_option("--qparams-rate", qparams_rate, "Learning rate of quantizer parameters, as a factor of --qat-lr (1)")
+      ->type_name("X")
+      ->group(group);
   command
       .add_option("--freeze-batch-norm", freeze_batch_norm,
                   "Epochs after which batch statistics are frozen (two thirds of them)")
@@ -171,11 +182,6 @@ void TrainOptions::declare(CLI::App& command) {
   command.add_option("--lr", learning_rate, "Highest learning rate of float training" + rates)
       ->type_name("X")
       ->group(group);
-  command.add_option("--qat-lr", qat_learning_rate, "The same with quantizers" + rates)->type_name("X")->group(group);
-  command
-      .add_option("--qparams-rate", qparams_rate, "Learning rate of quantizer parameters, as a factor of --qat-lr (1)")
-      ->type_name("X")
-      ->group(group);
   number("--augment", training.augmentation, "Random changes to training images, see below: flip,shift:4")
       ->type_name("STEPS")
       ->group(group);
@@ -198,6 +204,10 @@ void TrainOptions::declare(CLI::App& command) {
   number("--label-smoothing", training.label_smoothing, "Share of the target spread over all classes")
       ->type_name("X")
       ->group(group);
+}
+
+bool TrainOptions::is_for_quantization(const CLI::Option& option) {
+  return option.get_group() == quantization_group || option.get_group() == recipes_group;
 }
 
 /// Before the quantizers: the last phase has the bits of those that are not given.

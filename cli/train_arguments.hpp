@@ -13,7 +13,8 @@
 
 namespace CLI {
 class App;
-}
+class Option;
+}  // namespace CLI
 
 namespace bitgrad::cli {
 
@@ -60,6 +61,8 @@ struct TrainOptions {
   std::optional<std::string> gradual;
 
   void declare(CLI::App& command);
+  /// Whether an option that declare() made decides nothing of the float model.
+  static bool is_for_quantization(const CLI::Option& option);
   /// What --weights and --activations take, for the help.
   static std::string describe_spec();
   /// UsageError for what cannot be, with the nearest name for an unknown one.

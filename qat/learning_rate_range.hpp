@@ -34,8 +34,7 @@ struct RateRange {
 
 /// Trains a copy of the model step by step at rising rates, with optimizer, batch size and all else of `options` but
 /// its epochs, schedule, warm-up and average. It counts as learning when the smoothed loss gets a tenth below that of
-/// step
-/// 10. ValueError for options out of range, and where not even the first steps are finite; else as Trainer throws.
+/// step 10. ValueError for options out of range, and where not even the first steps are finite; else as Trainer throws.
 RateRange learning_rate_range(const Model& model, const data::Dataset& train, TrainingOptions options,
                               const RateRangeOptions& range = {});
 

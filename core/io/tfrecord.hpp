@@ -13,8 +13,8 @@ namespace bitgrad::io {
 /// CRC-32C of bytes: Castagnoli's polynomial, reflected 0x82f63b78, as in RFC 3720, section 12.1.
 std::uint32_t crc32c(std::span<const std::byte> bytes);
 
-/// The checksum as records store it: rotated right by 15 bits, plus 0xa282ead8, since a CRC over data that holds its own
-/// CRC says little.
+/// The checksum as records store it: rotated right by 15 bits, plus 0xa282ead8, since a CRC over data that holds its
+/// own CRC says little.
 std::uint32_t masked_crc32c(std::span<const std::byte> bytes);
 
 /// Length (uint64), its masked checksum (uint32), `data`, its masked checksum; little-endian.

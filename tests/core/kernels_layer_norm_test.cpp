@@ -106,7 +106,7 @@ TEST_CASE("layer normalisation and its gradients agree with the definition in lo
   }
 }
 
-TEST_CASE("layer normalisation: the same bits for every instruction set and number of threads; gradients add") {
+TEST_CASE("layer normalisation: the same bits for every instruction set and number of threads, and gradients add") {
   for (const auto& [rows, width] : extents) {
     const Problem problem(rows, width);
     const Results<float> first = problem.run<float>();

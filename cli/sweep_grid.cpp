@@ -1,0 +1,111 @@
+#include <bitgrad/cli/sweep_grid.hpp>
+
+#include <CLI/App.hpp>
+#include <algorithm>
+#include <array>
+#include <cctype>
+
+#include <bitgrad/cli/commands.hpp>
+#include <bitgrad/cli/train_arguments.hpp>
+#include <bitgrad/core/suggest.hpp>
+
+namespace bitgrad::cli {
+namespace {
+
+constexpr std::array own_options{"out", "config", "resume", "threads"};
+
+std::vector<std::string> split(const std::string& text, char separator) {
+  std::vector<std::string> parts;
+  std::size_t begin = 0;
+  for (std::size_t at = text.find(separator); at != std::string::npos; at = text.find(separator, begin)) {
+    parts.push_back(text.substr(begin, at - begin));
+    begin = at + 1;
+  }
+  parts.push_back(text.substr(begin));
+  return parts;
+}
+
+/// The options of train, as its command line declares them.
+class TrainCommandLine {
+ public:
+  TrainCommandLine() { options_.declare(app_); }
+
+  const CLI::Option* find(const std::string& name) const { return app_.get_option_no_throw("--" + name); }
+
+  std::vector<std::string> names() const {
+    std::vector<std::string> names;
+    for (const CLI::Option* option : app_.get_options())
+      for (const std::string& name : option->get_lnames()) names.push_back(name);
+    return names;
+  }
+
+ private:
+  CLI::App app_;
+  TrainOptions options_;
+};
+
+void check_option(const std::string& axis, const std::string& option, const TrainCommandLine& train) {
+  if (std::ranges::find(own_options, option) != own_options.end())
+    fail<UsageError>("--grid ", axis, ": --", option, " is the sweep's own");
+  if (!train.find(option))
+    fail<UsageError>("--grid ", axis, ": ", unknown_name("option of train", option, train.names()));
+}
+
+/// The combinations of one axis, each a value per option of it.
+std::vector<GridPoint> parse_axis(const std::string& text, const TrainCommandLine& train) {
+  const std::size_t equals = text.find('=');
+  if (equals == std::string::npos)
+    fail<UsageError>("--grid ", text, ": expected an option of train and its values, weights=lsq:4,lsq:2");
+  const std::vector<std::string> options = split(text.substr(0, equals), '+');
+  for (const std::string& option : options) check_option(text, option, train);
+  std::vector<GridPoint> points;
+  for (const std::string& together : split(text.substr(equals + 1), ',')) {
+    const std::vector<std::string> values = split(together, '+');
+    if (values.size() != options.size() || std::ranges::any_of(values, &std::string::empty))
+      fail<UsageError>("--grid ", text, ": \"", together, "\" has to be ", options.size(),
+                       options.size() == 1 ? " value" : " values joined by +");
+    GridPoint point;
+    for (std::size_t i = 0; i < options.size(); ++i) point.push_back({options[i], values[i]});
+    points.push_back(std::move(point));
+  }
+  return points;
+}
+
+}  // namespace
+
+std::vector<GridPoint> parse_grid(const std::vector<std::string>& axes) {
+  const TrainCommandLine train;
+  std::vector<GridPoint> points{{}};
+  for (const std::string& axis : axes) {
+    std::vector<GridPoint> longer;
+    for (const GridPoint& point : points)
+      for (const GridPoint& more : parse_axis(axis, train)) {
+        longer.push_back(point);
+        for (const Setting& setting : more) {
+          if (std::ranges::find(longer.back(), setting.option, &Setting::option) != longer.back().end())
+            fail<UsageError>("--grid ", axis, ": --", setting.option, " is in the grid already");
+          longer.back().push_back(setting);
+        }
+      }
+    points = std::move(longer);
+  }
+  return points;
+}
+
+std::string name_of(const GridPoint& point) {
+  std::string name;
+  for (const Setting& setting : point) name += message(name.empty() ? "" : "_", setting.option, '-', setting.value);
+  for (char& c : name)
+    if (std::isalnum(static_cast<unsigned char>(c)) == 0 && c != '.' && c != '_') c = '-';
+  return name;
+}
+
+GridPoint float_settings(const GridPoint& point) {
+  const TrainCommandLine train;
+  GridPoint result;
+  for (const Setting& setting : point)
+    if (!TrainOptions::is_for_quantization(*train.find(setting.option))) result.push_back(setting);
+  return result;
+}
+
+}  // namespace bitgrad::cli

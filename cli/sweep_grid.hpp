@@ -1,0 +1,30 @@
+// The grid of a sweep: which options take which values, and which of its runs share their float training.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace bitgrad::cli {
+
+/// An option of `bitgrad train`, without dashes, and its value.
+struct Setting {
+  std::string option, value;
+  bool operator==(const Setting&) const = default;
+};
+
+/// A run of the grid: a setting per option, in the order of the axes.
+using GridPoint = std::vector<Setting>;
+
+/// Every combination of the axes, the last one fastest. An axis is "OPTION=VALUE,VALUE", or "OPTION+OPTION=V+V,V+V" for
+/// options that go together. UsageError naming the axis: no values, values of another number than options, an option
+/// that train does not have (with the nearest), that stands twice, or that is the sweep's own.
+std::vector<GridPoint> parse_grid(const std::vector<std::string>& axes);
+
+/// A name for files: "weights-lsq-4_seed-1".
+std::string name_of(const GridPoint& point);
+
+/// The settings that decide the float model: all but those that bitgrad train lists as quantization's.
+GridPoint float_settings(const GridPoint& point);
+
+}  // namespace bitgrad::cli
