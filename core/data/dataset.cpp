@@ -1,5 +1,7 @@
 #include <bitgrad/core/data/dataset.hpp>
 
+#include <cmath>
+
 #include <bitgrad/core/data/unit_range.hpp>
 #include <bitgrad/core/error.hpp>
 #include <bitgrad/core/parallel.hpp>
@@ -29,6 +31,31 @@ std::vector<Index> class_counts(const Dataset& dataset) {
   std::vector<Index> counts(static_cast<std::size_t>(dataset.classes));
   for (const std::int32_t label : dataset.labels.span<std::int32_t>()) ++counts.at(static_cast<std::size_t>(label));
   return counts;
+}
+
+ChannelStatistics channel_statistics(const Tensor& images) {
+  if (!images.defined() || images.dtype() != DType::uint8 || images.rank() != 4)
+    fail<ShapeError>("channel_statistics: images are ", images.dtype(), ' ', images.shape(),
+                     ", expected uint8 [N, H, W, C]");
+  const Index channels = images.dim(3);
+  if (images.size() == 0) fail<ValueError>("channel_statistics: no pixels in images of shape ", images.shape());
+  std::vector<std::int64_t> sums(static_cast<std::size_t>(channels)), squares(sums);
+  const std::uint8_t* pixels = images.data<std::uint8_t>();
+  for (Index i = 0; i < images.size(); i += channels)
+    for (Index c = 0; c < channels; ++c) {
+      const std::int64_t value = pixels[i + c];
+      sums[static_cast<std::size_t>(c)] += value;
+      squares[static_cast<std::size_t>(c)] += value * value;
+    }
+  const auto count = static_cast<double>(images.size() / channels);
+  ChannelStatistics result{.mean = Tensor({channels}), .deviation = Tensor({channels})};
+  for (std::size_t c = 0; c < sums.size(); ++c) {
+    const double mean = static_cast<double>(sums[c]) / count;
+    const double variance = static_cast<double>(squares[c]) / count - mean * mean;
+    result.mean.span<float>()[c] = static_cast<float>(mean / 255);
+    result.deviation.span<float>()[c] = variance > 0 ? static_cast<float>(std::sqrt(variance) / 255) : 1.0F;
+  }
+  return result;
 }
 
 Tensor to_unit_range(const Tensor& images) {

@@ -30,6 +30,15 @@ void check_dataset(const Dataset& dataset, std::string_view what);
 /// Samples per class, one number for each of dataset.classes.
 std::vector<Index> class_counts(const Dataset& dataset);
 
+/// Mean and standard deviation of every channel.
+struct ChannelStatistics {
+  Tensor mean, deviation;  ///< float32 [C]
+};
+
+/// Of a uint8 tensor [N, H, W, C] as networks see it, in [0, 1]; summed exactly, in integers. A channel that is the
+/// same everywhere has deviation 1. ShapeError for any other dtype or rank, ValueError for no images.
+ChannelStatistics channel_statistics(const Tensor& images);
+
 /// float32 tensor of the same shape with x / 255, correctly rounded, for every element of a uint8 tensor: what networks
 /// see. Throws ShapeError for any other dtype.
 Tensor to_unit_range(const Tensor& images);

@@ -1,8 +1,10 @@
 #include <bitgrad/layers/models/models.hpp>
 
+#include <charconv>
 #include <map>
 
 #include <bitgrad/core/suggest.hpp>
+#include <bitgrad/layers/normalize.hpp>
 
 namespace bitgrad::models {
 namespace {
@@ -29,6 +31,46 @@ const Entry& entry(std::string_view name) {
   return found->second;
 }
 
+/// NAME[:WIDTH][:normalized], taken apart.
+struct ModelName {
+  std::string_view name;
+  Index width = 1;
+  bool normalized = false;
+
+  explicit ModelName(std::string_view text) : name(text.substr(0, text.find(':'))) {
+    std::string_view rest = text.substr(name.size());
+    if (rest == normalized_suffix || rest.ends_with(normalized_suffix)) {
+      normalized = true;
+      rest.remove_suffix(normalized_suffix.size());
+    }
+    if (rest.empty()) return;
+    const auto [end, error] = std::from_chars(rest.data() + 1, rest.data() + rest.size(), width);
+    if (error != std::errc() || end != rest.data() + rest.size())
+      fail<ValueError>("model ", text, ": expected a name, NAME:WIDTH, NAME:normalized or NAME:WIDTH:normalized");
+  }
+
+ private:
+  static constexpr std::string_view normalized_suffix = ":normalized";
+};
+
+/// The model behind a normalisation, its layers under the same names.
+Model behind_normalization(const Model& model, const Shape& input_shape) {
+  const auto channels = static_cast<std::size_t>(input_shape[-1]);
+  Model result;
+  const Model::Value input =
+      result.add(Normalize({.mean = std::vector<float>(channels, 0), .deviation = std::vector<float>(channels, 1)}),
+                 result.input(), "normalize");
+  std::vector<Model::Value> values;
+  const auto here = [&](int node) { return node < 0 ? input : values[static_cast<std::size_t>(node)]; };
+  for (const Model::Node& node : model.nodes()) {
+    std::vector<Model::Value> sources;
+    for (const int source : node.inputs) sources.push_back(here(source));
+    values.push_back(result.add(node.layer->clone(), sources, node.name));
+  }
+  result.set_output(here(model.output().node));
+  return result;
+}
+
 }  // namespace
 
 std::vector<std::string> names() {
@@ -37,13 +79,16 @@ std::vector<std::string> names() {
   return result;
 }
 
-Shape usual_input_shape(std::string_view name) { return entry(name).input_shape; }
+Shape usual_input_shape(std::string_view name) { return entry(ModelName(name).name).input_shape; }
 
 Model make(std::string_view name, const Shape& input_shape, Index classes, Index width) {
-  const Entry& model = entry(name);
+  const ModelName parts(name);
+  const Entry& known = entry(parts.name);
+  width *= parts.width;
   if (classes < 2) fail<ValueError>("model ", name, ": ", classes, " classes, expected at least 2");
   if (width < 1) fail<ValueError>("model ", name, ": width is ", width, ", expected at least 1");
-  return model.make(input_shape, classes, width);
+  Model model = known.make(input_shape, classes, width);
+  return parts.normalized ? behind_normalization(model, input_shape) : model;
 }
 
 }  // namespace bitgrad::models

@@ -56,7 +56,9 @@ Model autoencoder(const Shape& input_shape, Index width = 1);
 std::vector<std::string> names();
 /// The shape of the samples that a model was made for: (32, 32, 3) for resnet8. ValueError as make().
 Shape usual_input_shape(std::string_view name);
-/// A model by name; ValueError with the nearest name for an unknown one, for fewer than two classes or a width below 1.
+/// A model by name; `NAME:2` is twice as wide, `NAME:normalized` and `NAME:2:normalized` begin with a layer "normalize"
+/// whose mean 0 and deviation 1, a number per channel, wait for those of a data set. `width` multiplies what the name
+/// says. ValueError with the nearest name for an unknown one, for fewer than two classes or a width below 1.
 Model make(std::string_view name, const Shape& input_shape, Index classes, Index width = 1);
 
 }  // namespace bitgrad::models

@@ -117,6 +117,33 @@ TEST_CASE("reference models can be wider, and say what images they were made for
   CHECK_THROWS_WITH(models::usual_input_shape("lenet"), Contains("did you mean \"lenet5\""));
 }
 
+TEST_CASE("names of models say how wide they are, and whether they normalise their input") {
+  const Shape shape{8, 8, 3};
+  const auto parameters = [&](std::string_view name) {
+    std::vector<std::string> result;
+    for (const auto& [name_of, value] : models::make(name, shape, 10).build(shape, 1).parameters())
+      result.push_back(message(name_of, ' ', value->value().shape()));
+    return result;
+  };
+  CHECK(parameters("resnet8:2").size() == parameters("resnet8").size());
+  CHECK(parameters("resnet8:2") != parameters("resnet8"));
+  CHECK(parameters("resnet8:normalized") == parameters("resnet8"));
+  CHECK(parameters("resnet8:2:normalized") == parameters("resnet8:2"));
+  CHECK(models::make("mlp:2", shape, 10, 2).build(shape).parameter_count() ==
+        models::make("mlp:4", shape, 10).build(shape).parameter_count());
+  CHECK(models::usual_input_shape("lenet5:3:normalized") == Shape{28, 28, 1});
+  Model plain = models::make("resnet8", shape, 10).build(shape, 1);
+  Model normalized = models::make("resnet8:normalized", shape, 10).build(shape, 1);
+  const Tensor x = random_tensor({2, 8, 8, 3}, 1);
+  CHECK(identical(normalized.forward(x).value(), plain.forward(x).value()));  // mean 0, deviation 1
+  CHECK(normalized.state_dict().at("normalize/mean").shape() == Shape{3});
+  for (const char* wrong : {"mlp:", "mlp:x", "mlp:1.5", "mlp:2:", "mlp:normalized:2", "mlp:2:normalised"}) {
+    INFO(wrong);
+    CHECK_THROWS_WITH(models::make(wrong, shape, 10), Contains("expected a name, NAME:WIDTH"));
+  }
+  CHECK_THROWS_WITH(models::make("mlp:0", shape, 10), Contains("width is 0"));
+}
+
 TEST_CASE("unknown models and impossible images") {
   CHECK_THROWS_AS(models::make("resnet", {32, 32, 3}, 10), ValueError);
   CHECK_THROWS_WITH(models::make("resnet", {32, 32, 3}, 10),
