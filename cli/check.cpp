@@ -31,7 +31,7 @@ struct CheckCommand {
     ConformanceOptions options;
     if (!bits.empty()) options.bits = bits;
     for (const int width : options.bits)
-      if (width < 1 || width > 16) fail<UsageError>("--bits holds ", width, ", expected 1 to 16");
+      if (width < 1 || width > 16) fail<UsageError>("--bits ", width, ": expected 1 to 16");
     const ConformanceReport report = check_quantizer(name, options);
     std::cout << name << ": " << report.describe() << std::flush;
     if (report.quantizers == 0) fail<Error>(name, ": no quantizer could be built");

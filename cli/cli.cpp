@@ -9,6 +9,7 @@
 #include <vector>
 
 #include <bitgrad/cli/commands.hpp>
+#include <bitgrad/cli/help.hpp>
 #include <bitgrad/cli/interruption.hpp>
 #include <bitgrad/cli/option_kinds.hpp>
 #include <bitgrad/core/suggest.hpp>
@@ -58,7 +59,9 @@ std::string explain(const CLI::App& program, const CLI::ParseError& error) {
 
 int run(int argc, const char* const* argv) {
   CLI::App program("Trains small quantized networks and turns them into integers with the same numbers.", "bitgrad");
-  program.set_version_flag("--version", "bitgrad " BITGRAD_VERSION);
+  program.formatter(help_formatter());
+  program.set_help_flag("-h,--help", "Print this help");
+  program.set_version_flag("--version", "bitgrad " BITGRAD_VERSION, "Print the version");
   program.require_subcommand(1);
   program.footer(examples);
   add_train_command(program);

@@ -7,6 +7,7 @@
 #include <optional>
 
 #include <bitgrad/cli/commands.hpp>
+#include <bitgrad/cli/idle_options.hpp>
 #include <bitgrad/cli/images.hpp>
 #include <bitgrad/cli/mode.hpp>
 #include <bitgrad/cli/report.hpp>
@@ -66,8 +67,8 @@ struct ExportCommand {
   int pack = 8;
   bool codes = false;
 
-  void check() const;
-  void run() const;
+  void check(const CLI::App& command) const;
+  void run(const CLI::App& command) const;
   OnnxOptions onnx_options() const;
   std::vector<Output> outputs(const InferenceGraph& graph) const;
 };
@@ -79,14 +80,14 @@ OnnxOptions ExportCommand::onnx_options() const {
   return {opset.value_or(needed), pack, codes};
 }
 
-void ExportCommand::check() const {
+void ExportCommand::check(const CLI::App& command) const {
   if (onnx.empty() && tflite.empty() && c.empty() && npz.empty() && safetensors.empty())
     throw UsageError("export: nothing to write; give --onnx, --tflite, --c, --npz or --safetensors with a file");
-  if (onnx.empty() && (opset || pack != 8)) throw UsageError("--opset and --pack belong to --onnx, which is not given");
-  if (onnx.empty() && tflite.empty() && codes)
-    throw UsageError("--codes belongs to --onnx and --tflite, neither of which is given");
   check_mode(mode);
-  if (c.empty() && !golden.empty()) throw UsageError("--golden belongs to --c, which is not given");
+  refuse_idle_options(typed_options(command), {{"--opset", !onnx.empty(), "--onnx"},
+                                               {"--pack", !onnx.empty(), "--onnx"},
+                                               {"--codes", !onnx.empty() || !tflite.empty(), "--onnx or --tflite"},
+                                               {"--golden", !c.empty(), "--c"}});
 }
 
 /// The graph of a run, with what its report tells about it.
@@ -126,9 +127,8 @@ std::vector<Output> ExportCommand::outputs(const InferenceGraph& graph) const {
     result.push_back(
         {{tflite, format_tflite(graph, {codes})}, message("TFLite, int8, requantization ", name_of(graph.mode))});
   if (!c.empty()) {
-    const Shape& input = graph.tensors[static_cast<std::size_t>(graph.input)].shape;
     const std::string name = identifier(c);
-    const std::string text = format_c_header(graph, {name, golden.empty() ? Tensor() : read_images(golden, input)});
+    const std::string text = format_c_header(graph, {name, golden.empty() ? Tensor() : read_images(golden, graph)});
     const auto bytes = std::as_bytes(std::span(text));
     result.push_back({{c, {bytes.begin(), bytes.end()}},
                       message("C99, ", name, "_run(), ", graph.weight_bytes(), " bytes of weights")});
@@ -141,8 +141,8 @@ std::vector<Output> ExportCommand::outputs(const InferenceGraph& graph) const {
   return result;
 }
 
-void ExportCommand::run() const {
-  check();
+void ExportCommand::run(const CLI::App& command) const {
+  check(command);
   InferenceGraph graph = read_graph(RunDirectory{directory});
   use_mode(graph, mode);
   const std::vector<Output> results = outputs(graph);
@@ -187,7 +187,7 @@ void add_export_command(CLI::App& program) {
                    "Images whose results the header tests itself with; default: two random ones")
       ->type_name("X.npy")
       ->group("With --c");
-  command->callback([options] { options->run(); });
+  command->callback([options, command] { options->run(*command); });
 }
 
 }  // namespace bitgrad::cli

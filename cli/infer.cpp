@@ -5,6 +5,7 @@
 #include <memory>
 
 #include <bitgrad/cli/commands.hpp>
+#include <bitgrad/cli/idle_options.hpp>
 #include <bitgrad/cli/images.hpp>
 #include <bitgrad/cli/integer_engine.hpp>
 #include <bitgrad/cli/mode.hpp>
@@ -20,7 +21,7 @@ namespace {
 
 constexpr const char* help =
     R"(The input is an array [images, height, width, channels], float32 in [0, 1] or uint8 in 0 to 255; a last axis of one
-channel may be left out. The output is float32 [images, classes]: the same numbers from either engine. --codes writes
+channel may be left out; values far outside of what the graph takes are refused. The output is float32 [images, classes]: the same numbers from either engine. --codes writes
 the integer codes of every quantized tensor, under its name and with images first, as the graph has them. --mode computes with
 the roundings that files of bitgrad export --mode have.
 
@@ -35,7 +36,7 @@ struct InferCommand {
   std::string directory, engine = "float", input, output, codes, mode;
   int threads = 0;
 
-  void run() const;
+  void run(const CLI::App& command) const;
   NamedTensors all_codes(const InferenceGraph& graph, const Tensor& images) const;
 };
 
@@ -75,15 +76,18 @@ NamedTensors InferCommand::all_codes(const InferenceGraph& graph, const Tensor& 
   return result;
 }
 
-void InferCommand::run() const {
+void InferCommand::run(const CLI::App& command) const {
   if (output.empty() && codes.empty()) throw UsageError("infer: nothing to write; give --output FILE or --codes FILE");
   require_known("engine", engine, {"float", "integer"});
+  refuse_idle_options(typed_options(command), {{"--engine", !output.empty(), "--output"}});
   check_mode(mode);
+  for (const std::string& file : {output, codes})
+    if (!file.empty()) io::require_writable(file);
   use_threads(threads);
   InferenceGraph graph = InferenceGraph::load(RunDirectory{directory}.graph().string());
   use_mode(graph, mode);
   const auto shape = [&](int tensor) { return graph.tensors[static_cast<std::size_t>(tensor)].shape; };
-  const Tensor images = read_images(input, shape(graph.input));
+  const Tensor images = read_images(input, graph);
   const auto result = [&] {
     if (engine == "float")
       return in_batches(images, shape(graph.output), [&](const Tensor& x) { return graph.run(x); });
@@ -113,7 +117,7 @@ void add_infer_command(CLI::App& program) {
       ->capture_default_str();
   declare_mode(*command, options->mode);
   declare_threads(*command, options->threads);
-  command->callback([options] { options->run(); });
+  command->callback([options, command] { options->run(*command); });
 }
 
 }  // namespace bitgrad::cli

@@ -5,9 +5,11 @@
 #include <memory>
 #include <sstream>
 
+#include <bitgrad/cli/check_training.hpp>
 #include <bitgrad/cli/commands.hpp>
 #include <bitgrad/cli/html.hpp>
 #include <bitgrad/cli/html_style.hpp>
+#include <bitgrad/cli/idle_options.hpp>
 #include <bitgrad/cli/limited_data.hpp>
 #include <bitgrad/cli/names.hpp>
 #include <bitgrad/cli/parse.hpp>
@@ -39,8 +41,11 @@ struct LrRangeCommand {
   Index limit = 0;
   int threads = 0;
 
-  void run() {
+  void run(const CLI::App& command) {
     check();
+    refuse_idle_options(
+        typed_options(command),
+        {{"--momentum", training.optimizer == "sgd" || training.optimizer == "rmsprop", "--optimizer sgd or rmsprop"}});
     use_threads(threads);
     const data::Dataset images = load_limited(data, data::Split::train, limit);
     const Shape shape = images.images.shape().without_front();
@@ -59,16 +64,14 @@ struct LrRangeCommand {
     require_known("optimizer", training.optimizer, optimizer_names());
     parse("--augment", training.augmentation, data::parse_augmentation);
     if (!(range.from > 0) || !std::isfinite(range.from))
-      fail<UsageError>("--from is ", range.from, ", expected a positive rate");
+      fail<UsageError>("--from ", range.from, ": expected a positive rate");
     if (!(range.to > range.from) || !std::isfinite(range.to))
-      fail<UsageError>("--to is ", range.to, ", expected a rate above --from, ", range.from);
-    if (range.steps < 20) fail<UsageError>("--steps is ", range.steps, ", expected at least 20");
-    if (limit < 0) fail<UsageError>("--limit is ", limit, ", expected 0 (all images) or more");
-    try {
-      validate(training);
-    } catch (const ValueError& error) {
-      throw UsageError(error.what());
-    }
+      fail<UsageError>("--to ", range.to, ": expected a rate above --from, ", range.from);
+    if (range.steps < 20) fail<UsageError>("--steps ", range.steps, ": expected at least 20");
+    if (limit < 0) fail<UsageError>("--limit ", limit, ": expected 0 (all images) or more");
+    check_training(training, TrainedModel::plain);
+    for (const std::string& file : {csv, html})
+      if (!file.empty()) io::require_writable(file);
   }
 
   static std::string table(const RateRange& result) {
@@ -153,7 +156,7 @@ void add_lr_range_command(CLI::App& program) {
   declare_threads(*command, options->threads);
   command->add_option("--csv", options->csv, "Write all steps into this file")->type_name("FILE");
   command->add_option("--html", options->html, "Write a page with the curve into this file")->type_name("FILE");
-  command->callback([options] { options->run(); });
+  command->callback([options, command] { options->run(*command); });
 }
 
 }  // namespace bitgrad::cli

@@ -5,11 +5,15 @@
 #include <bitgrad/core/error.hpp>
 #include <bitgrad/core/gemm.hpp>
 #include <bitgrad/core/kernels/isa.hpp>
+#include <bitgrad/quantizers/detail/json_object.hpp>
 
 namespace bitgrad::cli {
 namespace {
 
 using Json = nlohmann::ordered_json;
+
+constexpr const char* format_name = "bitgrad.report";
+constexpr int format_version = 1;
 
 /// Every field with its name, for writing and for reading.
 template <class R, class F>
@@ -35,6 +39,29 @@ void for_each_field(R& report, F&& f) {
   f("seed", report.seed);
 }
 
+void read(JsonReader& json, const char* name, std::string& value) { value = json.string(name); }
+void read(JsonReader& json, const char* name, double& value) { value = json.number(name); }
+void read(JsonReader& json, const char* name, int& value) { value = json.integer(name); }
+void read(JsonReader& json, const char* name, std::int64_t& value) { value = json.integer64(name); }
+void read(JsonReader& json, const char* name, std::uint64_t& value) { value = json.unsigned64(name); }
+
+LayerBits layer_from_json(std::string_view text, const std::string& what) {
+  JsonReader json(text, what + ": layers");
+  LayerBits layer{.tensor = json.string("tensor"),
+                  .quantizer = json.string("quantizer"),
+                  .method = json.string("method"),
+                  .bits = json.integer("bits")};
+  json.finish();
+  return layer;
+}
+
+/// They are for people.
+void check_versions(std::string_view text, const std::string& what) {
+  JsonReader json(text, what + ": versions");
+  for (const char* name : {"bitgrad", "compiler", "instruction_set", "blas_core"}) json.string(name);
+  json.finish();
+}
+
 }  // namespace
 
 std::vector<LayerBits> layer_bits(const QuantizationPlan& plan) {
@@ -47,8 +74,8 @@ std::vector<LayerBits> layer_bits(const QuantizationPlan& plan) {
   return layers;
 }
 
-void write_report(const io::Path& path, const Report& report) {
-  Json json = {{"format", "bitgrad.report"}, {"version", 1}};
+std::string to_json(const Report& report) {
+  Json json = {{"format", format_name}, {"version", format_version}};
   for_each_field(report, [&](const char* name, const auto& value) { json[name] = value; });
   if (report.hold_out) json["hold_out"] = *report.hold_out;
   if (report.ema > 0) json["ema"] = report.ema;
@@ -66,30 +93,36 @@ void write_report(const io::Path& path, const Report& report) {
   // On one line: thousands of counts, one to a line, would bury what people look for.
   if (report.details)
     text.replace(text.rfind("\n}"), 2, message(",\n  \"details\": ", to_json(*report.details), "\n}"));
-  io::write_file_atomically(path, text + "\n");
+  return text + "\n";
 }
 
-Report read_report(const io::Path& path) {
-  const Json json = Json::parse(io::read_text_file(path), nullptr, false);
-  if (!json.is_object() || json.value("format", Json()) != "bitgrad.report")
-    fail<IoError>(path.string(), ": no report of bitgrad train");
-  if (json.value("version", Json()) != 1)
-    fail<IoError>(path.string(), ": version of the report is ", json.value("version", Json()).dump(), ", expected 1");
+Report report_from_json(std::string_view text, const std::string& what) try {
+  JsonReader json(text, what);
+  if (const std::string found = json.string("format"); found != format_name)
+    fail<IoError>(what, ": format is \"", found, "\", expected \"", format_name, '"');
+  if (const int found = json.integer("version"); found != format_version)
+    fail<IoError>(what, ": version is ", found, ", expected ", format_version);
   Report report;
-  for_each_field(report, [&](const char* name, auto& value) {
-    if (!json.contains(name)) fail<IoError>(path.string(), ": the report lacks \"", name, '"');
-    try {
-      json[name].get_to(value);
-    } catch (const Json::exception&) {
-      fail<IoError>(path.string(), ": ", name, " is ", json[name].dump());
-    }
-  });
-  if (json.contains("hold_out") && json["hold_out"].is_number()) report.hold_out = json["hold_out"].get<double>();
-  if (json.contains("details")) report.details = details_from_json(json["details"].dump(), path.string());
-  report.mixed = json.value("mixed", false);  // absent in reports from before --bits
-  if (json.contains("gradual") && json["gradual"].is_string()) report.gradual = json["gradual"].get<std::string>();
-  if (json.contains("ema") && json["ema"].is_number()) report.ema = json["ema"].get<double>();
+  for_each_field(report, [&](const char* name, auto& value) { read(json, name, value); });
+  // What follows is not in every report.
+  if (json.has("hold_out")) report.hold_out = json.number("hold_out");
+  report.ema = json.number("ema", 0);
+  report.gradual = json.string("gradual", "");
+  report.mixed = json.boolean("mixed", false);
+  if (json.has("layers"))
+    for (const std::string& layer : json.objects("layers")) report.layers.push_back(layer_from_json(layer, what));
+  if (json.has("versions")) check_versions(json.object("versions"), what);
+  if (json.has("details")) report.details = details_from_json(json.object("details"), what + ": details");
+  json.finish();
   return report;
+} catch (const ValueError& error) {
+  throw IoError(error.what());
 }
+
+void write_report(const io::Path& path, const Report& report) {
+  io::write_file_atomically(path, std::string_view(to_json(report)));
+}
+
+Report read_report(const io::Path& path) { return report_from_json(io::read_text_file(path), path.string()); }
 
 }  // namespace bitgrad::cli

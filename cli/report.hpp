@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <bitgrad/cli/run_details.hpp>
@@ -48,8 +49,13 @@ struct Report {
   bool quantized() const { return weight_bits < 32 || activation_bits < 32; }
 };
 
+/// With the versions of this program and of what it computes with.
+std::string to_json(const Report& report);
+/// IoError that starts with `what`, the file's name, and names the field that is missing, unknown or of another kind.
+Report report_from_json(std::string_view text, const std::string& what);
+
 void write_report(const io::Path& path, const Report& report);
-/// IoError naming the file and the field that is missing or malformed.
+/// report_from_json() of a file.
 Report read_report(const io::Path& path);
 
 }  // namespace bitgrad::cli

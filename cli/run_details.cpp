@@ -8,6 +8,7 @@
 #include <bitgrad/core/io/image.hpp>
 #include <bitgrad/layers/metrics.hpp>
 #include <bitgrad/qat/evaluation.hpp>
+#include <bitgrad/quantizers/detail/json_object.hpp>
 
 namespace bitgrad::cli {
 namespace {
@@ -61,9 +62,11 @@ Json json_of(const Histogram& histogram) {
   return {{"low", histogram.low}, {"high", histogram.high}, {"counts", histogram.counts}};
 }
 
-Histogram histogram_of(const Json& json) {
-  return {json.at("low").get<double>(), json.at("high").get<double>(),
-          json.at("counts").get<std::vector<std::int64_t>>()};
+Histogram histogram_of(const std::string& text, const std::string& what) {
+  JsonReader json(text, what);
+  Histogram histogram{json.number("low"), json.number("high"), json.integers("counts")};
+  json.finish();
+  return histogram;
 }
 
 Json json_of(const QuantizedTensor& t) {
@@ -74,21 +77,24 @@ Json json_of(const QuantizedTensor& t) {
       {"before", json_of(t.before)}, {"after", json_of(t.after)}};
 }
 
-QuantizedTensor tensor_of(const Json& json) {
-  return {.tensor = json.at("tensor").get<std::string>(),
-          .quantizer = json.at("quantizer").get<std::string>(),
-          .weights = json.at("weights").get<bool>(),
-          .bits = json.at("bits").get<int>(),
-          .per_channel = json.at("per_channel").get<bool>(),
-          .minimum = json.at("minimum").get<double>(),
-          .maximum = json.at("maximum").get<double>(),
-          .low = json.at("low").get<double>(),
-          .high = json.at("high").get<double>(),
-          .clipped = json.at("clipped").get<double>(),
-          .sqnr = json.at("sqnr").get<double>(),
-          .levels = json.at("levels").get<std::vector<double>>(),
-          .before = histogram_of(json.at("before")),
-          .after = histogram_of(json.at("after"))};
+QuantizedTensor tensor_of(const std::string& text, const std::string& what) {
+  JsonReader json(text, what);
+  QuantizedTensor tensor{.tensor = json.string("tensor"),
+                         .quantizer = json.string("quantizer"),
+                         .weights = json.boolean("weights"),
+                         .bits = json.integer("bits"),
+                         .per_channel = json.boolean("per_channel"),
+                         .minimum = json.number("minimum"),
+                         .maximum = json.number("maximum"),
+                         .low = json.number("low"),
+                         .high = json.number("high"),
+                         .clipped = json.number("clipped"),
+                         .sqnr = json.number("sqnr"),
+                         .levels = json.numbers("levels"),
+                         .before = histogram_of(json.object("before"), what + ": before"),
+                         .after = histogram_of(json.object("after"), what + ": after")};
+  json.finish();
+  return tensor;
 }
 
 Json json_of(const LayerCost& c) {
@@ -103,15 +109,50 @@ Json json_of(const LayerCost& c) {
           {"bytes", c.bytes}};
 }
 
-LayerCost cost_of(const Json& json) {
-  return {.layer = json.at("layer").get<std::string>(),
-          .operation = json.at("operation").get<std::string>(),
-          .output_shape = Shape(json.at("output_shape").get<std::vector<Index>>()),
-          .weight_bits = json.at("weight_bits").get<int>(),
-          .output_bits = json.at("output_bits").get<int>(),
-          .parameters = json.at("parameters").get<std::int64_t>(),
-          .macs = json.at("macs").get<std::int64_t>(),
-          .bytes = json.at("bytes").get<std::int64_t>()};
+LayerCost cost_of(const std::string& text, const std::string& what) {
+  JsonReader json(text, what);
+  LayerCost cost{.layer = json.string("layer"),
+                 .operation = json.string("operation"),
+                 .output_shape = Shape(json.integers("output_shape")),
+                 .weight_bits = json.integer("weight_bits"),
+                 .output_bits = json.integer("output_bits"),
+                 .parameters = json.integer64("parameters"),
+                 .macs = json.integer64("macs"),
+                 .bytes = json.integer64("bytes")};
+  json.finish();
+  return cost;
+}
+
+Mistake mistake_of(const std::string& text, const std::string& what) {
+  JsonReader json(text, what);
+  Mistake mistake{.image = json.integer64("image"),
+                  .label = json.integer("label"),
+                  .prediction = json.integer("prediction"),
+                  .probability = json.number("probability"),
+                  .picture = json.string("picture")};
+  json.finish();
+  return mistake;
+}
+
+/// The objects of a list, each read by f(text, "report.json: details: tensors[3]").
+template <class F>
+auto each_of(JsonReader& json, const char* list, const std::string& what, F f) {
+  std::vector<decltype(f(std::string(), what))> result;
+  for (const std::string& text : json.objects(list))
+    result.push_back(f(text, message(what, ": ", list, '[', result.size(), ']')));
+  return result;
+}
+
+void check_classes(const RunDetails& details, const std::string& what) {
+  const std::size_t classes = details.class_names.size();
+  const auto is_class = [&](int c) { return c >= 0 && static_cast<std::size_t>(c) < classes; };
+  for (const Mistake& mistake : details.mistakes)
+    if (!is_class(mistake.label) || !is_class(mistake.prediction))
+      fail<IoError>(what, ": a mistake takes class ", mistake.label, " for ", mistake.prediction, ", there are ",
+                    classes, " classes");
+  const auto fits = [&](const auto& row) { return row.size() == classes; };
+  if (details.confusion.size() != classes || !std::ranges::all_of(details.confusion, fits))
+    fail<IoError>(what, ": confusion is no table of ", classes, " by ", classes, " classes");
 }
 
 }  // namespace
@@ -151,25 +192,19 @@ std::string to_json(const RunDetails& details) {
 }
 
 RunDetails details_from_json(const std::string& text, const std::string& what) try {
-  const Json json = Json::parse(text);
-  RunDetails details;
-  json.at("class_names").get_to(details.class_names);
-  json.at("confusion").get_to(details.confusion);
-  for (const Json& m : json.at("mistakes"))
-    details.mistakes.push_back({m.at("image").get<Index>(), m.at("label").get<int>(), m.at("prediction").get<int>(),
-                                m.at("probability").get<double>(), m.at("picture").get<std::string>()});
-  for (const Json& cost : json.at("layers")) details.layers.push_back(cost_of(cost));
-  for (const Json& tensor : json.at("tensors")) details.tensors.push_back(tensor_of(tensor));
-  const auto classes = static_cast<int>(details.class_names.size());
-  const auto is_class = [&](int c) { return c >= 0 && c < classes; };
-  if (!std::ranges::all_of(details.mistakes,
-                           [&](const Mistake& m) { return is_class(m.label) && is_class(m.prediction); }) ||
-      details.confusion.size() != details.class_names.size() ||
-      !std::ranges::all_of(details.confusion, [&](const auto& row) { return row.size() == details.confusion.size(); }))
-    fail<IoError>(what, ": details of the report: classes that do not go together");
+  JsonReader json(text, what);
+  RunDetails details{.class_names = json.strings("class_names"),
+                     .confusion = json.integer_rows("confusion"),
+                     .mistakes = each_of(json, "mistakes", what, mistake_of),
+                     .layers = each_of(json, "layers", what, cost_of),
+                     .tensors = each_of(json, "tensors", what, tensor_of)};
+  json.finish();
+  check_classes(details, what);
   return details;
-} catch (const nlohmann::json::exception& error) {
-  fail<IoError>(what, ": details of the report: ", error.what());
+} catch (const ValueError& error) {
+  throw IoError(error.what());
+} catch (const ShapeError& error) {
+  fail<IoError>(what, ": ", error.what());
 }
 
 }  // namespace bitgrad::cli

@@ -32,7 +32,8 @@ struct RunDetails {
 /// Measured on all test images; tensors on the first of them.
 RunDetails run_details(const Model& model, const InferenceGraph& graph, const data::Dataset& test);
 
-/// A JSON object, and back; `what` names the file in the IoError for one that is malformed.
+/// A JSON object, and back. IoError that starts with `what` for a member that is missing, unknown or of another kind,
+/// and for classes that do not go together.
 std::string to_json(const RunDetails& details);
 RunDetails details_from_json(const std::string& json, const std::string& what);
 

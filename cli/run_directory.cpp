@@ -16,6 +16,8 @@ std::string RunDirectory::name() const {
   return name.empty() ? path.string() : name;
 }
 
+bool RunDirectory::holds_run() const { return fs::exists(configuration()) || fs::exists(float_checkpoint()); }
+
 void RunDirectory::create() const {
   std::error_code error;
   fs::create_directories(path, error);

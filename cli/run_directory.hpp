@@ -26,6 +26,8 @@ struct RunDirectory {
   io::Path sensitivity() const { return path / "sensitivity.json"; }
   io::Path page() const { return path / "report.html"; }
 
+  /// Whether `bitgrad train` has begun a run here, though there may be no checkpoint of it yet.
+  bool holds_run() const;
   /// Creates the directory where it is missing. IoError with the system's reason.
   void create() const;
   /// Removes what an earlier run left, and no other files; true when there was anything. The float checkpoint stays:

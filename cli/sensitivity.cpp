@@ -44,9 +44,13 @@ struct SensitivityCommand {
   void run() const {
     require_dataset(data);
     const auto spec = parse_spec();
+    for (const int width : bits)
+      if (width < 1 || width > 16) fail<UsageError>("--bits ", width, ": expected 1 to 16");
+    if (limit < 0) fail<UsageError>("--limit ", limit, ": expected 0 (all images) or more");
     use_threads(threads);
     const Checkpoint checkpoint = read_checkpoint(RunDirectory{directory}.float_checkpoint());
     const Model model = restore_model(checkpoint);
+    io::require_writable(sensitivity_file(directory));
     const data::Dataset images = load_limited(data, data::Split::train, limit);
     const Sensitivity result = weight_sensitivity(model, images, bits, spec);
     io::write_file_atomically(sensitivity_file(directory), result.to_json() + "\n");
@@ -115,15 +119,13 @@ void add_sensitivity_command(CLI::App& program) {
   command->add_option("--data", options->data, data_help)->type_name("NAME|PATH")->capture_default_str();
   command->add_option("--bits", options->bits, "Bit widths, joined by commas")
       ->delimiter(',')
-      ->check(CLI::Range(1, 16))
-      ->type_name("N")
+      ->type_name("N,...")
       ->capture_default_str();
   command->add_option("--weights", options->weights, "Quantizer; its bits do not matter")
       ->type_name("SPEC")
       ->capture_default_str();
   command->add_option("--limit", options->limit, "Training images to measure on; 0: all")
       ->type_name("N")
-      ->check(CLI::NonNegativeNumber)
       ->capture_default_str();
   declare_threads(*command, options->threads);
   command->callback([options] { options->run(); });

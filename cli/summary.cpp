@@ -8,10 +8,12 @@
 #include <vector>
 
 #include <bitgrad/cli/commands.hpp>
+#include <bitgrad/cli/idle_options.hpp>
 #include <bitgrad/cli/names.hpp>
 #include <bitgrad/cli/text_table.hpp>
 #include <bitgrad/layers/models/models.hpp>
 #include <bitgrad/qat/checkpoint.hpp>
+#include <bitgrad/qat/inference/cost.hpp>
 #include <bitgrad/qat/plan.hpp>
 
 namespace bitgrad::cli {
@@ -49,8 +51,7 @@ Counts count(const Layer& layer, const Shape& output, int kernel_bits) {
     result.parameters += size;
     result.bits += size * (name == "kernel" ? kernel_bits : float_bits);
   }
-  if (layer.has_weight("kernel"))  // every kernel element meets every output position once
-    result.macs = layer.weight("kernel")->value().size() * (output.size() / output[-1]);
+  if (layer.has_weight("kernel")) result.macs = kernel_macs(layer.weight("kernel")->value().size(), output);
   return result;
 }
 
@@ -59,9 +60,12 @@ struct SummaryCommand {
   std::vector<Index> input;
   Index classes = 10, width = 1;
 
-  void run() const {
-    if (!model.ends_with(".safetensors")) return print_reference();
-    if (!input.empty()) throw UsageError("--input belongs to a model by name; a checkpoint knows its own");
+  void run(const CLI::App& command) const {
+    const bool by_name = !model.ends_with(".safetensors");
+    const char* const needs = "a model by name: a checkpoint knows its own";
+    refuse_idle_options(typed_options(command),
+                        {{"--input", by_name, needs}, {"--classes", by_name, needs}, {"--width", by_name, needs}});
+    if (by_name) return print_reference();
     const Checkpoint checkpoint = read_checkpoint(model);
     std::map<std::string, int> bits;
     if (!checkpoint.plan.empty())
@@ -120,7 +124,7 @@ void add_summary_command(CLI::App& program) {
   command->add_option("--width", options->width, "Times the filters and units of a model by name")
       ->type_name("N")
       ->capture_default_str();
-  command->callback([options] { options->run(); });
+  command->callback([options, command] { options->run(*command); });
 }
 
 }  // namespace bitgrad::cli

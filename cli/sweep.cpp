@@ -77,8 +77,8 @@ std::vector<std::string> SweepCommand::arguments_of(const GridPoint& point) cons
       "bitgrad",   "train",
       "--config",  config,
       "--out",     directory(point).path.string(),
-      "--threads", std::to_string(threads > 0 ? threads : std::max(1, processors / jobs)),
-      "--resume"};
+      "--threads", std::to_string(threads > 0 ? threads : std::max(1, processors / jobs))};
+  if (directory(point).holds_run()) arguments.emplace_back("--resume");
   for (const Setting& setting : point) arguments.push_back(message("--", setting.option, '=', setting.value));
   return arguments;
 }
@@ -139,7 +139,7 @@ void SweepCommand::write_tables(const std::vector<GridPoint>& points) const {
 }
 
 void SweepCommand::run() const {
-  if (jobs < 1 || jobs > 256) fail<UsageError>("--jobs is ", jobs, ", expected 1 to 256");
+  if (jobs < 1 || jobs > 256) fail<UsageError>("--jobs ", jobs, ": expected 1 to 256");
   check_threads(threads);
   io::read_file(config);  // missing: said here, once
   const std::vector<GridPoint> points = parse_grid(grid);

@@ -8,8 +8,6 @@
 namespace bitgrad::cli {
 namespace {
 
-std::string number(double value) { return format("%.17g", value); }
-
 GridPoint without_seed(const GridPoint& point) {
   GridPoint rest;
   std::ranges::copy_if(point, std::back_inserter(rest), [](const Setting& each) { return each.option != "seed"; });
@@ -63,8 +61,9 @@ std::string sweep_csv(const std::vector<SweepResult>& results) {
     const Report& r = result.report;
     text += name_of(result.point);
     for (const Setting& setting : result.point) text += message(',', setting.value);
-    text += message(',', number(r.float_accuracy), ',', number(r.quantized_accuracy), ',', number(r.converted_accuracy),
-                    ',', r.quantized_bytes, ',', r.differing_codes, ',', number(r.seconds), '\n');
+    text += message(',', shortest(r.float_accuracy), ',', shortest(r.quantized_accuracy), ',',
+                    shortest(r.converted_accuracy), ',', r.quantized_bytes, ',', r.differing_codes, ',',
+                    shortest(r.seconds), '\n');
   }
   return text;
 }

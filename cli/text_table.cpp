@@ -1,6 +1,7 @@
 #include <bitgrad/cli/text_table.hpp>
 
 #include <algorithm>
+#include <charconv>
 #include <cstdio>
 
 namespace bitgrad::cli {
@@ -49,6 +50,11 @@ std::string format(const char* pattern, double value) {
   char text[64];
   std::snprintf(text, sizeof text, pattern, value);
   return text;
+}
+
+std::string shortest(double value) {
+  char text[32];
+  return {text, std::to_chars(text, text + sizeof text, value).ptr};
 }
 
 }  // namespace bitgrad::cli

@@ -18,4 +18,7 @@ std::string markdown_table(std::vector<Row> rows);
 /// printf of one number.
 std::string format(const char* pattern, double value);
 
+/// The fewest digits that read back to the same number.
+std::string shortest(double value);
+
 }  // namespace bitgrad::cli

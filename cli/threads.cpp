@@ -16,13 +16,14 @@ CLI::Option* declare_threads(CLI::App& command, int& threads) {
 }
 
 void check_threads(int threads) {
-  if (threads < 0 || threads > 256) fail<UsageError>("--threads is ", threads, ", expected 0 to 256");
+  if (threads < 0 || threads > 256) fail<UsageError>("--threads ", threads, ": expected 0 to 256");
 }
 
 void use_threads(int threads) {
   check_threads(threads);
   if (threads > 0) set_num_threads(threads);
-  if (const std::string warning = blas_warning(); !warning.empty()) std::cerr << "bitgrad: " << warning << std::endl;
+  if (const std::string warning = blas_warning(); !warning.empty())
+    std::cerr << "bitgrad: warning: " << warning << std::endl;
 }
 
 }  // namespace bitgrad::cli

@@ -69,6 +69,10 @@ struct TrainOptions {
   TrainArguments resolve(CLI::App& command);
 
  private:
+  void check_given() const;
+  void check_resumable() const;
+  /// What was typed and has no effect.
+  void refuse_idle(const std::vector<std::string>& typed, const TrainArguments& arguments) const;
   void choose_phases(TrainArguments& arguments);
   void choose_recipe(TrainArguments& arguments) const;
   void choose_quantizers(TrainArguments& arguments) const;

@@ -12,12 +12,12 @@
 #include <bitgrad/cli/interruption.hpp>
 #include <bitgrad/cli/limited_data.hpp>
 #include <bitgrad/cli/progress.hpp>
+#include <bitgrad/cli/threads.hpp>
 #include <bitgrad/core/data/augmentation.hpp>
 #include <bitgrad/core/data/find.hpp>
 #include <bitgrad/core/data/hold_out.hpp>
 #include <bitgrad/core/data/loader.hpp>
 #include <bitgrad/core/io/tensor_file.hpp>
-#include <bitgrad/core/parallel.hpp>
 #include <bitgrad/layers/models/models.hpp>
 #include <bitgrad/qat/evaluation.hpp>
 #include <bitgrad/qat/inference/builder.hpp>
@@ -33,7 +33,7 @@ double percent(double share) { return 100 * share; }
 }  // namespace
 
 TrainingRun::TrainingRun(TrainArguments arguments) : arguments_(std::move(arguments)), directory_{arguments_.out} {
-  if (arguments_.threads > 0) set_num_threads(arguments_.threads);
+  use_threads(arguments_.threads);
   train_ = load_limited(arguments_.data, data::Split::train, arguments_.limit);
   if (arguments_.hold_out) {
     auto [rest, held] = data::hold_out(train_, *arguments_.hold_out, arguments_.hold_out_seed);

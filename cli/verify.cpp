@@ -95,7 +95,7 @@ void compare_requantizations(const Comparison& given) {
 
 void VerifyCommand::run() const {
   if (data) require_dataset(*data);
-  if (limit < 0) fail<UsageError>("--limit is ", limit, ", expected 0 (all images) or more");
+  if (limit < 0) fail<UsageError>("--limit ", limit, ": expected 0 (all images) or more");
   use_threads(threads);
   Comparison given = [&] {
     try {

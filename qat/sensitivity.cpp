@@ -44,12 +44,6 @@ Model with_one_quantized(const Model& model, const std::string& layer, const Qua
       model, images, {.weights = {}, .activations = {}, .first_last_bits = 0, .overrides = {only}});
 }
 
-std::int64_t bytes_at(const LayerCost& layer, const Tensor& kernel, int bits, bool per_channel) {
-  const Index channels = kernel.dim(-1);
-  // Packed codes, int32 biases, float32 scales.
-  return (layer.parameters * bits + 7) / 8 + 4 * channels + 4 * (per_channel ? channels : 1);
-}
-
 }  // namespace
 
 Sensitivity weight_sensitivity(const Model& float_model, const data::Dataset& dataset, std::span<const int> bits,
@@ -62,14 +56,14 @@ Sensitivity weight_sensitivity(const Model& float_model, const data::Dataset& da
   const Tensor few = data::to_unit_range(dataset.images.rows(0, std::min<Index>(8, dataset.size())));
   Sensitivity result{plain.loss, plain.accuracy, {}};
   for (const LayerCost& cost : layer_costs(convert2inferable(float_model))) {
-    const Tensor& kernel = float_model.layer(cost.layer).weight("kernel")->value();
+    const Index channels = float_model.layer(cost.layer).weight("kernel")->value().dim(-1);
     for (const int width : bits) {
       QuantizerSpec own = spec;
       own.bits = width;
       const Score quantized = score(with_one_quantized(float_model, cost.layer, own, few), dataset);
       result.layers.push_back({.layer = cost.layer,
                                .bits = width,
-                               .bytes = bytes_at(cost, kernel, width, own.per_channel),
+                               .bytes = packed_bytes(cost.parameters, width, channels, own.per_channel ? channels : 1),
                                .macs = cost.macs,
                                .loss = quantized.loss - plain.loss,
                                .accuracy = quantized.accuracy});

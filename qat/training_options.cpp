@@ -2,17 +2,18 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <nlohmann/json.hpp>
 
 #include <bitgrad/core/data/augmentation.hpp>
-#include <bitgrad/core/error.hpp>
 #include <bitgrad/core/suggest.hpp>
 
 namespace bitgrad {
 namespace {
 
-void require_range(std::string_view name, double value, double low, double high, std::string_view expected) {
-  if (!(value >= low && value <= high)) fail<ValueError>("training: ", name, " is ", value, ", expected ", expected);
+template <class T>
+void require_range(const char* field, T value, T low, T high, const char* expected) {
+  if (!(value >= low && value <= high)) throw TrainingOptionError(field, message(value), expected);
 }
 
 void require_name(std::string_view what, const std::string& name, const std::vector<std::string>& names) {
@@ -60,26 +61,34 @@ std::string TrainingOptions::to_json() const {
   return json.dump();
 }
 
+TrainingOptionError::TrainingOptionError(std::string field, std::string value, std::string expected)
+    : ValueError(message("training: ", field, " is ", value, ", expected ", expected)),
+      field_(std::move(field)),
+      value_(std::move(value)),
+      expected_(std::move(expected)) {}
+
 void validate(const TrainingOptions& options) {
   constexpr double any = 1e300;
+  constexpr std::int64_t many = std::numeric_limits<std::int64_t>::max();
+  const double below_one = std::nextafter(1.0, 0.0);
   require_name("optimizer", options.optimizer, optimizer_names());
   require_name("schedule", options.schedule, schedule_names());
   data::parse_augmentation(options.augmentation);
-  if (options.epochs < 0) fail<ValueError>("training: epochs is ", options.epochs, ", expected 0 or more");
-  if (options.batch < 1) fail<ValueError>("training: batch is ", options.batch, ", expected at least 1");
-  if (options.accumulate < 1) fail<ValueError>("training: accumulate is ", options.accumulate, ", expected at least 1");
+  require_range<std::int64_t>("epochs", options.epochs, 0, many, "0 or more");
+  require_range<std::int64_t>("batch", options.batch, 1, many, "at least 1");
+  require_range<std::int64_t>("accumulate", options.accumulate, 1, many, "at least 1");
   require_range("learning_rate", options.learning_rate, 1e-300, any, "a positive number");
-  require_range("qparams_rate", options.qparams_rate, 0, any, "0 or more");
-  require_range("warmup_epochs", options.warmup_epochs, 0, any, "0 or more");
-  require_range("weight_decay", options.weight_decay, 0, any, "0 or more");
-  require_range("momentum", options.momentum, 0, std::nextafter(1.0, 0.0), "at least 0 and less than 1");
-  require_range("gradient_clip", options.gradient_clip, 0, any, "0 (no limit) or more");
-  require_range("ema", options.ema, 0, std::nextafter(1.0, 0.0), "at least 0 (none) and less than 1");
-  require_range("label_smoothing", options.label_smoothing, 0, std::nextafter(1.0, 0.0), "at least 0 and less than 1");
-  require_range("activation_delay", options.activation_delay, 0, any, "0 or more epochs");
-  require_range("distillation", options.distillation, 0, 1, "0 to 1");
+  require_range("qparams_rate", options.qparams_rate, 0.0, any, "0 or more");
+  require_range("warmup_epochs", options.warmup_epochs, 0.0, any, "0 or more");
+  require_range("weight_decay", options.weight_decay, 0.0, any, "0 or more");
+  require_range("momentum", options.momentum, 0.0, below_one, "at least 0 and less than 1");
+  require_range("gradient_clip", options.gradient_clip, 0.0, any, "0 (no limit) or more");
+  require_range("ema", options.ema, 0.0, below_one, "at least 0 (none) and less than 1");
+  require_range("label_smoothing", options.label_smoothing, 0.0, below_one, "at least 0 and less than 1");
+  require_range("activation_delay", options.activation_delay, 0.0, any, "0 or more epochs");
+  require_range("distillation", options.distillation, 0.0, 1.0, "0 to 1");
   require_range("temperature", options.temperature, 1e-3, 1e3, "0.001 to 1000");
-  require_range("frozen_batch_norm", options.frozen_batch_norm, 0, 1, "0 to 1");
+  require_range("frozen_batch_norm", options.frozen_batch_norm, 0.0, 1.0, "0 to 1");
 }
 
 }  // namespace bitgrad

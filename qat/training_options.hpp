@@ -6,6 +6,7 @@
 #include <string_view>
 #include <vector>
 
+#include <bitgrad/core/error.hpp>
 #include <bitgrad/core/shape.hpp>
 
 namespace bitgrad {
@@ -41,7 +42,21 @@ struct TrainingOptions {
 /// `base` for a model with quantizers that starts from trained weights: batch statistics are frozen in the last third.
 TrainingOptions quantized_training(TrainingOptions base = {});
 
-/// ValueError naming the option that is out of range, its value and what was expected.
+/// A field of TrainingOptions that is out of range: "training: batch is 0, expected at least 1". The parts are there
+/// for those whose users know the field by another name.
+class TrainingOptionError : public ValueError {
+ public:
+  TrainingOptionError(std::string field, std::string value, std::string expected);
+  const std::string& field() const { return field_; }        ///< "batch"
+  const std::string& value() const { return value_; }        ///< "0"
+  const std::string& expected() const { return expected_; }  ///< "at least 1"
+
+ private:
+  std::string field_, value_, expected_;
+};
+
+/// TrainingOptionError naming the field that is out of range, its value and what was expected; ValueError with the
+/// nearest name for an optimizer or schedule that does not exist, and for an augmentation that cannot be read.
 void validate(const TrainingOptions& options);
 
 /// "adam", "adamw", "rmsprop", "sgd".

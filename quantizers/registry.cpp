@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <deque>
 #include <mutex>
+#include <set>
 
 #include <bitgrad/core/error.hpp>
 #include <bitgrad/core/suggest.hpp>
@@ -64,18 +65,30 @@ std::vector<const Entry*> serving(const std::vector<const Entry*>& entries, Quan
   return found;
 }
 
-std::string identifiers_serving(const std::deque<TrainableEntry>& entries, QuantizationTarget target,
-                                QuantizationMethod method) {
-  std::string text;
+/// Sorted, each once.
+template <class Wanted>
+std::vector<std::string> identifiers(const std::deque<TrainableEntry>& entries, Wanted wanted) {
+  std::set<std::string> found;
   for (const TrainableEntry& entry : entries)
-    if (entry.mark.target == target && entry.mark.serves(method))
-      text += (text.empty() ? "" : ", ") + std::string(entry.mark.identifier);
+    if (wanted(entry.mark)) found.emplace(entry.mark.identifier);
+  return {found.begin(), found.end()};
+}
+
+std::string joined(const std::vector<std::string>& names) {
+  std::string text;
+  for (const std::string& name : names) text += (text.empty() ? "" : ", ") + name;
   return text.empty() ? "none" : text;
 }
 
-[[noreturn]] void fail_unknown(std::string_view wanted, std::string_view identifier) {
-  fail<ValueError>("no trainable quantizer for ", wanted, ": ",
-                   unknown_name("identifier", identifier, trainable_identifiers()));
+/// For an identifier that no quantizer of this target has, though one of the other target may.
+[[noreturn]] void fail_unknown(const std::deque<TrainableEntry>& entries, QuantizationTarget target,
+                               std::string_view wanted, std::string_view identifier) {
+  const auto known = identifiers(entries, [&](const QuantizerMark& mark) { return mark.target == target; });
+  for (const TrainableEntry& entry : entries)
+    if (entry.mark.identifier == identifier)
+      fail<ValueError>("no trainable quantizer for ", wanted, ": it is one for ", name_of(entry.mark.target),
+                       " alone; for ", name_of(target), " there are ", joined(known));
+  fail<ValueError>("no trainable quantizer for ", wanted, ": ", unknown_name("identifier", identifier, known));
 }
 
 }  // namespace
@@ -91,15 +104,19 @@ const TrainableEntry& get_trainable_quantizer_class(QuantizationTarget target, s
   if (found.size() > 1) fail<ValueError>("several trainable quantizers for ", wanted, ": ", names(found));
   if (!candidates.empty())
     fail<ValueError>("no trainable quantizer for ", wanted, "; there is ", names(candidates), ", and for ",
-                     name_of(target), " ", name_of(method), ": ", identifiers_serving(known.trainable, target, method));
-  fail_unknown(wanted, identifier);
+                     name_of(target), " ", name_of(method), ": ",
+                     joined(identifiers(known.trainable, [&](const QuantizerMark& mark) {
+                       return mark.target == target && mark.serves(method);
+                     })));
+  fail_unknown(known.trainable, target, wanted, identifier);
 }
 
 QuantizationMethod default_method(QuantizationTarget target, std::string_view identifier) {
   Registry& known = registry();
   const std::lock_guard lock(known.mutex);
   const auto candidates = matching(known.trainable, target, identifier);
-  if (candidates.empty()) fail_unknown(message(name_of(target), " \"", identifier, "\""), identifier);
+  if (candidates.empty())
+    fail_unknown(known.trainable, target, message(name_of(target), " \"", identifier, "\""), identifier);
   if (!serving(candidates, QuantizationMethod::SYMMETRIC).empty()) return QuantizationMethod::SYMMETRIC;
   return candidates.front()->mark.methods.front();
 }
@@ -114,11 +131,9 @@ std::string_view get_inferable_quantizer_class(QuantizationTarget target, Quanti
 }
 
 std::vector<std::string> trainable_identifiers() {
-  std::vector<std::string> identifiers;
-  for (const TrainableEntry& entry : trainable_quantizers()) identifiers.emplace_back(entry.mark.identifier);
-  std::sort(identifiers.begin(), identifiers.end());
-  identifiers.erase(std::unique(identifiers.begin(), identifiers.end()), identifiers.end());
-  return identifiers;
+  Registry& known = registry();
+  const std::lock_guard lock(known.mutex);
+  return identifiers(known.trainable, [](const QuantizerMark&) { return true; });
 }
 
 TrainablePtr make_trainable(std::string_view identifier, const TrainableQuantizerWeightsConfig& config,

@@ -110,7 +110,10 @@ void add_bench_infer_command(CLI::App& bench) {
       ->capture_default_str()
       ->group("The work");
   options->measuring.declare(*command, "Seconds of measuring, after a warm-up");
-  command->callback([options] { options->run(); });
+  command->callback([options, command] {
+    options->workload.refuse_idle(*command);
+    options->run();
+  });
 }
 
 }  // namespace bitgrad::cli

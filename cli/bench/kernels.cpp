@@ -137,7 +137,7 @@ Row row_of(const Pass& pass, const Peaks& peaks) {
 
 void KernelBenchmark::run() const {
   measuring.check();
-  if (batch < 1) fail<UsageError>("--batch is ", batch, ", expected at least 1");
+  if (batch < 1) fail<UsageError>("--batch ", batch, ": expected at least 1");
   const std::vector<KernelCase> cases = kernel_cases(batch);
   std::set<std::string> names{"copy"};
   for (const KernelCase& kernel : cases) names.insert(kernel.operation);

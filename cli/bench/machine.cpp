@@ -2,7 +2,6 @@
 
 #include <cstdlib>
 #include <fstream>
-#include <iostream>
 #include <thread>
 
 #include <bitgrad/core/error.hpp>
@@ -33,8 +32,6 @@ double load_average() {
 }  // namespace
 
 Machine describe_machine() {
-  if (const std::string warning = blas_warning(); !warning.empty())
-    std::cerr << "bitgrad: warning: " << warning << std::endl;
   return {.processor = field("/proc/cpuinfo", "model name"),
           .processors = static_cast<int>(std::thread::hardware_concurrency()),
           .threads = num_threads(),

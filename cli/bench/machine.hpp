@@ -15,14 +15,15 @@ struct Machine {
   double load = 0;        ///< runnable processes, mean of the last minute; -1 where the system does not tell
 };
 
-/// As things are now. Prints a warning on std::cerr when OpenBLAS runs kernels far below the processor.
+/// As things are now.
 Machine describe_machine();
 
 /// Ceilings, with all threads of the pool and the instruction set in use.
 struct Peaks {
-  double fma_gflops =
-      0;  ///< float32 multiply-adds on registers; with `base`, which has none, multiplications and additions
-  double copy_gb_per_s = 0;  ///< memcpy between buffers that fit no cache, read and written bytes together
+  /// float32 multiply-adds on registers; with `base`, which has none, multiplications and additions.
+  double fma_gflops = 0;
+  /// memcpy between buffers that fit no cache, read and written bytes together.
+  double copy_gb_per_s = 0;
 };
 
 /// The best of repetitions that take about `seconds` together. Occupies 128 MiB while it runs: read peak_memory_mib()

@@ -6,8 +6,8 @@
 #include <bitgrad/cli/commands.hpp>
 #include <bitgrad/cli/names.hpp>
 #include <bitgrad/cli/threads.hpp>
+#include <bitgrad/core/io/file.hpp>
 #include <bitgrad/core/kernels/isa.hpp>
-#include <bitgrad/core/parallel.hpp>
 
 namespace bitgrad::cli {
 namespace {
@@ -32,14 +32,14 @@ void Measuring::declare(CLI::App& command, const std::string& seconds_help) {
 }
 
 void Measuring::check() const {
-  if (!(seconds > 0 && seconds <= 3600))
-    fail<UsageError>("--seconds is ", seconds, ", expected more than 0, up to 3600");
+  if (!(seconds > 0 && seconds <= 3600)) fail<UsageError>("--seconds ", seconds, ": expected more than 0, up to 3600");
   check_threads(threads);
   if (!isa.empty()) require_known("instruction set", isa, isa_names());
+  if (!json.empty()) io::require_writable(json);
 }
 
 void Measuring::apply() const {
-  if (threads > 0) set_num_threads(threads);
+  use_threads(threads);
   if (!isa.empty()) kernels::set_isa(kernels::isa_from_name(isa));
 }
 

@@ -17,9 +17,10 @@ struct Measuring {
   std::string json = {};  ///< file; empty: none
 
   void declare(CLI::App& command, const std::string& seconds_help);
-  /// UsageError for what cannot be.
+  /// UsageError for what cannot be, IoError for a file that cannot be written: before anything is measured.
   void check() const;
-  /// Sets threads and instruction set for this process. ValueError when the processor lacks the instruction set.
+  /// Sets threads, with the warning of use_threads(), and the instruction set for this process. ValueError when the
+  /// processor lacks the instruction set.
   void apply() const;
 };
 

@@ -157,9 +157,9 @@ void ScaleBenchmark::check() const {
   measuring.check();
   require_known("optimizer", optimizer, optimizer_names());
   for (const Index batch : batches)
-    if (batch < 1) fail<UsageError>("--batches: ", batch, ", expected at least 1");
+    if (batch < 1) fail<UsageError>("--batches ", batch, ": expected at least 1");
   for (const Index width : widths)
-    if (width < 1 || width > 64) fail<UsageError>("--widths: ", width, ", expected 1 to 64");
+    if (width < 1 || width > 64) fail<UsageError>("--widths ", width, ": expected 1 to 64");
 }
 
 void ScaleBenchmark::run() const {
@@ -213,7 +213,10 @@ void add_bench_scale_command(CLI::App& bench) {
       ->capture_default_str()
       ->group(group);
   options->measuring.declare(*command, "Seconds of timing steps, for each line of the table");
-  command->callback([options] { options->run(); });
+  command->callback([options, command] {
+    options->workload.refuse_idle(*command);
+    options->run();
+  });
 }
 
 }  // namespace bitgrad::cli

@@ -146,7 +146,10 @@ void add_bench_train_command(CLI::App& bench) {
       ->group("The work");
   options->measuring.declare(*command, "Seconds of timing whole steps; warm-up and split come on top");
   command->add_flag("--layers", options->layers, "Print the split by layers as well")->group("Measuring");
-  command->callback([options] { options->run(); });
+  command->callback([options, command] {
+    options->workload.refuse_idle(*command);
+    options->run();
+  });
 }
 
 }  // namespace bitgrad::cli

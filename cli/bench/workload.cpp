@@ -6,6 +6,7 @@
 #include <vector>
 
 #include <bitgrad/cli/commands.hpp>
+#include <bitgrad/cli/idle_options.hpp>
 #include <bitgrad/cli/names.hpp>
 #include <bitgrad/core/random.hpp>
 #include <bitgrad/layers/models/models.hpp>
@@ -59,9 +60,13 @@ void Workload::declare(CLI::App& command) {
 void Workload::check() const {
   require_known("model", model, models::names());
   require_known("mode", mode, mode_names());
-  if (bits < 1 || bits > 16) fail<UsageError>("--bits is ", bits, ", expected 1 to 16");
-  if (width < 1 || width > 64) fail<UsageError>("--width is ", width, ", expected 1 to 64");
-  if (batch < 1) fail<UsageError>("--batch is ", batch, ", expected at least 1");
+  if (bits < 1 || bits > 16) fail<UsageError>("--bits ", bits, ": expected 1 to 16");
+  if (width < 1 || width > 64) fail<UsageError>("--width ", width, ": expected 1 to 64");
+  if (batch < 1) fail<UsageError>("--batch ", batch, ": expected at least 1");
+}
+
+void Workload::refuse_idle(const CLI::App& command) const {
+  refuse_idle_options(typed_options(command), {{"--bits", mode != "float", "--mode ste or lsq"}});
 }
 
 Shape Workload::input_shape() const { return models::usual_input_shape(model); }

@@ -24,6 +24,8 @@ struct Workload {
   void declare(CLI::App& command);
   /// UsageError with the nearest name for an unknown one, or naming what is out of range.
   void check() const;
+  /// UsageError for options that were typed and have no effect.
+  void refuse_idle(const CLI::App& command) const;
 
   Shape input_shape() const;
   /// The model, built; with its quantizers when the mode has some.

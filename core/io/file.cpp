@@ -133,6 +133,8 @@ void AtomicFile::remove_temporary() noexcept {
   temporary_.clear();
 }
 
+void require_writable(const Path& path) { const AtomicFile removed_at_once(path); }
+
 void write_file_atomically(const Path& path, std::span<const std::byte> bytes) {
   AtomicFile file(path);
   file.write(bytes);

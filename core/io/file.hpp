@@ -42,6 +42,9 @@ class AtomicFile {
   int descriptor_ = -1;
 };
 
+/// IoError where AtomicFile would have one: for before a long computation whose result the file is to hold.
+void require_writable(const Path& path);
+
 /// AtomicFile in one call.
 void write_file_atomically(const Path& path, std::span<const std::byte> bytes);
 void write_file_atomically(const Path& path, std::string_view text);

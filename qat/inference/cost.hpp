@@ -22,6 +22,12 @@ struct LayerCost {
   std::int64_t bytes = 0;       ///< of its weights, as InferenceGraph::weight_bytes() counts
 };
 
+/// Multiply-adds of a kernel per sample: every element meets every output position, of all channels together, once.
+std::int64_t kernel_macs(std::int64_t elements, const Shape& output);
+
+/// Bytes of quantized weights: codes packed at their width, int32 biases, float32 scales.
+std::int64_t packed_bytes(std::int64_t codes, int bits, std::int64_t biases, std::int64_t scales);
+
 /// One entry per layer with a kernel, in order of execution.
 std::vector<LayerCost> layer_costs(const InferenceGraph& graph);
 

@@ -8,10 +8,8 @@ namespace bitgrad {
 namespace {
 
 std::size_t bytes_of(const IntegerWeights& weights) {
-  const std::size_t code_bits =
-      static_cast<std::size_t>(weights.codes.size()) * static_cast<std::size_t>(weights.grid.bits);
-  // Codes packed at their width, int32 biases, one float32 scale per scale.
-  return (code_bits + 7) / 8 + weights.bias.byte_size() + weights.grid.scale.size() * sizeof(float);
+  return static_cast<std::size_t>(packed_bytes(weights.codes.size(), weights.grid.bits, weights.bias.size(),
+                                               static_cast<std::int64_t>(weights.grid.scale.size())));
 }
 
 std::size_t bytes_of(const Tensor& tensor) { return tensor.defined() ? tensor.byte_size() : 0; }
@@ -28,6 +26,14 @@ std::string describe_tensor(const GraphTensor& tensor) {
 }
 
 }  // namespace
+
+std::int64_t kernel_macs(std::int64_t elements, const Shape& output) {
+  return output.size() / output[-1] * elements;
+}
+
+std::int64_t packed_bytes(std::int64_t codes, int bits, std::int64_t biases, std::int64_t scales) {
+  return (codes * bits + 7) / 8 + 4 * biases + 4 * scales;
+}
 
 std::size_t weight_bytes(const GraphNode& node) {
   if (const IntegerWeights* weights = inference::integer_weights(node.operation)) return bytes_of(*weights);
@@ -60,14 +66,13 @@ std::vector<LayerCost> layer_costs(const InferenceGraph& graph) {
     if (const auto* dense = std::get_if<FloatDense>(&node.operation)) kernel = &dense->kernel;
     if (!kernel) continue;
     const GraphTensor& output = graph.tensors[static_cast<std::size_t>(node.output)];
-    // Every kernel element meets every output position, of all channels together, once.
     costs.push_back({.layer = node.name,
                      .operation = std::string(name_of(node.operation)),
                      .output_shape = output.shape,
                      .weight_bits = bits,
                      .output_bits = output.grid ? output.grid->bits : 32,
                      .parameters = kernel->size(),
-                     .macs = output.shape.size() / output.shape[-1] * kernel->size(),
+                     .macs = kernel_macs(kernel->size(), output.shape),
                      .bytes = static_cast<std::int64_t>(weight_bytes(node))});
   }
   return costs;

@@ -18,6 +18,17 @@ namespace {
 
 constexpr int deepest = 64;  // levels of nesting
 
+/// An integer that an int64 holds.
+bool is_int64(const json& value) {
+  return value.is_number_integer() &&
+         (!value.is_number_unsigned() || value.get<std::uint64_t>() <= std::numeric_limits<std::int64_t>::max());
+}
+
+bool is_int64_row(const json& value) { return value.is_array() && std::ranges::all_of(value, is_int64); }
+bool is_number(const json& value) { return value.is_number(); }
+bool is_text(const json& value) { return value.is_string(); }
+bool is_object(const json& value) { return value.is_object(); }
+
 double finite(std::string_view key, double value) {
   if (!std::isfinite(value))
     fail<ValueError>("JSON member \"", key, "\": ", value, " cannot be written, expected a finite number");
@@ -90,16 +101,21 @@ struct JsonReader::Members {
     return *found;
   }
   /// A member that is a list of elements for which `is` holds.
-  template <class Is>
-  const json& list(std::string_view key, Is is, std::string_view expected) {
+  const json& list(std::string_view key, bool (*is)(const json&), std::string_view expected) {
     const json& value = member(key);
-    if (!value.is_array()) wrong(key, value, expected);
-    for (const json& element : value)
-      if (!(element.*is)()) wrong(key, value, expected);
+    if (!value.is_array() || !std::ranges::all_of(value, is)) wrong(key, value, expected);
+    return value;
+  }
+  const json& one(std::string_view key, bool (*is)(const json&), std::string_view expected) {
+    const json& value = member(key);
+    if (!is(value)) wrong(key, value, expected);
     return value;
   }
   [[noreturn]] void wrong(std::string_view key, const json& value, std::string_view expected) const {
-    fail<ValueError>(what, ": \"", key, "\" is ", value.dump(), ", expected ", expected);
+    constexpr std::size_t longest = 200;  // of a value in a message
+    std::string text = value.dump();
+    if (text.size() > longest) text = text.substr(0, longest) + "...";
+    fail<ValueError>(what, ": \"", key, "\" is ", text, ", expected ", expected);
   }
 };
 
@@ -140,11 +156,16 @@ int JsonReader::integer(std::string_view key) {
 
 int JsonReader::integer(std::string_view key, int fallback) { return has(key) ? integer(key) : fallback; }
 
-double JsonReader::number(std::string_view key) {
-  const json& value = members_->member(key);
-  if (!value.is_number()) members_->wrong(key, value, "a number");
-  return value.get<double>();
+std::int64_t JsonReader::integer64(std::string_view key) {
+  return members_->one(key, is_int64, "an integer").get<std::int64_t>();
 }
+
+std::uint64_t JsonReader::unsigned64(std::string_view key) {
+  const auto is_unsigned = [](const json& value) { return value.is_number_unsigned(); };
+  return members_->one(key, is_unsigned, "an integer, 0 or more").get<std::uint64_t>();
+}
+
+double JsonReader::number(std::string_view key) { return members_->one(key, is_number, "a number").get<double>(); }
 
 double JsonReader::number(std::string_view key, double fallback) { return has(key) ? number(key) : fallback; }
 
@@ -157,9 +178,7 @@ bool JsonReader::boolean(std::string_view key) {
 bool JsonReader::boolean(std::string_view key, bool fallback) { return has(key) ? boolean(key) : fallback; }
 
 std::string JsonReader::string(std::string_view key) {
-  const json& value = members_->member(key);
-  if (!value.is_string()) members_->wrong(key, value, "a string");
-  return value.get<std::string>();
+  return members_->one(key, is_text, "a string").get<std::string>();
 }
 
 std::string JsonReader::string(std::string_view key, std::string_view fallback) {
@@ -167,29 +186,26 @@ std::string JsonReader::string(std::string_view key, std::string_view fallback) 
 }
 
 std::vector<double> JsonReader::numbers(std::string_view key) {
-  std::vector<double> numbers;
-  for (const json& element : members_->list(key, &json::is_number, "a list of numbers"))
-    numbers.push_back(element.get<double>());
-  return numbers;
+  return members_->list(key, is_number, "a list of numbers").get<std::vector<double>>();
 }
 
 std::vector<std::int64_t> JsonReader::integers(std::string_view key) {
-  std::vector<std::int64_t> integers;
-  for (const json& element : members_->list(key, &json::is_number_integer, "a list of integers"))
-    integers.push_back(element.get<std::int64_t>());
-  return integers;
+  return members_->list(key, is_int64, "a list of integers").get<std::vector<std::int64_t>>();
 }
 
-std::string JsonReader::object(std::string_view key) {
-  const json& value = members_->member(key);
-  if (!value.is_object()) members_->wrong(key, value, "an object");
-  return value.dump();
+std::vector<std::vector<std::int64_t>> JsonReader::integer_rows(std::string_view key) {
+  return members_->list(key, is_int64_row, "a list of lists of integers").get<std::vector<std::vector<std::int64_t>>>();
 }
+
+std::vector<std::string> JsonReader::strings(std::string_view key) {
+  return members_->list(key, is_text, "a list of strings").get<std::vector<std::string>>();
+}
+
+std::string JsonReader::object(std::string_view key) { return members_->one(key, is_object, "an object").dump(); }
 
 std::vector<std::string> JsonReader::objects(std::string_view key) {
   std::vector<std::string> texts;
-  for (const json& element : members_->list(key, &json::is_object, "a list of objects"))
-    texts.push_back(element.dump());
+  for (const json& element : members_->list(key, is_object, "a list of objects")) texts.push_back(element.dump());
   return texts;
 }
 

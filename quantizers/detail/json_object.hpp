@@ -50,6 +50,8 @@ class JsonReader {
   /// Without a fallback the member must be there.
   int integer(std::string_view key);
   int integer(std::string_view key, int fallback);
+  std::int64_t integer64(std::string_view key);
+  std::uint64_t unsigned64(std::string_view key);
   double number(std::string_view key);
   double number(std::string_view key, double fallback);
   bool boolean(std::string_view key);
@@ -58,6 +60,8 @@ class JsonReader {
   std::string string(std::string_view key, std::string_view fallback);
   std::vector<double> numbers(std::string_view key);
   std::vector<std::int64_t> integers(std::string_view key);
+  std::vector<std::vector<std::int64_t>> integer_rows(std::string_view key);
+  std::vector<std::string> strings(std::string_view key);
   /// The text of a member that is an object, or a list of objects, for a reader of its own.
   std::string object(std::string_view key);
   std::vector<std::string> objects(std::string_view key);

@@ -246,15 +246,15 @@ TEST_CASE("wrong usage of bench is told in one line") {
   check_error({"train", "--isa", "avx"}, "unknown instruction set \"avx\" (did you mean \"avx2\"");
   check_error({"train", "--optimizer", "sdg"}, "unknown optimizer \"sdg\" (did you mean \"sgd\"");
   check_error({"train", "--augment", "flop"}, "--augment flop: ");
-  check_error({"train", "--batch", "0"}, "--batch is 0, expected at least 1");
-  check_error({"train", "--width", "0"}, "--width is 0, expected 1 to 64");
-  check_error({"train", "--bits", "17"}, "--bits is 17, expected 1 to 16");
-  check_error({"train", "--seconds", "0"}, "--seconds is 0, expected more than 0");
-  check_error({"train", "--threads", "257"}, "--threads is 257, expected 0 to 256");
+  check_error({"train", "--batch", "0"}, "--batch 0: expected at least 1");
+  check_error({"train", "--width", "0"}, "--width 0: expected 1 to 64");
+  check_error({"train", "--bits", "17"}, "--bits 17: expected 1 to 16");
+  check_error({"train", "--seconds", "0"}, "--seconds 0: expected more than 0");
+  check_error({"train", "--threads", "257"}, "--threads 257: expected 0 to 256");
   check_error({"infer", "--engine", "integral"}, "unknown engine \"integral\" (did you mean \"integer\"");
   check_error({"infer", "--engine", "integer", "--mode", "float"}, "a float model has no integers");
   check_error({"kernels", "--only", "conv"}, "unknown operation \"conv\" (did you mean");
-  check_error({"scale", "--batches", "0"}, "--batches: 0, expected at least 1");
+  check_error({"scale", "--batches", "0"}, "--batches 0: expected at least 1");
 }
 
 TEST_CASE("a result that cannot be written is an error") {

@@ -45,11 +45,11 @@ TEST_CASE("lr-range names what is wrong") {
   };
   CHECK_THAT(refused({}), Contains("--model"));
   CHECK_THAT(refused({"--model", "mpl"}), Contains("did you mean \"mlp\""));
-  CHECK_THAT(refused({"--model", "mlp", "--from", "0"}), Contains("--from is 0, expected a positive rate"));
+  CHECK_THAT(refused({"--model", "mlp", "--from", "0"}), Contains("--from 0: expected a positive rate"));
   CHECK_THAT(refused({"--model", "mlp", "--from", "1", "--to", "0.5"}),
-             Contains("--to is 0.5, expected a rate above --from, 1"));
-  CHECK_THAT(refused({"--model", "mlp", "--steps", "3"}), Contains("--steps is 3, expected at least 20"));
-  CHECK_THAT(refused({"--model", "mlp", "--batch", "0"}), Contains("batch is 0"));
+             Contains("--to 0.5: expected a rate above --from, 1"));
+  CHECK_THAT(refused({"--model", "mlp", "--steps", "3"}), Contains("--steps 3: expected at least 20"));
+  CHECK_THAT(refused({"--model", "mlp", "--batch", "0"}), Contains("--batch 0: expected at least 1"));
   CHECK_THAT(refused({"--model", "mlp", "--optimizer", "adm"}), Contains("did you mean \"adam\""));
   CHECK_THAT(refused({"--model", "mlp", "--augment", "flop"}), Contains("--augment flop"));
 }

@@ -112,7 +112,7 @@ TEST_CASE("the details of a report are those of the graph on the test images") {
     CHECK(tensor.clipped < 0.5);
   }
   CHECK(cli::to_json(cli::details_from_json(cli::to_json(details), "text")) == cli::to_json(details));
-  CHECK_THROWS_WITH(cli::details_from_json("{}", "report.json"), Contains("report.json: details of the report"));
+  CHECK_THROWS_WITH(cli::details_from_json("{}", "report.json"), Contains("report.json: \"class_names\" is missing"));
 }
 
 TEST_CASE("names cannot break out of the page") {

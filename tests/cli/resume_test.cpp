@@ -14,6 +14,7 @@
 #include <thread>
 
 #include <bitgrad/cli/event_file.hpp>
+#include <bitgrad/cli/run_directory.hpp>
 #include <bitgrad/core/io/tfrecord.hpp>
 #include <bitgrad/core/random.hpp>
 #include <bitgrad/qat/checkpoint.hpp>
@@ -69,6 +70,13 @@ std::vector<std::string> resuming(std::vector<std::string> arguments) {
   return arguments;
 }
 
+/// What `bitgrad sweep` does: --resume where there is a run to go on with. A kill may come before there is one.
+std::vector<std::string> going_on(const Workshop& shop, const std::string& run,
+                                  const std::vector<std::string>& options) {
+  const std::vector<std::string> arguments = shop.training(run, options);
+  return cli::RunDirectory{shop / run}.holds_run() ? resuming(arguments) : arguments;
+}
+
 void check_same_run(const Workshop& shop, const std::string& a, const std::string& b) {
   for (const char* file : {"/float.safetensors", "/quantized.safetensors", "/graph/graph.json", "/graph/graph.npz"}) {
     INFO(file);
@@ -89,11 +97,13 @@ TEST_CASE("a run that is killed at random moments continues to the byte") {
 
   Random random(static_cast<std::uint64_t>(std::chrono::steady_clock::now().time_since_epoch().count()));
   INFO("random state " << random.state());
-  const std::vector<std::string> arguments = resuming(shop.training("killed", options));
   int kills = 0;
   for (int attempt = 0; attempt < 6; ++attempt)
-    kills += Child(arguments).kill_after(std::chrono::milliseconds(random.below(1 + whole.count()))) ? 1 : 0;
-  REQUIRE(Child(arguments).wait() == 0);
+    kills +=
+        Child(going_on(shop, "killed", options)).kill_after(std::chrono::milliseconds(random.below(1 + whole.count())))
+            ? 1
+            : 0;
+  REQUIRE(Child(going_on(shop, "killed", options)).wait() == 0);
   INFO(kills << " kills");
   check_same_run(shop, "whole", "killed");
 }
@@ -109,11 +119,13 @@ TEST_CASE("a gradual run with averages that is killed at random moments continue
   const auto whole = std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - start);
   Random random(static_cast<std::uint64_t>(std::chrono::steady_clock::now().time_since_epoch().count()));
   INFO("random state " << random.state());
-  const std::vector<std::string> arguments = resuming(shop.training("killed", options));
   int kills = 0;
   for (int attempt = 0; attempt < 10; ++attempt)
-    kills += Child(arguments).kill_after(std::chrono::milliseconds(random.below(1 + whole.count()))) ? 1 : 0;
-  REQUIRE(Child(arguments).wait() == 0);
+    kills +=
+        Child(going_on(shop, "killed", options)).kill_after(std::chrono::milliseconds(random.below(1 + whole.count())))
+            ? 1
+            : 0;
+  REQUIRE(Child(going_on(shop, "killed", options)).wait() == 0);
   INFO(kills << " kills");
   check_same_run(shop, "whole", "killed");
   for (const char* run : {"whole", "killed"}) {
@@ -152,7 +164,7 @@ TEST_CASE("Ctrl-C ends after the step with everything saved, and --resume contin
   REQUIRE(Child(shop.training("whole", support::w4a4)).wait() == 0);
   int interruptions = 0, status = 1;
   for (int attempt = 0; attempt < 40; ++attempt) {
-    Child child(resuming(shop.training("stopped", support::w4a4)));
+    Child child(going_on(shop, "stopped", support::w4a4));
     std::this_thread::sleep_for(std::chrono::milliseconds(20 + 10 * attempt));
     child.interrupt();
     status = child.wait();
@@ -160,7 +172,7 @@ TEST_CASE("Ctrl-C ends after the step with everything saved, and --resume contin
     if (WIFEXITED(status)) CHECK(WEXITSTATUS(status) == 130);
     if (WIFEXITED(status) && shop.exists("stopped/float.safetensors")) ++interruptions;
   }
-  if (status != 0) REQUIRE(Child(resuming(shop.training("stopped", support::w4a4))).wait() == 0);
+  if (status != 0) REQUIRE(Child(going_on(shop, "stopped", support::w4a4)).wait() == 0);
   CHECK(interruptions > 0);
   check_same_run(shop, "whole", "stopped");
 }
@@ -223,9 +235,9 @@ TEST_CASE("train --resume goes from the float stage into the quantized one") {
   check_same_run(shop, "whole", "stopped");
 }
 
-TEST_CASE("train --resume of a finished run trains nothing, and in an empty directory it starts") {
+TEST_CASE("train --resume of a finished run trains nothing") {
   const Workshop shop(96);
-  REQUIRE(support::run_cli(resuming(shop.training("run", support::w4a4))).code == 0);
+  REQUIRE(shop.train("run", support::w4a4).code == 0);
   REQUIRE(shop.train("other", support::w4a4).code == 0);
   const Outcome outcome = support::run_cli(resuming(shop.training("run", support::w4a4)));
   CHECK(outcome.code == 0);
@@ -275,4 +287,26 @@ TEST_CASE("a disk that is full stops the run, and leaves the last good checkpoin
     const std::string name = entry.path().filename();
     CHECK((name == "float.safetensors" || name == "metrics.csv" || name == "run.json"));
   }
+}
+
+TEST_CASE("--resume is refused where there is no run, and nothing is made there") {
+  const Workshop shop(16, 8);
+  const std::vector<std::string> mlp{"--model", "mlp", "--epochs", "1"};
+  const Outcome missing = support::run_cli(resuming(shop.training("mistyped", mlp)));
+  CHECK(missing.code == 2);
+  CHECK_THAT(missing.err, Contains("--resume: " + shop.path("mistyped") + " does not exist"));
+  CHECK_FALSE(shop.exists("mistyped"));
+  const Outcome other = support::run_cli(resuming(shop.training("data", mlp)));
+  CHECK(other.code == 2);
+  CHECK_THAT(other.err, Contains("--resume: " + shop.path("data") + " holds no run"));
+  CHECK_FALSE(shop.exists("data/run.json"));
+
+  // A run that was killed before its first checkpoint has its configuration, and goes on from the start.
+  REQUIRE(shop.train("run", mlp).code == 0);
+  const auto whole = shop.bytes("run/float.safetensors");
+  for (const char* file : {"float.safetensors", "metrics.csv", "report.json"})
+    std::filesystem::remove(shop / "run" / file);
+  const Outcome begun = support::run_cli(resuming(shop.training("run", mlp)));
+  CHECK(begun.code == 0);
+  CHECK(shop.bytes("run/float.safetensors") == whole);
 }

@@ -54,6 +54,11 @@ TEST_CASE("a sweep runs every combination, goes on where it was stopped, and lea
   CHECK(shop.bytes("sweep/weights-lsq-8_seed-1/graph/graph.npz") == before);
   CHECK(shop.text("sweep/weights-lsq-8_seed-2.log").find("epoch 1/1") == std::string::npos);
   CHECK(shop.text("sweep/weights-lsq-8_seed-1.log").find("epoch 1/1") != std::string::npos);
+  // Killed before it had written anything: an empty directory.
+  std::filesystem::remove_all(shop / "sweep/weights-lsq-8_seed-1");
+  std::filesystem::create_directory(shop / "sweep/weights-lsq-8_seed-1");
+  REQUIRE(sweep(shop, grid) == 0);
+  CHECK(shop.bytes("sweep/weights-lsq-8_seed-1/graph/graph.npz") == before);
 }
 
 TEST_CASE("options of a sweep can go together, floats among them") {

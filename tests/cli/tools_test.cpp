@@ -41,7 +41,7 @@ TEST_CASE("verify compares the run's graph with its model") {
   CHECK(missing.code == 3);
   CHECK_THAT(missing.err, Contains("nowhere"));
   CHECK_THAT(support::run_cli({"verify", shop.path("run"), "--limit", "-3"}).err,
-             Contains("--limit is -3, expected 0 (all images) or more"));
+             Contains("--limit -3: expected 0 (all images) or more"));
 }
 
 TEST_CASE("verify --modes shows what other roundings change") {
@@ -103,6 +103,35 @@ TEST_CASE("infer gives the graph's numbers with either engine, from floats and f
   io::write_npy(shop / "int.npy", Tensor::zeros({2, 8, 8, 1}, DType::int32));
   CHECK_THAT(infer("int.npy", "float").err, Contains("int.npy: dtype is int32, expected float32 or uint8"));
   CHECK_FALSE(shop.exists("y.npy"));
+}
+
+TEST_CASE("infer refuses images that are far outside of what the network was trained on") {
+  const Workshop shop;
+  REQUIRE(shop.train("run", support::w4a4).code == 0);
+  REQUIRE(shop.train("float", {"--model", "mlp", "--epochs", "1"}).code == 0);
+  Tensor images = support::tiny_dataset(20, 8, 2).images;
+  images.span<std::uint8_t>()[0] = 0;
+  images.span<std::uint8_t>()[1] = 255;
+  const auto infer = [&](const std::string& run, float factor, float offset) {
+    Tensor scaled = data::to_unit_range(images).clone();
+    for (float& value : scaled.span<float>()) value = value * factor + offset;
+    io::write_npy(shop / "x.npy", scaled);
+    return support::run_cli({"infer", shop.path(run), "--input", shop.path("x.npy"), "--output", shop.path("y.npy")});
+  };
+  for (const char* run : {"run", "float"}) {
+    INFO(run);
+    for (const auto& [factor, offset] : {std::pair{255.0F, 0.0F}, std::pair{2.0F, -1.0F}, std::pair{4.0F, -2.0F}}) {
+      const Outcome outcome = infer(run, factor, offset);
+      CHECK(outcome.code == 1);
+      CHECK_THAT(outcome.err, Contains("x.npy: values from " + message(offset) + " to " + message(factor + offset)) &&
+                                  Contains("the graph takes 0 to "));
+      CHECK_FALSE(shop.exists("y.npy"));
+    }
+    CHECK(infer(run, 1.1F, -0.05F).code == 0);
+    CHECK(infer(run, 0.1F, 0).code == 0);
+    std::filesystem::remove(shop / "y.npy");
+  }
+  CHECK_THAT(infer("float", 255, 0).err, Contains("from 0 to 255, the graph takes 0 to 1; pixels of 0 to 255"));
 }
 
 TEST_CASE("the integer engine is refused for a graph in float") {
@@ -189,9 +218,28 @@ TEST_CASE("table refuses what is no report") {
     io::write_file_atomically(shop / "run/report.json", changed.replace(changed.find(from), from.size(), to));
     return support::run_cli({"table", shop.path("run")}).err;
   };
-  CHECK_THAT(with("\"version\":1", "\"version\":2"), Contains("version of the report is 2, expected 1"));
-  CHECK_THAT(with("\"seconds\":12.5,", ""), Contains("lacks \"seconds\""));
-  CHECK_THAT(with("\"seconds\":12.5", "\"seconds\":\"x\""), Contains("seconds is \"x\""));
-  CHECK_THAT(with("bitgrad.report", "other.report"), Contains("no report of bitgrad train"));
-  CHECK_THAT(with("}", ""), Contains("no report of bitgrad train"));
+  CHECK_THAT(with("\"version\":1", "\"version\":2"), Contains("report.json: version is 2, expected 1"));
+  CHECK_THAT(with("\"seconds\":12.5,", ""), Contains("report.json: \"seconds\" is missing"));
+  CHECK_THAT(with("\"seconds\":12.5", "\"seconds\":\"x\""), Contains("\"seconds\" is \"x\", expected a number"));
+  CHECK_THAT(with("bitgrad.report", "other.report"), Contains("format is \"other.report\""));
+  CHECK_THAT(with("}", ""), Contains("report.json: no JSON"));
+  CHECK_THAT(with("\"seed\":1", "\"seed\":1,\"sede\":2"), Contains("unknown member \"sede\" (did you mean \"seed\""));
+  CHECK_THAT(with("\"seed\":1", "\"seed\":-1"), Contains("\"seed\" is -1, expected an integer, 0 or more"));
+  CHECK_THAT(with("\"seed\":1", "\"seed\":1,\"seed\":2"), Contains("occurs twice"));
+  CHECK_THAT(with("\"parameters\":10", "\"parameters\":10.5"), Contains("\"parameters\" is 10.5, expected an integer"));
+  // What only some reports have is checked where it is there.
+  const auto plus = [&](const std::string& member) { return with("\"seed\":1", "\"seed\":1," + member); };
+  CHECK(plus(R"("hold_out":0.1,"ema":0.9,"gradual":"8:1,4:1","mixed":true,"layers":[])") == "");
+  CHECK_THAT(plus(R"("hold_out":"x")"), Contains("\"hold_out\" is \"x\", expected a number"));
+  CHECK_THAT(plus(R"("ema":"x")"), Contains("\"ema\" is \"x\", expected a number"));
+  CHECK_THAT(plus(R"("gradual":8)"), Contains("\"gradual\" is 8, expected a string"));
+  CHECK_THAT(plus(R"("mixed":1)"), Contains("\"mixed\" is 1, expected true or false"));
+  CHECK_THAT(plus(R"("layers":[{"tensor":"a"}])"), Contains("layers: \"quantizer\" is missing"));
+  CHECK_THAT(plus(R"("versions":{"bitgrad":"1"})"), Contains("versions: \"compiler\" is missing"));
+  CHECK_THAT(plus(R"("details":[])"), Contains("\"details\" is [], expected an object"));
+  CHECK_THAT(plus(R"("details":{"class_names":["a"],"confusion":[[1,2]],"mistakes":[],"layers":[],"tensors":[]})"),
+             Contains("details: confusion is no table of 1 by 1 classes"));
+  CHECK_THAT(
+      plus(R"("details":{"class_names":["a"],"confusion":[[1]],"mistakes":[{"image":0}],"layers":[],"tensors":[]})"),
+      Contains("details: mistakes[0]: \"label\" is missing"));
 }

@@ -59,7 +59,7 @@ TEST_CASE("check finds a quantizer right, and says what it departs from and refu
   CHECK(reference.code == 0);
   CHECK_THAT(reference.out, Contains("  declared ") && Contains("  refused: LSQWeightQATQuantizer: 1 bit signed"));
   check_error(run_cli({"check", "lsk"}), 2, Contains("unknown quantizer \"lsk\" (did you mean \"lsq\""));
-  check_error(run_cli({"check", "lsq", "--bits", "17"}), 2, Contains("--bits holds 17"));
+  check_error(run_cli({"check", "lsq", "--bits", "17"}), 2, Contains("--bits 17: expected 1 to 16"));
 }
 
 TEST_CASE("wrong usage is one line and exit code 2") {
@@ -92,6 +92,9 @@ TEST_CASE("unknown names come with the nearest one") {
   const auto train = [&](const std::vector<std::string>& more) { return shop.train("run", more); };
   check_error(train({"--model", "lenet"}), 2, Contains("unknown model \"lenet\" (did you mean \"lenet5\""));
   check_error(train({"--model", "mlp", "--weights", "lsk:4"}), 2, Contains("--weights lsk:4: ") && Contains("lsq"));
+  check_error(train({"--model", "mlp", "--activations", "dqa:4"}), 2,
+              Contains("--activations dqa:4: ") && Contains("\"dqa\": it is one for Weights alone") &&
+                  Contains("for Activation there are lsq, lsq-plus, lsq-pot, mct-lsq, mct-ste"));
   check_error(train({"--model", "mlp", "--activations", "lsq:4:symetric"}), 2,
               Contains("--activations") && Contains("symmetric"));
   check_error(train({"--model", "mlp", "--weights", "lsq:17"}), 2, Contains("17"));
@@ -113,15 +116,36 @@ TEST_CASE("options out of range are usage errors") {
     all.insert(all.end(), more.begin(), more.end());
     return shop.train("run", all);
   };
-  check_error(train({"--epochs", "-1"}), 2, Contains("float training: epochs is -1, expected 0 or more"));
-  check_error(train({"--qat-epochs", "-2"}), 2, Contains("quantized training: epochs is -2, expected 0 or more"));
-  check_error(train({"--qat-lr", "-1"}), 2, Contains("quantized training: learning_rate is -1"));
-  check_error(train({"--batch", "0"}), 2, Contains("batch is 0, expected at least 1"));
-  check_error(train({"--threads", "257"}), 2, Contains("--threads is 257, expected 0 to 256"));
-  check_error(train({"--calibration", "0"}), 2, Contains("--calibration is 0, expected at least 1"));
+  // Every option with the name that it was typed with.
+  const std::vector<std::string> two_stages{"--qat-epochs", "2", "--distill", "0.5", "--optimizer", "sgd"};
+  const auto refused = [&](const std::string& option, const std::string& value, const std::string& expected) {
+    INFO(option);
+    std::vector<std::string> more = two_stages;
+    more.insert(more.end(), {option, value});
+    check_error(train(more), 2, StartsWith("bitgrad: error: " + option + " " + value + ": expected " + expected));
+  };
+  refused("--epochs", "-1", "0 or more");
+  refused("--qat-epochs", "-2", "0 or more");
+  refused("--lr", "0", "a positive number");
+  refused("--qat-lr", "-1", "a positive number");
+  refused("--qparams-rate", "-1", "0 or more");
+  refused("--batch", "0", "at least 1");
+  refused("--accumulate", "0", "at least 1");
+  refused("--warmup-epochs", "-1", "0 or more");
+  refused("--momentum", "1", "at least 0 and less than 1");
+  refused("--weight-decay", "-0.5", "0 or more");
+  refused("--gradient-clip", "-1", "0 (no limit) or more");
+  refused("--ema", "1.5", "at least 0 (none) and less than 1");
+  refused("--label-smoothing", "1", "at least 0 and less than 1");
+  refused("--distill", "1.5", "0 to 1");
+  refused("--temperature", "0", "0.001 to 1000");
+  refused("--activation-delay", "-1", "0 or more epochs");
+  refused("--freeze-batch-norm", "3", "0 to the 2 epochs of --qat-epochs");
+  check_error(train({"--threads", "257"}), 2, Contains("--threads 257: expected 0 to 256"));
+  check_error(train({"--calibration", "0"}), 2, Contains("--calibration 0: expected at least 1"));
   check_error(train({"--first-last-bits", "17"}), 2,
-              Contains("--first-last-bits is 17, expected 0 (as the others) to 16"));
-  check_error(train({"--limit", "-5"}), 2, Contains("--limit is -5"));
+              Contains("--first-last-bits 17: expected 0 (as the others) to 16"));
+  check_error(train({"--limit", "-5"}), 2, Contains("--limit -5: expected"));
   check_error(train({"--qat-epochs", "2", "--weights", "none", "--activations", "none"}), 2,
               Contains("nothing to quantize"));
   CHECK_FALSE(shop.exists("run"));

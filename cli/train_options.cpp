@@ -1,0 +1,181 @@
+// The options of bitgrad train, as its help lists them.
+#include <CLI/App.hpp>
+
+#include <bitgrad/cli/limited_data.hpp>
+#include <bitgrad/cli/names.hpp>
+#include <bitgrad/cli/threads.hpp>
+#include <bitgrad/cli/train_arguments.hpp>
+#include <bitgrad/layers/models/models.hpp>
+
+namespace bitgrad::cli {
+namespace {
+
+// The groups of the help whose options decide nothing of the float model.
+constexpr const char* quantization_group = "Quantization";
+constexpr const char* recipes_group = recipes_group;
+
+/// For unsigned options: "-1" would become the largest number there is.
+std::string whole_number(const std::string& text) {
+  const bool digits = !text.empty() && text.find_first_not_of("0123456789") == std::string::npos;
+  return digits ? "" : text + ", expected a whole number, 0 or more";
+}
+
+}  // namespace
+
+void TrainOptions::declare(CLI::App& command) {
+  const auto number = [&](const char* name, auto& value, const std::string& text) {
+    return command.add_option(name, value, text)->capture_default_str();
+  };
+  const std::string rates =
+      message(" (", default_learning_rate("adam"), " with adam and adamw, ", default_learning_rate("rmsprop"),
+              " with rmsprop, ", default_learning_rate("sgd"), " with sgd)");
+
+  command.option_defaults()->take_last();
+  given.data = "fashion-mnist";
+  command.add_option("--data", given.data, data_help)->type_name("NAME|PATH")->capture_default_str()->group("The job");
+  command.add_option("--model", given.model, "Model: " + joined(models::names()) + " (with --from: the checkpoint's)")
+      ->type_name("NAME")
+      ->group("The job");
+  command.add_option("--out", given.out, "Directory for checkpoints, graph, metrics and report")
+      ->type_name("DIR")
+      ->group("The job");
+  command
+      .add_option("--config", config,
+                  "Options from a JSON file: {\"model\": \"mlp\", \"lr\": 0.01}. Those typed here win")
+      ->type_name("FILE")
+      ->group("The job");
+  command.add_option("--from", given.from, "Start from a float checkpoint instead of random weights")
+      ->type_name("FILE")
+      ->group("The job");
+  command
+      .add_option("--init", given.init, "Start from float weights in an .npz or .safetensors file (docs/formats.md)")
+      ->type_name("FILE")
+      ->group("The job");
+  command
+      .add_option("--init-layout", init_layout, "How they are laid out and called: bitgrad (the default) or pytorch")
+      ->type_name("NAME")
+      ->group("The job");
+  command
+      .add_flag("--resume", given.resume, "Continue the run in --out, from its last step; all other options as before")
+      ->group("The job");
+  command.add_option("--epochs", epochs, "Epochs of float training (8, with --from or --init 0)")
+      ->type_name("N")
+      ->group("The job");
+  number("--seed", training.seed, "Seed of weights, order and randomness")
+      ->type_name("S")
+      ->check(whole_number)
+      ->group("The job");
+  number("--save-every", given.save_every, "Steps between checkpoints; 0: one after every epoch")
+      ->type_name("N")
+      ->group("The job");
+  command.add_flag("--tensorboard", given.tensorboard, "Write an event file for TensorBoard into --out as well")
+      ->group("The job");
+  declare_threads(command, given.threads)->group("The job");
+  number("--limit", given.limit, "Use only the first N training and N test images; 0: all")
+      ->type_name("N")
+      ->group("The job");
+  command
+      .add_option("--hold-out", given.hold_out,
+                  "Test on this share of every class's training images, not on the test images")
+      ->type_name("SHARE")
+      ->group("The job");
+  command.add_option("--hold-out-seed", hold_out_seed, "Seed of that draw (1): --seed leaves it alone")
+      ->type_name("S")
+      ->check(whole_number)
+      ->group("The job");
+
+  const char* group = quantization_group;
+  number("--qat-epochs", qat_epochs, "Epochs with quantizers, after float training")->type_name("N")->group(group);
+  command.add_option("--weights", weights, "Quantizer of the weights, see below")->type_name("SPEC")->group(group);
+  command.add_option("--activations", activations, "Quantizer of the activations, see below")
+      ->type_name("SPEC")
+      ->group(group);
+  number("--first-last-bits", given.quantization.first_last_bits, "Bits of the first and last layer; 0: as the others")
+      ->type_name("N")
+      ->group(group);
+  command
+      .add_option("--bits", bits,
+                  "Mixed precision: bits or quantizers of single layers, from a JSON file (docs/quantization.md)")
+      ->type_name("FILE")
+      ->group(group);
+  number("--calibration", given.calibration, "Training images that quantizers are calibrated on")
+      ->type_name("N")
+      ->group(group);
+  command
+      .add_option("--calibration-method", calibration_method,
+                  "Of starting values: mse (the default), minmax, percentile[=P] or kl")
+      ->type_name("NAME")
+      ->group(group);
+
+  group = "Recipes with quantizers";
+  command
+      .add_option("--freeze-batch-norm", freeze_batch_norm,
+                  "Epochs after which batch statistics are frozen (two thirds of them)")
+      ->type_name("X")
+      ->group(group);
+  command
+      .add_option("--gradual", gradual,
+                  "Fewer bits phase by phase, --qat-epochs shared out or given: 8,4,2 or 8:2,4:2,2:4, see below")
+      ->type_name("BITS")
+      ->group(group);
+  number("--activation-delay", activation_delay, "Epochs in which only weights are quantized, at the start")
+      ->type_name("X")
+      ->group(group);
+  number("--distill", distillation, "Learn from the float model's answers too: their share of the loss, 0 to 1")
+      ->type_name("X")
+      ->group(group);
+  command.add_option("--temperature", temperature, "Of --distill (4): the higher, the more the unlikely classes count")
+      ->type_name("X")
+      ->group(group);
+
+  command.add_option("--qat-lr", qat_learning_rate, "Highest learning rate with quantizers" + rates)
+      ->type_name("X")
+      ->group(group);
+  command
+      .add_option("--qparams-rate", qparams_rate, "Learning rate of quantizer parameters, as a factor of --qat-lr (1)")
+      ->type_name("X")
+      ->group(group);
+
+  group = "Training";
+  number("--batch", training.batch, "Images per step")->type_name("N")->group(group);
+  number("--accumulate", training.accumulate, "Batches whose gradients make one step")->type_name("N")->group(group);
+  number("--patience", given.patience, "Epochs without a higher test accuracy that end a stage; 0: any number")
+      ->type_name("N")
+      ->group(group);
+  command
+      .add_flag("--best", given.best,
+                "A stage results in its epoch of the highest test accuracy (see --hold-out), not in its last")
+      ->group(group);
+  number("--optimizer", training.optimizer, "Optimizer: " + joined(optimizer_names()))->type_name("NAME")->group(group);
+  command.add_option("--lr", learning_rate, "Highest learning rate of float training" + rates)
+      ->type_name("X")
+      ->group(group);
+  number("--augment", training.augmentation, "Random changes to training images, see below: flip,shift:4")
+      ->type_name("STEPS")
+      ->group(group);
+  number("--schedule", training.schedule, "How the learning rate goes: " + joined(schedule_names()))
+      ->type_name("NAME")
+      ->group(group);
+  number("--warmup-epochs", training.warmup_epochs, "Epochs over which the learning rate rises")
+      ->type_name("X")
+      ->group(group);
+  number("--momentum", training.momentum, "Momentum of sgd and rmsprop")->type_name("X")->group(group);
+  number("--weight-decay", training.weight_decay, "Weight decay of kernels; 0.01 is usual with adamw")
+      ->type_name("X")
+      ->group(group);
+  number("--gradient-clip", training.gradient_clip, "Largest norm of all gradients; 0: any")
+      ->type_name("X")
+      ->group(group);
+  number("--ema", training.ema, "Ship a moving average of the weights with this decay, say 0.999; 0: the weights")
+      ->type_name("X")
+      ->group(group);
+  number("--label-smoothing", training.label_smoothing, "Share of the target spread over all classes")
+      ->type_name("X")
+      ->group(group);
+}
+
+bool TrainOptions::is_for_quantization(const CLI::Option& option) {
+  return option.get_group() == quantization_group || option.get_group() == recipes_group;
+}
+
+}  // namespace bitgrad::cli
