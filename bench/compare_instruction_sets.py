@@ -8,11 +8,12 @@ than trainings with another seed: test accuracy after each epoch, in percent, an
 """
 import argparse
 import csv
-import os
 import pathlib
 import subprocess
 import sys
 import tempfile
+
+from environment import clean
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 BLAS_CORES = {"base": "Prescott", "avx2": "Haswell", "avx512": "SkylakeX"}  # OpenBLAS chooses its kernels apart from bitgrad
@@ -30,8 +31,7 @@ def isas():
 def curve(options, isa, seed, directory):
     """[(stage and epoch, test accuracy in percent)]"""
     out = directory / f"{isa}-{seed}"
-    environment = {name: value for name, value in os.environ.items() if name != "OPENBLAS_L2_SIZE"}
-    environment.update(BITGRAD_ISA=isa, OPENBLAS_CORETYPE=BLAS_CORES[isa])
+    environment = clean(BITGRAD_ISA=isa, OPENBLAS_CORETYPE=BLAS_CORES[isa])
     command = [options.bitgrad, "train", "--data", options.data, "--model", options.model, "--epochs", str(options.epochs),
                "--qat-epochs", str(options.qat_epochs), "--weights", f"lsq:{options.bits}", "--activations", f"lsq:{options.bits}",
                "--seed", str(seed), "--out", str(out)]

@@ -28,9 +28,10 @@ import sys
 import tempfile
 import time
 
+from environment import clean, misleading
+
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 WORKER = pathlib.Path(__file__).resolve().parent / "torch_worker.py"
-MISLEADING = ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE", "BITGRAD_ISA")
 KEEP_MEMORY = {"MALLOC_TRIM_THRESHOLD_": str(4 << 30), "MALLOC_MMAP_THRESHOLD_": str(4 << 30), "MALLOC_TOP_PAD_": str(256 << 20)}
 
 
@@ -44,8 +45,10 @@ class Bitgrad:
         environment = dict(settings.environment)
         with tempfile.NamedTemporaryFile(suffix=".json") as file:
             command = [settings.bitgrad, "bench", "train", "--model", model, "--batch", str(batch), "--mode", self.mode,
-                       "--bits", str(settings.bits), "--optimizer", settings.optimizer, "--threads", str(settings.threads),
+                       "--optimizer", settings.optimizer, "--threads", str(settings.threads),
                        "--seconds", str(settings.seconds), "--json", file.name]
+            if self.mode != "float":
+                command += ["--bits", str(settings.bits)]
             if self.isa:
                 command += ["--isa", self.isa]
                 environment["OPENBLAS_CORETYPE"] = "Haswell"  # OpenBLAS chooses its kernels apart from bitgrad
@@ -142,12 +145,6 @@ def markdown(rows):
     return "\n".join([line(head), "|" + "|".join("-" * (width + 2) for width in widths) + "|"] + [line(row) for row in rows])
 
 
-def clean_environment():
-    """The environment without what slows one side down, and the names that had been set."""
-    removed = [name for name in os.environ if name in MISLEADING or name.startswith("MALLOC_")]
-    return {name: value for name, value in os.environ.items() if name not in removed}, removed
-
-
 def torch_version(python, environment):
     try:
         return execute([python, "-c", "import torch; print(torch.__version__)"], environment).strip()
@@ -232,7 +229,7 @@ def main():
     settings = parse_arguments()
     if not os.access(settings.bitgrad, os.X_OK):
         sys.exit(f"compare_pytorch: there is no program {settings.bitgrad}: build it by scripts/build, or name it by --bitgrad")
-    settings.environment, removed = clean_environment()
+    settings.environment, removed = clean(), misleading()
     version = torch_version(settings.python, settings.environment)
     jobs = choose_jobs(settings)
 

@@ -15,15 +15,16 @@ import re
 import subprocess
 import sys
 
+from environment import clean
+
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs/performance.md"
 BLOCK = re.compile(r"(<!-- measured: (?P<command>.*?) -->\n)(?P<output>.*?)(<!-- end -->)", re.DOTALL)
 
 
 def environment():
-    result = {name: value for name, value in os.environ.items() if name not in ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE", "BITGRAD_ISA")}
-    result["PATH"] = os.pathsep.join([str(ROOT / "build/bin"), str(pathlib.Path(sys.executable).parent), result["PATH"]])
-    return result
+    path = os.pathsep.join([str(ROOT / "build/bin"), str(pathlib.Path(sys.executable).parent), os.environ["PATH"]])
+    return clean(PATH=path)
 
 
 def measure(command):
