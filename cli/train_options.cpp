@@ -12,7 +12,7 @@ namespace {
 
 // The groups of the help whose options decide nothing of the float model.
 constexpr const char* quantization_group = "Quantization";
-constexpr const char* recipes_group = recipes_group;
+constexpr const char* recipes_group = "Recipes with quantizers";
 
 /// For unsigned options: "-1" would become the largest number there is.
 std::string whole_number(const std::string& text) {
@@ -107,7 +107,7 @@ void TrainOptions::declare(CLI::App& command) {
       ->type_name("NAME")
       ->group(group);
 
-  group = "Recipes with quantizers";
+  group = recipes_group;
   command
       .add_option("--freeze-batch-norm", freeze_batch_norm,
                   "Epochs after which batch statistics are frozen (two thirds of them)")

@@ -43,8 +43,8 @@ struct QuantizerMark {
   QuantizationTarget target{};
   std::array<QuantizationMethod, 5> methods{};
   std::size_t method_count = 0;
-  std::string_view
-      identifier;  ///< inferable_identifier, or the training method: "lsq", "mct-ste"; the command line's name
+  /// inferable_identifier, or the training method: "lsq", "mct-ste"; the command line's name.
+  std::string_view identifier;
   MarkMistake mistake = MarkMistake::no_method;
 
   constexpr bool serves(QuantizationMethod method) const {
@@ -64,9 +64,9 @@ constexpr bool is_identifier(std::string_view text) {
 
 }  // namespace detail
 
-/// `static constexpr QuantizerMark mark = mark_quantizer(QuantizationTarget::Weights, {QuantizationMethod::SYMMETRIC},
-/// "mine");` A class whose mark has an empty method list, a method named twice or an identifier that the command line
-/// cannot take (lower-case letters, digits and -_. are allowed) does not compile.
+/// The mark of a class, which has it as `static constexpr QuantizerMark mark = mark_quantizer(...)`. A class whose mark
+/// has an empty method list, a method named twice or an identifier that the command line cannot take (lower-case
+/// letters, digits and -_. are allowed) does not compile.
 consteval QuantizerMark mark_quantizer(QuantizationTarget target, std::initializer_list<QuantizationMethod> methods,
                                        std::string_view identifier) {
   QuantizerMark mark{target, {}, 0, identifier, MarkMistake::none};

@@ -20,15 +20,14 @@ inline Conv2DGeometry conv2d_geometry(const Shape& input, const Shape& kernel, c
   return conv2d_geometry(input, kernel, window.stride, window.padding, window.dilation, window.groups);
 }
 
-/// x [N, H, W, C] with kernel [kh, kw, C / groups, O] (HWIO) → [N, H', W', O]. Throws ShapeError for
-/// ranks, channels or extents that do not fit, ValueError for strides, dilations and groups below 1 or negative
-/// padding.
+/// x [N, H, W, C] with kernel [kh, kw, C / groups, O] (HWIO) → [N, H', W', O]. Throws ShapeError for ranks, channels or
+/// extents that do not fit, ValueError for strides, dilations and groups below 1 or negative padding.
 Variable conv2d(const Variable& x, const Variable& kernel, const Conv2DArguments& options = {});
 /// The same plus a bias [O], without another pass over y: the sums start from it.
 Variable conv2d(const Variable& x, const Variable& kernel, const Variable& bias, const Conv2DArguments& options);
 
-/// Every channel on its own: x [N, H, W, C] with kernel [kh, kw, C, M] (HWCM) → [N, H', W', C * M], of which output c *
-/// M + m is channel c under kernel [:, :, c, m]. options.groups stays 1. For kernels in Keras' layout: the layer
+/// Every channel on its own: x [N, H, W, C] with kernel [kh, kw, C, M] (HWCM) → [N, H', W', C * M], of which output
+/// c * M + m is channel c under kernel [:, :, c, m]. options.groups stays 1. For kernels in Keras' layout: the layer
 /// DepthwiseConv2D uses conv2d() with groups. Throws as conv2d does.
 Variable depthwise_conv2d(const Variable& x, const Variable& kernel, const Conv2DArguments& options = {});
 

@@ -17,8 +17,8 @@ enum class ClampGradient {
 struct LearnedGrid {
   Variable step = {};
   Variable offset = {};  ///< real number; undefined: none
-  Variable zero_point =
-      {};                 ///< whole numbers; undefined: 0. Not together with an offset, and with value_in_bounds only
+  /// Whole numbers; undefined: 0. Not together with an offset, and with value_in_bounds only.
+  Variable zero_point = {};
   double lo = 0, hi = 0;  ///< lowest and highest level, whole numbers
   ClampGradient gradient = ClampGradient::value_in_bounds;
 };
@@ -29,9 +29,9 @@ struct LearnedGrid {
 /// Infinities saturate, NaN stays NaN. Gradients, with g that of y, c = (y - offset) / step the level without its zero
 /// point, m = 1 where the clamp passes and sums over the elements that share a parameter:
 ///   x: m g      step: sum of g (c - m u)      offset: sum of g (1 - m)      zero point: -step * sum of g (1 - m)
-/// Esser et al., "Learned step size quantization", ICLR 2020, equations 1 to 3 (before the gradient scale). In
-/// float32 this is one pass forward and one backward; in float64 it is fake_quantize_definition(). Throws ShapeError
-/// naming `name`.
+/// Esser et al., "Learned step size quantization", ICLR 2020, equations 1 to 3 (before the gradient scale). In float32
+/// this is one pass forward and one backward; in float64 it is fake_quantize_definition(). Throws ShapeError naming
+/// `name`.
 Variable fake_quantize(std::string_view name, const Variable& x, const LearnedGrid& grid);
 /// fake_quantize(name, x.value(), grid): where the grid is one for the whole tensor, in the same pass as the steps that
 /// x is still waiting for.

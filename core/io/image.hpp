@@ -12,9 +12,8 @@ namespace bitgrad::io {
 /// The pixels of a picture, uint8 [H, W, 1] for grey and [H, W, 3] for red, green and blue. PNG and JPEG are told apart
 /// by their first bytes. Nothing is lost or guessed:
 /// - PNG: up to 8 bits per channel, palettes included. An alpha channel that is opaque everywhere is left out.
-/// - JPEG: baseline and progressive, grey or colour, decoded with the exact integer transform and smooth upsampling, as
-/// most
-///   programs do.
+/// - JPEG: baseline and progressive, grey or colour, decoded with the exact integer transform and smooth upsampling,
+///   as most programs do.
 /// Pixels are as stored: no colour profile, gamma or Exif orientation is applied.
 /// Throws IoError that starts with `what`, the file's name, for data that is truncated or damaged in any way, 16-bit
 /// channels, transparent pixels, CMYK, and more than 2^26 pixels.

@@ -41,24 +41,26 @@ struct LevelGrid {
   const T* zero_point = nullptr;  ///< one per channel, taken off lo and hi; whole numbers; null for zeros
 };
 
-/// y = s * clamp(half_even(x / s), lo - z, hi - z), or with an offset a: y = s * clamp(half_even((x - a) / s), lo - z,
-/// hi - z) + a. Infinities saturate, NaN stays NaN, level 0 is +0 for positive scales. y may be x.
+/// y = s * clamp(half_even((x - a) / s), lo - z, hi - z) + a, where a is the offset, or without one left out.
+/// Infinities saturate, NaN stays NaN, level 0 is +0 for positive scales. y may be x.
 template <class T>
 void fake_quantize(const ChannelLayout& layout, const T* x, const LevelGrid<T>& grid, T* y);
 
 /// How the gradient passes the rounding and the clamp.
 enum class StraightThrough {
-  masked,  ///< as if rounding were the identity: elements whose rounded level lies outside of the bounds pass nothing
-  value_masked,  ///< the same, but elements whose unrounded level lies outside of the bounds pass nothing (LSQ as
-                 ///< published)
-  unmasked       ///< as if the clamp were the identity, too: every element passes everything (the reference's STE)
+  /// As if rounding were the identity: elements whose rounded level lies outside of the bounds pass nothing.
+  masked,
+  /// The same, but elements whose unrounded level lies outside of the bounds pass nothing (LSQ as published).
+  value_masked,
+  /// As if the clamp were the identity, too: every element passes everything (the reference's STE).
+  unmasked
 };
 
 /// Per channel, in double.
 struct FakeQuantizeSums {
   std::vector<double> scale;  ///< dL/ds
-  std::vector<double>
-      offset;  ///< dL/da, also -dL/dz / s; all zero with neither offset nor zero point, and when unmasked
+  /// dL/da, also -dL/dz / s; all zero with neither offset nor zero point, and when unmasked.
+  std::vector<double> offset;
 };
 
 /// Straight-through gradients of fake_quantize. With u = (x - a) / s, r = half_even(u), c = clamp(r, lo - z, hi - z)
@@ -69,8 +71,8 @@ template <class T>
 FakeQuantizeSums fake_quantize_gradient(const ChannelLayout& layout, const T* x, const LevelGrid<T>& grid,
                                         StraightThrough mode, const T* dy, Store store, T* dx);
 
-/// The grid of a converted quantizer: code = clamp(half_even(x / scale) + zero_point, lo, hi), value = (code -
-/// zero_point) * scale.
+/// The grid of a converted quantizer: code = clamp(half_even(x / scale) + zero_point, lo, hi),
+/// value = (code - zero_point) * scale.
 struct CodeGrid {
   const float* scale;              ///< one per channel, finite and positive
   const std::int32_t* zero_point;  ///< one per channel

@@ -71,8 +71,8 @@ struct TrainableCase {
 
 /// A trained tensor of an end-to-end case; `offset` and `count` are its place in the flat arrays, if it is trainable.
 struct GoldenParameter {
-  std::string
-      name;  ///< "wrapper.weight", "wrapper.layer.bias", "input_holder.activation_holder_quantizer_out_min", ...
+  /// "wrapper.weight", "wrapper.layer.bias", "input_holder.activation_holder_quantizer_out_min", ...
+  std::string name;
   Shape shape;
   bool trainable = false;
   std::vector<double> init;  ///< empty: the array of that name

@@ -1,9 +1,9 @@
 // LSQ+: Bhalgat, Lee, Nagel, Blankevoort, Kwak, "LSQ+: Improving low-bit quantization through learnable offsets and
 // better initialization", CVPR workshops 2020. Activations learn an offset beta beside the step s (section 3):
-//   y = clamp(round((x - beta) / s)) s + beta     dy/ds = c - u inside the clamp, c outside     dy/dbeta = 0 inside, 1
-//   outside
-// with u = (x - beta) / s and c its clamped level. Weights are symmetric and start at max(|mean - 3 sigma|, |mean + 3
-// sigma|) (same section). Activations start where the squared error is smallest, as all calibrated quantizers here do.
+//   y = clamp(round((x - beta) / s)) s + beta
+//   dy/ds = c - u inside the clamp, c outside          dy/dbeta = 0 inside, 1 outside
+// with u = (x - beta) / s and c its clamped level. Weights are symmetric and start at the larger of |mean - 3 sigma|
+// and |mean + 3 sigma| (same section). Activations start where the squared error is least, as all calibrated ones do.
 //
 // A real offset has no integer form. So beta is taken as -z s with z = round(-beta / s) within the codes,
 // straight-through: the same gradients, and a grid (s, z) that ships. Beyond the paper, weights may have an offset, too

@@ -1,9 +1,9 @@
 // A power-of-two step that is a power of two while it learns. What is learned is the logarithm of the threshold,
 // rounded straight-through: Jain, Gural, Wu, Dick, "Trained quantization thresholds for accurate and efficient
-// fixed-point inference of deep neural networks" (TQT), MLSys 2020. With s = 2^round(log2 t) / K, u = x / s and c =
-// clamp(round(u)):
-//   y = s c     dy/dx = 1 where lo <= round(u) <= hi, else 0     dy/d(log2 t) = ln(2) s (c - u) there, ln(2) s c
-//   elsewhere
+// fixed-point inference of deep neural networks" (TQT), MLSys 2020.
+// With s = 2^round(log2 t) / K, u = x / s and c = clamp(round(u)):
+//   y = s c       dy/dx = 1 where lo <= round(u) <= hi, else 0
+//   dy/d(log2 t) = ln(2) s (c - u) where lo <= round(u) <= hi, else ln(2) s c
 // (the paper's equations for q, for its gradient by x and by log2 t, in this order). Two things differ from the paper.
 // It takes ceil(log2 t); here it is round, half to even: thresholds that calibration hands over are powers of two,
 // which lie on the edge of ceil, where a step of any size doubles the grid, and in the middle of round. And the

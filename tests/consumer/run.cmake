@@ -25,6 +25,10 @@ if(FROM STREQUAL "package")
   endforeach()
 else()
   list(APPEND arguments -D BITGRAD_SOURCE_DIR=${SOURCE_DIR})
+  # What only tests and programs need.
+  foreach(name xtensor xtensor-blas CLI11 Catch2)
+    list(APPEND arguments -D CMAKE_DISABLE_FIND_PACKAGE_${name}=ON)
+  endforeach()
 endif()
 run(${CMAKE_COMMAND} ${arguments})
 
