@@ -7,6 +7,7 @@
 
 #include <bitgrad/cli/commands.hpp>
 #include <bitgrad/cli/option_kinds.hpp>
+#include <bitgrad/core/io/detail/strict_json.hpp>
 #include <bitgrad/core/suggest.hpp>
 
 namespace bitgrad::cli {
@@ -55,33 +56,46 @@ Json value_of(OptionKind kind, const std::string& text) {
   return kind == OptionKind::text ? Json(text) : number(text);
 }
 
+Json parse_object(std::string_view text, const std::string& what) {
+  constexpr const char* expected = "expected a JSON object of options, {\"model\": \"mlp\", \"epochs\": 3}";
+  constexpr int deepest = 8;
+  try {
+    Json file = io::parse_strict_json<Json>(text, what, deepest);
+    if (file.is_object()) return file;
+  } catch (const IoError& error) {
+    fail<UsageError>(error.what(), "; ", expected);
+  }
+  fail<UsageError>(what, ": ", expected);
+}
+
 }  // namespace
 
 void read_configuration(const io::Path& path, CLI::App& command) {
-  const Json file = Json::parse(io::read_text_file(path), nullptr, false);
-  if (!file.is_object())
-    fail<UsageError>(path.string(), ": expected a JSON object of options, {\"model\": \"mlp\", \"epochs\": 3}");
+  parse_configuration(io::read_text_file(path), path.string(), command);
+}
+
+void parse_configuration(std::string_view text, const std::string& what, CLI::App& command) {
+  const Json file = parse_object(text, what);
   const std::vector<CLI::Option*> options = options_of(command);
   std::vector<std::string> names;
   for (const CLI::Option* option : options) names.push_back(name_of(*option));
   for (const auto& [key, value] : file.items()) {
     if (key == "format" || key == "version") {
       const Json only = key == "format" ? Json(format_name) : Json(format_version);
-      if (value != only) fail<UsageError>(path.string(), ": ", key, " is ", value.dump(), ", expected ", only.dump());
+      if (value != only) fail<UsageError>(what, ": ", key, " is ", value.dump(), ", expected ", only.dump());
       continue;
     }
     const auto found = std::ranges::find(names, key);
-    if (found == names.end()) fail<UsageError>(path.string(), ": ", unknown_name("key", key, names));
+    if (found == names.end()) fail<UsageError>(what, ": ", unknown_name("key", key, names));
     CLI::Option& option = *options[static_cast<std::size_t>(found - names.begin())];
     const OptionKind kind = kind_of(option);
-    if (!is_of(kind, value))
-      fail<UsageError>(path.string(), ": \"", key, "\" is ", value.dump(), ", expected ", expected(kind));
+    if (!is_of(kind, value)) fail<UsageError>(what, ": \"", key, "\" is ", value.dump(), ", expected ", expected(kind));
     if (option.count() > 0) continue;  // typed: that wins
     try {
       option.add_result(value.is_string() ? value.get<std::string>() : value.dump());
       option.run_callback();
     } catch (const CLI::ParseError& error) {
-      fail<UsageError>(path.string(), ": \"", key, "\" is ", value.dump(), ": ", error.what());
+      fail<UsageError>(what, ": \"", key, "\" is ", value.dump(), ": ", error.what());
     }
   }
 }

@@ -3,6 +3,7 @@
 
 #include <map>
 #include <string>
+#include <string_view>
 
 #include <bitgrad/core/io/file.hpp>
 
@@ -17,6 +18,8 @@ namespace bitgrad::cli {
 /// stand beside them. UsageError naming the file and the key for one that is unknown (with the nearest) or has a value
 /// of another kind, and what was expected; IoError for a file that cannot be read.
 void read_configuration(const io::Path& path, CLI::App& command);
+/// The same of a file's text; `what` is the file's name.
+void parse_configuration(std::string_view text, const std::string& what, CLI::App& command);
 
 /// What read_configuration() takes: every option that the command has been given, or else its text in `resolved`, or
 /// else the default that its help shows, in the order of the help, with format and version. Options that choose what is

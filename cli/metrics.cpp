@@ -22,7 +22,7 @@ std::string format(const EpochMetrics& row) {
   return line.str();
 }
 
-EpochMetrics parse(const std::string& line, const io::Path& path, std::size_t number) {
+EpochMetrics parse(const std::string& line, const std::string& what, std::size_t number) {
   std::istringstream in(line);
   EpochMetrics row;
   char comma = 0;
@@ -33,22 +33,32 @@ EpochMetrics parse(const std::string& line, const io::Path& path, std::size_t nu
                         &row.images_per_second, &row.seconds})
     in >> comma >> *field;
   in >> comma >> row_version;
-  if (!in || !in.eof() || comma != ',')
-    fail<IoError>(path.string(), ":", number, ": expected ", header, ", found: ", line);
+  if (!in || !in.eof() || comma != ',') fail<IoError>(what, ":", number, ": expected ", header, ", found: ", line);
   if (row_version != version)
-    fail<IoError>(path.string(), ":", number, ": version ", row_version, " of metrics.csv, expected ", version);
+    fail<IoError>(what, ":", number, ": version ", row_version, " of metrics.csv, expected ", version);
   return row;
 }
 
 }  // namespace
 
-MetricsFile::MetricsFile(io::Path path) : path_(std::move(path)) {
-  if (!std::filesystem::exists(path_)) return;
-  std::istringstream lines(io::read_text_file(path_));
+std::string format_metrics(const std::vector<EpochMetrics>& rows) {
+  std::string text(header);
+  for (const EpochMetrics& row : rows) text += '\n' + format(row);
+  return text + '\n';
+}
+
+std::vector<EpochMetrics> parse_metrics(const std::string& text, const std::string& what) {
+  std::istringstream lines(text);
   std::string line;
   if (!std::getline(lines, line) || line != header)
-    fail<IoError>(path_.string(), ":1: expected the header ", header, ", found: ", line);
-  for (std::size_t number = 2; std::getline(lines, line); ++number) rows_.push_back(parse(line, path_, number));
+    fail<IoError>(what, ":1: expected the header ", header, ", found: ", line);
+  std::vector<EpochMetrics> rows;
+  for (std::size_t number = 2; std::getline(lines, line); ++number) rows.push_back(parse(line, what, number));
+  return rows;
+}
+
+MetricsFile::MetricsFile(io::Path path) : path_(std::move(path)) {
+  if (std::filesystem::exists(path_)) rows_ = parse_metrics(io::read_text_file(path_), path_.string());
 }
 
 void MetricsFile::resume_after(const std::string& stage, std::int64_t epoch) {
@@ -61,10 +71,6 @@ void MetricsFile::add(const EpochMetrics& row) {
   write();
 }
 
-void MetricsFile::write() const {
-  std::string text(header);
-  for (const EpochMetrics& row : rows_) text += '\n' + format(row);
-  io::write_file_atomically(path_, text + '\n');
-}
+void MetricsFile::write() const { io::write_file_atomically(path_, std::string_view(format_metrics(rows_))); }
 
 }  // namespace bitgrad::cli

@@ -21,6 +21,11 @@ struct EpochMetrics {
   double seconds = 0;  ///< of training, without evaluation
 };
 
+/// The text of metrics.csv, and back. IoError that starts with `what`, the file's name, and the number of the line that
+/// is malformed.
+std::string format_metrics(const std::vector<EpochMetrics>& rows);
+std::vector<EpochMetrics> parse_metrics(const std::string& text, const std::string& what);
+
 /// The rows of metrics.csv, rewritten whole (beside, then renamed) with every row. The format's version is a column,
 /// the last, so that every reader of CSV takes the file as it is.
 class MetricsFile {

@@ -91,7 +91,7 @@ std::string shown(const Json& options, const std::string& key) {
 
 }  // namespace
 
-void write_checkpoint(const io::Path& path, const Checkpoint& checkpoint) {
+io::Bytes format_checkpoint(const Checkpoint& checkpoint) {
   const io::Metadata metadata = {{"format", std::string(format_name)},
                                  {"version", std::string(format_version)},
                                  {"model", checkpoint.model},
@@ -107,12 +107,12 @@ void write_checkpoint(const io::Path& path, const Checkpoint& checkpoint) {
   for (const auto& [name, tensor] : checkpoint.state) tensors.add(std::string(model_prefix) + name, tensor);
   for (const auto& [name, tensor] : checkpoint.optimizer) tensors.add(std::string(optimizer_prefix) + name, tensor);
   for (const auto& [name, tensor] : checkpoint.progress) tensors.add(std::string(progress_prefix) + name, tensor);
-  io::write_safetensors(path, tensors, metadata);
+  return io::format_safetensors(tensors, metadata);
 }
 
-Checkpoint read_checkpoint(const io::Path& path) {
-  const io::SafeTensors file = io::read_safetensors(path);
-  const Fields fields(path.string(), file.metadata);
+Checkpoint parse_checkpoint(std::span<const std::byte> bytes, const std::string& what) {
+  const io::SafeTensors file = io::parse_safetensors(bytes, what);
+  const Fields fields(what, file.metadata);
   fields.require("format", format_name);
   fields.require("version", format_version);
   Checkpoint checkpoint{.model = fields.text("model"),
@@ -127,7 +127,7 @@ Checkpoint read_checkpoint(const io::Path& path) {
                         .state = {},
                         .optimizer = {},
                         .progress = {},
-                        .file = path.string()};
+                        .file = what};
   for (const auto& [name, tensor] : file.tensors) {
     if (name.starts_with(model_prefix))
       checkpoint.state.add(name.substr(model_prefix.size()), tensor);
@@ -136,11 +136,16 @@ Checkpoint read_checkpoint(const io::Path& path) {
     else if (name.starts_with(progress_prefix))
       checkpoint.progress.add(name.substr(progress_prefix.size()), tensor);
     else
-      fail<IoError>(path.string(), ": tensor \"", name,
-                    "\" belongs neither to model and optimizer nor to the progress");
+      fail<IoError>(what, ": tensor \"", name, "\" belongs neither to model and optimizer nor to the progress");
   }
   return checkpoint;
 }
+
+void write_checkpoint(const io::Path& path, const Checkpoint& checkpoint) {
+  io::write_file_atomically(path, format_checkpoint(checkpoint));
+}
+
+Checkpoint read_checkpoint(const io::Path& path) { return parse_checkpoint(io::read_file(path), path.string()); }
 
 Model restore_model(const Checkpoint& checkpoint) try {
   Model model = models::make(checkpoint.model, checkpoint.input_shape, checkpoint.classes);

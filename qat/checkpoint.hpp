@@ -1,7 +1,9 @@
 // Everything a training run needs to continue to the byte, in one file.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -30,12 +32,16 @@ struct Checkpoint {
   std::string file = {};  ///< where read_checkpoint() found it, for messages; not written
 };
 
-/// One safetensors file, written beside and renamed: tensors "model/...", "optimizer/..." and
-/// "progress/...", the rest as metadata
-/// under the format name "bitgrad.checkpoint" and a version. Same checkpoint, same bytes. IoError.
-void write_checkpoint(const io::Path& path, const Checkpoint& checkpoint);
+/// One safetensors file: tensors "model/...", "optimizer/..." and "progress/...", the rest as metadata under the format
+/// name "bitgrad.checkpoint" and a version. Same checkpoint, same bytes.
+io::Bytes format_checkpoint(const Checkpoint& checkpoint);
+/// IoError that starts with `what`, the file's name, and says what is wrong: no checkpoint, another version, a field
+/// that is missing or malformed.
+Checkpoint parse_checkpoint(std::span<const std::byte> bytes, const std::string& what);
 
-/// IoError naming the file and what is wrong: no checkpoint, another version, a field that is missing or malformed.
+/// format_checkpoint() into a file, written beside and renamed. IoError.
+void write_checkpoint(const io::Path& path, const Checkpoint& checkpoint);
+/// parse_checkpoint() of a file.
 Checkpoint read_checkpoint(const io::Path& path);
 
 /// The model as it was: models::make(), build, attach_quantizers() if there is a plan, load_state_dict(). ValueError

@@ -6,7 +6,8 @@
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace bitgrad::fuzz;
-  static const Target target = *std::ranges::find(targets(), BITGRAD_FUZZ_TARGET, &Target::name);
+  static const std::vector<Target> all = targets();
+  static const Target& target = *std::ranges::find(all, BITGRAD_FUZZ_TARGET, &Target::name);
   accepts(target, std::as_bytes(std::span(data, size)));
   return 0;
 }

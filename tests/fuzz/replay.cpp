@@ -50,8 +50,9 @@ struct Replay {
 
 int main(int argc, char** argv) try {
   if (argc != 3) fail<ValueError>("usage: fuzz_replay TARGET CORPUS_DIR");
-  const auto target = std::ranges::find(fuzz::targets(), std::string_view(argv[1]), &fuzz::Target::name);
-  if (target == fuzz::targets().end()) fail<ValueError>("unknown target ", argv[1]);
+  const std::vector<fuzz::Target> targets = fuzz::targets();
+  const auto target = std::ranges::find(targets, std::string_view(argv[1]), &fuzz::Target::name);
+  if (target == targets.end()) fail<ValueError>("unknown target ", argv[1]);
   std::vector<io::Path> files;
   for (const auto& entry : std::filesystem::directory_iterator(argv[2])) files.push_back(entry.path());
   std::ranges::sort(files);

@@ -5,14 +5,21 @@
 #include <filesystem>
 #include <iostream>
 
+#ifdef BITGRAD_FUZZ_CLI
+#include <bitgrad/cli/metrics.hpp>
+#include <bitgrad/cli/report.hpp>
+#endif
 #include <bitgrad/core/io/detail/bytes.hpp>
 #include <bitgrad/core/io/npy.hpp>
 #include <bitgrad/core/io/npz.hpp>
 #include <bitgrad/core/io/safetensors.hpp>
+#include <bitgrad/core/io/tfrecord.hpp>
 #include <bitgrad/layers/layers.hpp>
+#include <bitgrad/qat/checkpoint.hpp>
 #include <bitgrad/qat/evaluation.hpp>
 #include <bitgrad/qat/inference/detail/graph_format.hpp>
 #include <bitgrad/qat/quantization_aware_training.hpp>
+#include <bitgrad/qat/sensitivity.hpp>
 #include <bitgrad/quantizers/inferable/lut.hpp>
 #include <bitgrad/quantizers/inferable/pot.hpp>
 #include <bitgrad/quantizers/inferable/symmetric.hpp>
@@ -79,6 +86,59 @@ void add_models(const Corpus& corpus) {
   }
 }
 
+void add_training_files(const Corpus& corpus) {
+  io::Bytes records;
+  for (const std::string_view text : {"first", "", "a longer record"}) {
+    const io::Bytes one = io::tf_record(std::as_bytes(std::span(text)));
+    records.insert(records.end(), one.begin(), one.end());
+  }
+  corpus.add("tfrecord", "three", records);
+  const Sensitivity sensitivity{
+      0.5, 0.9, {{.layer = "conv1", .bits = 2, .bytes = 100, .macs = 5000, .loss = 0.25, .accuracy = 0.75}}};
+  corpus.add("sensitivity", "one", sensitivity.to_json());
+  const Checkpoint checkpoint{.model = "mlp",
+                              .input_shape = {2, 2, 1},
+                              .classes = 3,
+                              .stage = "float",
+                              .epoch = 2,
+                              .step = 12,
+                              .seed = 1,
+                              .options = R"({"data": "d", "float": {"batch": 64}})",
+                              .plan = "",
+                              .state = {{"dense1/kernel", test::floats({2, 2}, {1, 2, 3, 4})}},
+                              .optimizer = {{"step", Tensor::scalar(12)}},
+                              .progress = {{"phase", Tensor::scalar(0, DType::int32)}}};
+  corpus.add("checkpoint", "float", format_checkpoint(checkpoint));
+}
+
+#ifdef BITGRAD_FUZZ_CLI
+/// What a run leaves, with everything that a report may hold.
+void add_run_files(const Corpus& corpus) {
+  cli::Report report;
+  report.model = "mlp";
+  report.hold_out = 0.1;
+  report.ema = 0.999;
+  report.gradual = "8:1,4:2";
+  report.layers = {{.tensor = "conv1/kernel", .quantizer = "lsq", .method = "SYMMETRIC", .bits = 4}};
+  corpus.add("report", "short", cli::to_json(report));
+  const Histogram histogram{.low = -1, .high = 1, .counts = {1, 2}};
+  report.details = cli::RunDetails{
+      .class_names = {"a", "b"},
+      .confusion = {{3, 1}, {0, 4}},
+      .mistakes = {{.image = 3, .label = 0, .prediction = 1, .probability = 0.75, .picture = "iVBORw=="}},
+      .layers = {{.layer = "conv1", .operation = "integer_conv2d", .output_shape = {4, 4, 2}}},
+      .tensors = {
+          {.tensor = "conv1/kernel", .quantizer = "lsq", .levels = {0, 1}, .before = histogram, .after = histogram}}};
+  corpus.add("report", "details", cli::to_json(report));
+  corpus.add("metrics", "two",
+             cli::format_metrics({{"float", 1, 0.5, 81.25, 80, 0.001, 5000, 12.5},
+                                  {"quantized", 1, 1e-9, 100, 99.5, 2e-5, 5000, 0.125}}));
+  corpus.add("run", "several",
+             R"({"format": "bitgrad.run", "version": 1, "model": "mlp", "epochs": 3, "lr": 0.01, "best": true,)"
+             R"( "weights": "lsq:4", "seed": 18446744073709551615, "hold-out": 0.1})");
+}
+#endif
+
 void add_quantizers(const Corpus& corpus) {
   corpus.add("quantizer", "symmetric",
              WeightsSymmetricInferableQuantizer(
@@ -127,6 +187,10 @@ int main(int argc, char** argv) try {
     add_graph(corpus, "random" + std::to_string(seed), test::RandomNetwork(seed, 4).build());
   add_models(corpus);
   add_quantizers(corpus);
+  add_training_files(corpus);
+#ifdef BITGRAD_FUZZ_CLI
+  add_run_files(corpus);
+#endif
   return 0;
 } catch (const std::exception& error) {
   std::cerr << "fuzz_seeds: " << error.what() << '\n';

@@ -1,5 +1,7 @@
 #include "fuzz/targets.hpp"
 
+#include <algorithm>
+
 #include <bitgrad/core/data/idx.hpp>
 #include <bitgrad/core/io/detail/bytes.hpp>
 #include <bitgrad/core/io/gzip.hpp>
@@ -7,6 +9,7 @@
 #include <bitgrad/core/io/npy.hpp>
 #include <bitgrad/core/io/npz.hpp>
 #include <bitgrad/core/io/safetensors.hpp>
+#include <bitgrad/core/io/tfrecord.hpp>
 #include <bitgrad/qat/checkpoint.hpp>
 #include <bitgrad/qat/export/arrays.hpp>
 #include <bitgrad/qat/export/c_header.hpp>
@@ -14,14 +17,11 @@
 #include <bitgrad/qat/inference/detail/graph_format.hpp>
 #include <bitgrad/qat/plan.hpp>
 #include <bitgrad/qat/quantization_config.hpp>
+#include <bitgrad/qat/sensitivity.hpp>
 #include <bitgrad/quantizers/inferable.hpp>
 
 namespace bitgrad::fuzz {
 namespace {
-
-void require(bool holds, const char* what) {
-  if (!holds) fail<InternalError>(what);
-}
 
 std::string text_in(Input bytes) { return std::string(io::text_of(bytes)); }
 
@@ -69,14 +69,21 @@ void read_quantizer(Input bytes) {
           "quantizer: read, written and read again differ");
 }
 
-/// The smaller part of what a graph may ask for.
-bool is_small(const InferenceGraph& graph) {
-  constexpr Index most = 1 << 14;
-  for (const GraphTensor& tensor : graph.tensors)
-    if (tensor.shape.size() > most) return false;
-  for (const auto& [name, array] : inference::graph_arrays(graph))
-    if (array.size() > most) return false;
-  return true;
+void read_sensitivity(Input bytes) {
+  const std::string text = Sensitivity::from_json(text_in(bytes), "sensitivity").to_json();
+  require(Sensitivity::from_json(text, "again").to_json() == text, "sensitivity: read, written and read again differ");
+}
+
+/// What is whole is kept: the records, written again, are the file's beginning.
+void read_records(Input bytes) {
+  const io::TfRecords records = io::read_tf_records(bytes);
+  io::Bytes again;
+  for (const Input record : records.data) {
+    const io::Bytes one = io::tf_record(record);
+    again.insert(again.end(), one.begin(), one.end());
+  }
+  require(std::ranges::equal(again, bytes.first(records.ends.empty() ? 0 : records.ends.back())),
+          "tfrecord: records, written again, differ");
 }
 
 template <class F>
@@ -87,6 +94,27 @@ void allow_refusal(F&& f) {
     throw;
   } catch (const Error&) {
   }
+}
+
+/// Models of a few thousand numbers are restored as well: a file that was taken may still not go together.
+void read_checkpoints(Input bytes) {
+  const Checkpoint checkpoint = parse_checkpoint(bytes, "checkpoint");
+  const io::Bytes again = format_checkpoint(checkpoint);
+  require(format_checkpoint(parse_checkpoint(again, "again")) == again,
+          "checkpoint: read, written and read again differ");
+  constexpr Index most = 256;
+  if (checkpoint.input_shape.size() <= most && checkpoint.classes <= most)
+    allow_refusal([&] { restore_model(checkpoint); });
+}
+
+/// The smaller part of what a graph may ask for.
+bool is_small(const InferenceGraph& graph) {
+  constexpr Index most = 1 << 14;
+  for (const GraphTensor& tensor : graph.tensors)
+    if (tensor.shape.size() > most) return false;
+  for (const auto& [name, array] : inference::graph_arrays(graph))
+    if (array.size() > most) return false;
+  return true;
 }
 
 /// graph.json, a zero byte, and the arrays as safetensors (which have no checksum that would stop every change). What
@@ -117,16 +145,32 @@ void read_graph(Input bytes) {
   allow_refusal([&] { format_npz(export_arrays(graph)); });
 }
 
-constexpr Target all_targets[] = {
-    {"npy", read_npy},     {"npz", read_npz},   {"safetensors", read_safetensors},
-    {"idx", read_idx},     {"gzip", read_gzip}, {"image", read_image},
-    {"bits", read_bits},   {"plan", read_plan}, {"quantizer", read_quantizer},
-    {"graph", read_graph},
-};
-
 }  // namespace
 
-std::span<const Target> targets() { return all_targets; }
+std::vector<Target> targets() {
+  std::vector<Target> all{{"npy", read_npy},
+                          {"npz", read_npz},
+                          {"safetensors", read_safetensors},
+                          {"idx", read_idx},
+                          {"gzip", read_gzip},
+                          {"image", read_image},
+                          {"tfrecord", read_records},
+                          {"bits", read_bits},
+                          {"plan", read_plan},
+                          {"sensitivity", read_sensitivity},
+                          {"quantizer", read_quantizer},
+                          {"checkpoint", read_checkpoints},
+                          {"graph", read_graph}};
+#ifdef BITGRAD_FUZZ_CLI
+  const std::vector<Target> cli = cli_targets();
+  all.insert(all.end(), cli.begin(), cli.end());
+#endif
+  return all;
+}
+
+void require(bool holds, const char* what) {
+  if (!holds) fail<InternalError>(what);
+}
 
 bool accepts(const Target& target, Input bytes) {
   try {

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <span>
 #include <string_view>
+#include <vector>
 
 namespace bitgrad::fuzz {
 
@@ -16,7 +17,12 @@ struct Target {
   void (*read)(Input bytes);
 };
 
-std::span<const Target> targets();
+/// All of them; where the bitgrad program is built, with those of its files.
+std::vector<Target> targets();
+std::vector<Target> cli_targets();
+
+/// InternalError unless `holds`.
+void require(bool holds, const char* what);
 
 /// Reads; returns whether the bytes were taken. Exceptions that are no answer to bad input come through: those of the
 /// standard library, and InternalError.
