@@ -12,10 +12,10 @@ namespace bitgrad::cli {
 namespace {
 
 constexpr const char* help =
-    R"(Builds every quantizer of that name, for weights and for activations, in each of its grids, bit widths and channel axes, and
-checks what training, conversion and inference rely on: gradients, rounding, levels, conversion, awkward inputs, threads.
-A finding names the property, the quantizer, an input that shows it and what came out. The exit code is 0 when there is none.
-What a class declares to depart from, and what its constructor refuses, is listed behind.
+    R"(Builds every quantizer of that name, for weights and for activations, in each of its grids, bit widths and channel
+axes, and checks what training, conversion and inference rely on: gradients, rounding, levels, conversion, awkward
+inputs, threads. A finding names the property, the quantizer, an input that shows it and what came out. The exit code
+is 0 when there is none. What a class declares to depart from, and what its constructor refuses, is listed behind.
 
 Examples:
     bitgrad check lsq

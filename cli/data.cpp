@@ -19,8 +19,7 @@ namespace {
 
 constexpr const char* help =
     R"(A known name (fashion-mnist, mnist, cifar10) is looked for in $BITGRAD_DATA_DIR/NAME, then $XDG_CACHE_HOME/bitgrad/NAME
-(~/.cache/bitgrad/NAME), then
-/usr/share/datasets/NAME. A path holds one of
+(~/.cache/bitgrad/NAME), then /usr/share/datasets/NAME. A path holds one of
   IDX                   train-images-idx3-ubyte, train-labels-idx1-ubyte, t10k-..., each plain or with .gz
   CIFAR-10 binary       data_batch_*.bin, test_batch.bin
   image folders         train/CLASS/*.png and test/CLASS/*.png (or .jpg, .jpeg)

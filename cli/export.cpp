@@ -25,22 +25,24 @@ namespace {
 constexpr const char* help =
     R"(Give one or several of --onnx, --tflite, --c, --npz and --safetensors. Nothing is written unless all of them can be.
 
---onnx: quantized layers between QuantizeLinear and DequantizeLinear, which ONNX Runtime fuses to integer kernels with the
-codes of bitgrad. Input float32 [N, channels, height, width], output float32. Weights are stored in bytes at opset 13;
---pack 4 or 2 stores those with few levels in 4 or 2 bits, which needs opset 21 or 25 and takes it when none is given.
+--onnx: quantized layers between QuantizeLinear and DequantizeLinear, which ONNX Runtime fuses to integer kernels with
+the codes of bitgrad. Input float32 [N, channels, height, width], output float32. Weights are stored in bytes at opset
+13; --pack 4 or 2 stores those with few levels in 4 or 2 bits, which needs opset 21 or 25 and takes it when none is
+given.
 
 --tflite: operators on int8 codes for LiteRT, weights int8, input float32 [1, height, width, channels]. Its default
-kernels (XNNPACK) round convolutions and dense layers as bitgrad does; sums and global averages they round in a way of their
-own, which --mode xnnpack has. What cannot be expressed is refused by name, among it concatenations, average pooling, tables
-and weights with zero points.
+kernels (XNNPACK) round convolutions and dense layers as bitgrad does; sums and global averages they round in a way of
+their own, which --mode xnnpack has. What cannot be expressed is refused by name, among it concatenations, average
+pooling, tables and weights with zero points.
 
---mode: whose roundings the files are to have. ort, the default, is what training computes and the only one of ONNX files;
-xnnpack: LiteRT's default kernels; tflite_reference: its reference kernels; tflm_double: TFLite Micro; single: the same built
-for single rounding. bitgrad verify --modes tells how many codes that changes.
+--mode: whose roundings the files are to have. ort, the default, is what training computes and the only one of ONNX
+files; xnnpack: LiteRT's default kernels; tflite_reference: its reference kernels; tflm_double: TFLite Micro; single:
+the same built for single rounding. bitgrad verify --modes tells how many codes that changes.
 
 --c: one C99 header that needs <stdint.h> and nothing else: packed weights, memory of a size known at compile time, no
-floating point, the codes of bitgrad. The file's name is the prefix of what it defines: net.h has net_run(), net_argmax() and
-net_selftest(). What is neither letter nor digit becomes _, and net goes in front where the name does not start with a letter.
+floating point, the codes of bitgrad. The file's name is the prefix of what it defines: net.h has net_run(),
+net_argmax() and net_selftest(). What is neither letter nor digit becomes _, and net goes in front where the name does
+not start with a letter.
 
 --npz, --safetensors: weights as floats, as codes and packed, with scales, zero points and biases, by name
 (docs/formats.md).

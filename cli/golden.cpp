@@ -12,9 +12,9 @@ namespace {
 
 constexpr const char* help =
     R"(DIR holds manifest.json and .npy files with what the reference system's quantizers gave: outputs, gradients, converted
-quantizers, small trained networks, refused constructions, look-ups. Outputs are compared bit for bit, gradients within the
-tolerances of the manifest. Every failed case is one line with the first element that differs. Only what the list of
-departures in quantizers/README.md names is skipped, and it is counted.
+quantizers, small trained networks, refused constructions, look-ups. Outputs are compared bit for bit, gradients
+within the tolerances of the manifest. Every failed case is one line with the first element that differs. Only what
+the list of departures in quantizers/README.md names is skipped, and it is counted.
 
 Exit code: 0 when nothing failed, 1 when a case failed, 3 when DIR cannot be read.
 

@@ -21,9 +21,10 @@ namespace {
 
 constexpr const char* help =
     R"(The input is an array [images, height, width, channels], float32 in [0, 1] or uint8 in 0 to 255; a last axis of one
-channel may be left out; values far outside of what the graph takes are refused. The output is float32 [images, classes]: the same numbers from either engine. --codes writes
-the integer codes of every quantized tensor, under its name and with images first, as the graph has them. --mode computes with
-the roundings that files of bitgrad export --mode have.
+channel may be left out; values far outside of what the graph takes are refused. The output is float32 [images,
+classes]: the same numbers from either engine. --codes writes the integer codes of every quantized tensor, under its
+name and with images first, as the graph has them. --mode computes with the roundings that files of bitgrad export
+--mode have.
 
 Examples:
     bitgrad infer runs/w4a4 --input images.npy --output logits.npy

@@ -13,7 +13,8 @@ constexpr const char* help =
 
 Examples:
     bitgrad quantizers
-    bitgrad train --model lenet5 --qat-epochs 2 --weights lsq-plus:4:uniform --activations lsq-plus:4 --out runs/lsq-plus)";
+    bitgrad train --model lenet5 --qat-epochs 2 --weights lsq-plus:4:uniform --activations lsq-plus:4 \
+        --out runs/lsq-plus)";
 
 }  // namespace
 

@@ -31,7 +31,8 @@ constexpr const char* allocate_help =
 
 Examples:
     bitgrad allocate runs/float --bytes 30000 --out bits.json
-    bitgrad train --from runs/float/float.safetensors --bits bits.json --activations lsq:8 --qat-epochs 4 --out runs/mixed)";
+    bitgrad train --from runs/float/float.safetensors --bits bits.json --activations lsq:8 --qat-epochs 4 \
+        --out runs/mixed)";
 
 io::Path sensitivity_file(const std::string& directory) { return RunDirectory{directory}.sensitivity(); }
 

@@ -28,14 +28,15 @@ namespace bitgrad::cli {
 namespace {
 
 constexpr const char* help =
-    R"(Every combination of the values becomes a run, a process of its own: bitgrad train --config FILE with these values, into
-OUT/NAME. Its output goes to OUT/NAME.log. Options that go together are joined: weights+activations=lsq:8+lsq:8,lsq:2+lsq:4.
-Runs that part only with the quantizers train their float model once: the others take it over from the first of them.
-The same command again goes on where it was stopped (Ctrl-C, kill -9), and repeats what failed. OUT/table.csv has a row per
-run, OUT/table.md one per combination, over its seeds.
+    R"(Every combination of the values becomes a run, a process of its own: bitgrad train --config FILE with these
+values, into OUT/NAME. Its output goes to OUT/NAME.log. Options that go together are joined by +, as in
+weights+activations=lsq:8+lsq:8,lsq:2+lsq:4. Runs that part only with the quantizers train their float model once: the
+others take it over from the first of them. The same command again goes on where it was stopped (Ctrl-C, kill -9), and
+repeats what failed. OUT/table.csv has a row per run, OUT/table.md one per combination, over its seeds.
 
 Examples:
-    bitgrad sweep --config base.json --grid weights+activations=lsq:8+lsq:8,lsq:2+lsq:4 --grid seed=1,2,3 --out runs/bits
+    bitgrad sweep --config base.json --grid weights+activations=lsq:8+lsq:8,lsq:2+lsq:4 \
+        --grid seed=1,2,3 --out runs/bits
     bitgrad sweep --config runs/float/run.json --grid lr=0.001,0.002,0.004 --jobs 2 --out runs/lr)";
 
 /// A process that runs this very program, so that quantizers of the user's own are there.

@@ -12,9 +12,12 @@ namespace bitgrad::cli {
 namespace {
 
 constexpr const char* outputs =
-    R"(DIR receives float.safetensors and quantized.safetensors (checkpoints, every epoch), graph/ (the
-frozen integers: graph.json and graph.npz), metrics.csv (a row per epoch; with --tensorboard the same in
-events.out.tfevents.*), report.json, report.html (to look at) and run.json (all options, for --config). Ctrl-C ends after the step with everything saved, and --resume goes on from there, as after kill -9.
+    R"(DIR receives float.safetensors and quantized.safetensors (checkpoints, every epoch), graph/ (the frozen integers:
+graph.json and graph.npz), metrics.csv (a row per epoch; with --tensorboard the same in events.out.tfevents.*),
+report.json, report.html (to look at) and run.json (all options, for --config). Ctrl-C ends after the step with
+everything saved, and --resume goes on from there, as after kill -9. An option that would change nothing is refused,
+--momentum with adam, say; a FILE of --config may hold such options, since it may serve several runs.
+
 The FILE of --bits holds exceptions for single layers, by name or type; numbers are bits:
   {"format": "bitgrad.bits", "version": 1,
    "rules": [{"type": "Dense", "weights": 8}, {"layer": "conv2", "weights": "lsq-pot:2", "activations": 4}]}
@@ -47,7 +50,8 @@ Examples:
   Mixed precision from a file, starting values by Kullback-Leibler divergence:
     bitgrad train --model lenet5 --epochs 3 --qat-epochs 3 --bits bits.json --calibration-method kl --out runs/mixed
   To 2 bits in three phases:
-    bitgrad train --from runs/float/float.safetensors --gradual 8:2,4:2,2:4 --weights lsq:2 --activations lsq:4 --out runs/w2a4
+    bitgrad train --from runs/float/float.safetensors --gradual 8:2,4:2,2:4 --weights lsq:2 \
+        --activations lsq:4 --out runs/w2a4
   CIFAR-10 with augmentation, tested on a tenth of the training images:
     bitgrad train --data cifar10 --model resnet8 --augment flip,crop:4 --hold-out 0.1 --epochs 25 --out runs/resnet8
   Continue after an interruption, with the same options:

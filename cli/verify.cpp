@@ -25,8 +25,8 @@ constexpr const char* help =
     R"(Runs the trained model, the graph saved in DIR by both engines, and a naive executor over the test images, and
 compares the integer codes of every quantized tensor.
 
---modes adds what the roundings of other runtimes would change: codes and largest outputs that are not those of the trained
-model, with every code computed by that mode from the input on, and the accuracy of each.
+--modes adds what the roundings of other runtimes would change: codes and largest outputs that are not those of the
+trained model, with every code computed by that mode from the input on, and the accuracy of each.
 
 Exit code: 0 when all are equal, 1 when codes differ, 2 for wrong arguments, 3 when DIR or the data cannot be read.
 

@@ -22,9 +22,9 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 constexpr const char* help =
-    R"(Freezes a model with random weights and runs its graph: images in, logits out. images/s is the batch divided by the median
-time of a batch. The float engine carries codes through exact float32 products, the integer engine computes with integers; both
-give the same numbers. With --mode float the graph is the float model, to compare with.
+    R"(Freezes a model with random weights and runs its graph: images in, logits out. images/s is the batch divided by the
+median time of a batch. The float engine carries codes through exact float32 products, the integer engine computes
+with integers; both give the same numbers. With --mode float the graph is the float model, to compare with.
 
 Examples:
     bitgrad bench infer --model resnet8 --mode lsq --engine integer --batch 1

@@ -24,8 +24,8 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 constexpr const char* help =
-    R"(Times single operations as a training step runs them: forward, and backward for each gradient, on a tape, with buffers from the
-pool. The last lines copy 10^7 numbers: what an operation on as many elements can reach at best.
+    R"(Times single operations as a training step runs them: forward, and backward for each gradient, on a tape, with buffers
+from the pool. The last lines copy 10^7 numbers: what an operation on as many elements can reach at best.
 
 Examples:
     bitgrad bench kernels --only conv2d --batch 32

@@ -24,10 +24,10 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 constexpr const char* help =
-    R"(Varies one thing at a time and trains: the batch, the width of the model, the number of threads, the instruction set, and a
-busy neighbour (one thread that spins). The last column says what bounds a step: the slowest operations with their share of the
-step, and how near they come to a ceiling of the machine, GFLOP/s of multiply-adds for convolutions and matrix products, GB/s of
-a copy for the others.
+    R"(Varies one thing at a time and trains: the batch, the width of the model, the number of threads, the instruction set,
+and a busy neighbour (one thread that spins). The last column says what bounds a step: the slowest operations with
+their share of the step, and how near they come to a ceiling of the machine, GFLOP/s of multiply-adds for convolutions
+and matrix products, GB/s of a copy for the others.
 
 Examples:
     bitgrad bench scale --model resnet8 --mode lsq

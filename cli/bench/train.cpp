@@ -19,10 +19,11 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 constexpr const char* help =
-    R"(Trains as bitgrad train does, on random images, and times whole steps: images of the batch, forward, backward, optimizer.
-images/s is the batch divided by the median step. A second, shorter pass splits the step: a tape tells when each operation is
-done, and the time since the one before is its own; means over the steps between the quartiles, which add up. Memory is the
-largest resident set of the process (VmHWM in /proc/self/status), and the largest sum of tensors alive at one time.
+    R"(Trains as bitgrad train does, on random images, and times whole steps: images of the batch, forward, backward,
+optimizer. images/s is the batch divided by the median step. A second, shorter pass splits the step: a tape tells when
+each operation is done, and the time since the one before is its own; means over the steps between the quartiles,
+which add up. Memory is the largest resident set of the process (VmHWM in /proc/self/status), and the largest sum of
+tensors alive at one time.
 
 --isa chooses bitgrad's kernels. OpenBLAS chooses its own when it is loaded: OPENBLAS_CORETYPE=Haswell goes with avx2,
 OPENBLAS_CORETYPE=Prescott with base, and nothing with avx512.

@@ -1,6 +1,7 @@
 // bitgrad bench: what it prints and writes, on tiny runs.
 #include <catch2/catch.hpp>
 
+#include <chrono>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -259,9 +260,12 @@ TEST_CASE("wrong usage of bench is told in one line") {
 
 TEST_CASE("a result that cannot be written is an error") {
   const Restored restored;
+  const auto start = std::chrono::steady_clock::now();
   const Outcome outcome =
-      run_cli({"bench", "kernels", "--only", "copy", "--seconds", "0.01", "--json", "/nonexistent/result.json"});
+      run_cli({"bench", "kernels", "--only", "copy", "--seconds", "60", "--json", "/nonexistent/result.json"});
   CHECK(outcome.code == 1);
+  CHECK(outcome.out.empty());  // before anything is measured
+  CHECK(std::chrono::steady_clock::now() - start < std::chrono::seconds(30));
   CHECK_THAT(outcome.err, Contains("/nonexistent/result.json"));
 }
 

@@ -157,5 +157,5 @@ TEST_CASE("train --hold-out tests on training images and leaves the test images 
     CHECK_THAT(outcome.err, Contains(reason));
   };
   refused({"--hold-out", "1"}, "--hold-out 1: expected more than 0 and less than 1");
-  refused({"--hold-out-seed", "2"}, "--hold-out-seed belongs to --hold-out, which is not given");
+  refused({"--hold-out-seed", "2"}, "--hold-out-seed has no effect without --hold-out");
 }

@@ -82,5 +82,6 @@ TEST_CASE("summary says what is wrong") {
   CHECK(run_cli({"summary", "resnet"}).code == 2);
   CHECK_THAT(run_cli({"summary", "lenet5", "--input", "8,8,1"}).err, Contains("layer \"conv2\" (Conv2D)"));
   CHECK_THAT(run_cli({"summary", "none.safetensors"}).err, Contains("none.safetensors"));
-  CHECK_THAT(run_cli({"summary", "none.safetensors", "--input", "8,8,1"}).err, Contains("--input belongs to"));
+  CHECK_THAT(run_cli({"summary", "none.safetensors", "--input", "8,8,1"}).err,
+             Contains("--input has no effect without a model by name"));
 }

@@ -1,6 +1,7 @@
 // Runs the program's subcommands inside the test, and the program itself beside it.
 #pragma once
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <iostream>
@@ -41,10 +42,15 @@ class Workshop {
   std::filesystem::path operator/(const std::string& name) const { return directory_ / name; }
   std::string path(const std::string& name) const { return (directory_ / name).string(); }
 
-  /// `train --data ... --out NAME`, small batches, two threads, and what else is asked for.
+  /// `train --data ... --out NAME`, small batches, few images for calibration, two threads, and what else is asked for.
   std::vector<std::string> training(const std::string& out, const std::vector<std::string>& more = {}) const {
-    std::vector<std::string> arguments{"train", "--data",    path("data"), "--out",         path(out), "--batch",
-                                       "32",    "--threads", "2",          "--calibration", "64"};
+    std::vector<std::string> arguments{"train",   "--data", path("data"), "--out", path(out),
+                                       "--batch", "32",     "--threads",  "2"};
+    const auto asks_for_quantizers = [](const std::string& argument) {
+      return argument == "--weights" || argument == "--activations" || argument == "--qat-epochs" ||
+             argument == "--bits" || argument == "--gradual";
+    };
+    if (std::ranges::any_of(more, asks_for_quantizers)) arguments.insert(arguments.end(), {"--calibration", "64"});
     arguments.insert(arguments.end(), more.begin(), more.end());
     return arguments;
   }

@@ -6,7 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include <bitgrad/cli/sweep_schedule.hpp>
-
+#include <bitgrad/cli/text_table.hpp>
 #include "support.hpp"
 
 using bitgrad::cli::parse_grid;
@@ -35,6 +35,13 @@ TEST_CASE("a sweep runs every combination, goes on where it was stopped, and lea
   const std::string csv = shop.text("sweep/table.csv"), markdown = shop.text("sweep/table.md");
   CHECK_THAT(csv, Contains("run,weights,seed,float_accuracy") && Contains("\nweights-lsq-2_seed-1,lsq:2,1,"));
   CHECK(std::count(csv.begin(), csv.end(), '\n') == 5);
+  // Numbers in the fewest digits that read back to the same as those of report.json.
+  const auto report = nlohmann::json::parse(shop.text("sweep/weights-lsq-2_seed-1/report.json"));
+  const std::string tail = ",0," + bitgrad::cli::shortest(report["seconds"].get<double>()) + "\n";
+  CHECK_THAT(csv, Contains("lsq:2,1," + bitgrad::cli::shortest(report["float_accuracy"].get<double>()) + ",") &&
+                      Contains(tail));
+  CHECK(bitgrad::cli::shortest(0.1) == "0.1");
+  CHECK(bitgrad::cli::shortest(100) == "100");
   CHECK(std::count(markdown.begin(), markdown.end(), '\n') == 4);
   CHECK_THAT(markdown, Contains("lsq:8") && Contains("±"));
   // The same run by hand.

@@ -2,6 +2,7 @@
 #include <catch2/catch.hpp>
 
 #include <algorithm>
+#include <sstream>
 
 #include <bitgrad/quantizers/registry.hpp>
 #include "support.hpp"
@@ -39,6 +40,79 @@ TEST_CASE("the program tells its version and helps") {
     CHECK(own.err.empty());
     CHECK_THAT(own.out, Contains("Examples:") && Contains(std::string("bitgrad ") + command));
   }
+}
+
+TEST_CASE("every command's help has one layout") {
+  const std::string program = run_cli({"--help"}).out;
+  std::vector<std::vector<std::string>> commands{
+      {}, {"bench", "train"}, {"bench", "infer"}, {"bench", "kernels"}, {"bench", "scale"}};
+  std::istringstream list(program.substr(program.find("\nSubcommands:\n") + 14));
+  for (std::string line; std::getline(list, line) && !line.empty();)
+    commands.push_back({line.substr(2, line.find(' ', 2) - 2)});
+  CHECK(commands.size() == 5 + 16);
+  for (std::vector<std::string> command : commands) {
+    std::string name = "bitgrad";
+    for (const std::string& word : command) name += ' ' + word;
+    INFO(name);
+    command.emplace_back("--help");
+    const std::string help = run_cli(command).out;
+    CHECK_THAT(help, Contains("\n\nUsage: " + name) && Contains(" [options]\n") && Contains("\nOptions:\n") &&
+                         Contains("\n  -h, --help") && Contains("\n\nExamples:\n"));
+    // What the parser would write.
+    for (const char* artefact : {"\n\n\n", "[OPTIONS]", "TEXT", "REQUIRED", " in [", "NONNEGATIVE", " ...", "=["})
+      CHECK_THAT(help, !Contains(artefact));
+    std::istringstream lines(help);
+    for (std::string line; std::getline(lines, line);) {
+      INFO(line);
+      CHECK(line.size() <= 120);
+      CHECK(!line.ends_with(' '));
+    }
+  }
+  CHECK_THAT(run_cli({"infer", "--help"}).out, Contains("Usage: bitgrad infer DIR --input X.npy [options]\n") &&
+                                                   Contains("\n  --engine NAME ") && Contains("(default: float)") &&
+                                                   Contains("\n  --input X.npy             Images (required)\n"));
+  CHECK_THAT(run_cli({"table", "--help"}).out, Contains("Usage: bitgrad table RUN_DIR... [options]\n"));
+  CHECK_THAT(run_cli({"sensitivity", "--help"}).out, Contains("\n  --bits N,...") && Contains("(default: 2,3,4,6,8)"));
+}
+
+TEST_CASE("options without effect are refused when they are typed, and taken from a file") {
+  const support::Workshop shop(8, 4);
+  const auto train = [&](std::vector<std::string> more) {
+    more.insert(more.begin(), {"--model", "mlp"});
+    return shop.train("run", more);
+  };
+  const auto idle = [&](const std::vector<std::string>& more, const std::string& option, const std::string& needs) {
+    INFO(option);
+    check_error(train(more), 2, StartsWith("bitgrad: error: " + option + " has no effect without " + needs));
+  };
+  idle({"--momentum", "0.8"}, "--momentum", "--optimizer sgd or rmsprop");
+  idle({"--init-layout", "pytorch"}, "--init-layout", "--init");
+  idle({"--hold-out-seed", "2"}, "--hold-out-seed", "--hold-out");
+  idle({"--epochs", "0", "--qat-epochs", "1", "--lr", "0.1"}, "--lr", "--epochs; with quantizers it is --qat-lr");
+  idle({"--qat-lr", "0.1"}, "--qat-lr", "--qat-epochs");
+  idle({"--weights", "lsq:4", "--qparams-rate", "2"}, "--qparams-rate", "--qat-epochs");
+  idle({"--freeze-batch-norm", "1"}, "--freeze-batch-norm", "--qat-epochs");
+  idle({"--activation-delay", "1"}, "--activation-delay", "--qat-epochs");
+  idle({"--qat-epochs", "1", "--activations", "none", "--activation-delay", "1"}, "--activation-delay",
+       "--activations or --bits");
+  idle({"--distill", "0.5"}, "--distill", "--qat-epochs");
+  idle({"--qat-epochs", "1", "--temperature", "2"}, "--temperature", "--distill");
+  idle({"--first-last-bits", "4"}, "--first-last-bits", "quantizers: --weights, --activations or --bits");
+  idle({"--calibration", "10"}, "--calibration", "quantizers");
+  idle({"--calibration-method", "kl"}, "--calibration-method", "quantizers");
+  CHECK_FALSE(shop.exists("run"));
+  bitgrad::io::write_file_atomically(
+      shop / "base.json", std::string_view(R"({"momentum": 0.8, "temperature": 2, "qat-lr": 0.1, "epochs": 1})"));
+  CHECK(train({"--config", shop.path("base.json")}).code == 0);
+
+  check_error(run_cli({"lr-range", "--data", shop.path("data"), "--model", "mlp", "--momentum", "0.5"}), 2,
+              Contains("--momentum has no effect without --optimizer sgd or rmsprop"));
+  check_error(run_cli({"infer", "x", "--input", "a.npy", "--codes", "b.npz", "--engine", "integer"}), 2,
+              Contains("--engine has no effect without --output"));
+  check_error(run_cli({"summary", "x.safetensors", "--width", "2"}), 2,
+              Contains("--width has no effect without a model by name"));
+  check_error(run_cli({"bench", "train", "--mode", "float", "--bits", "4"}), 2,
+              Contains("--bits has no effect without --mode ste or lsq"));
 }
 
 TEST_CASE("the help of train lists the registered quantizers") {
