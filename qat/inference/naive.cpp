@@ -8,31 +8,18 @@
 #include <bitgrad/core/parallel.hpp>
 #include <bitgrad/qat/inference/detail/float_operations.hpp>
 #include <bitgrad/qat/inference/detail/naive_modes.hpp>
+#include <bitgrad/qat/inference/detail/naive_sample.hpp>
 
 namespace bitgrad {
 namespace {
+
+using inference::NaiveSample;
+using inference::NaiveView;
 
 std::int32_t naive_clamp(float rounded, const Grid& y, std::int32_t lo, std::int32_t hi) {
   const double code = static_cast<double>(rounded) + y.zero_point[0];
   return static_cast<std::int32_t>(std::min<double>(std::max<double>(code, lo), hi));
 }
-
-/// One sample's tensors, by tensor number: codes or float32 values.
-struct Sample {
-  const InferenceGraph& graph;
-  std::vector<Tensor>& all;  ///< [batch, ...] each
-  Index number;
-
-  const GraphTensor& tensor(int t) const { return graph.tensors[static_cast<std::size_t>(t)]; }
-  const Grid& grid(int t) const { return *tensor(t).grid; }
-  Tensor row(int t) const { return all[static_cast<std::size_t>(t)].rows(number, number + 1); }
-  std::int32_t* codes(int t) const {
-    return all[static_cast<std::size_t>(t)].data<std::int32_t>() + number * tensor(t).shape.size();
-  }
-  float* values(int t) const {
-    return all[static_cast<std::size_t>(t)].data<float>() + number * tensor(t).shape.size();
-  }
-};
 
 /// Weights minus zero points, widened once: [k, out].
 std::vector<std::int64_t> naive_weights(const IntegerWeights& weights) {
@@ -45,10 +32,10 @@ std::vector<std::int64_t> naive_weights(const IntegerWeights& weights) {
 }
 
 /// Runs one node for one sample.
-class NaiveNode {
+class NaiveNode : NaiveView {
  public:
-  NaiveNode(const Sample& sample, const GraphNode& node, const std::vector<std::int64_t>& weights)
-      : sample_(sample), node_(node), weights_(weights) {}
+  NaiveNode(const NaiveSample& sample, const GraphNode& node, const std::vector<std::int64_t>& weights)
+      : NaiveView(sample, node), weights_(weights) {}
 
   void operator()(const IntegerConv2D& op) const {
     const Conv2DGeometry g = conv2d_geometry(input_batch(), op.weights.codes.shape(), op.window);
@@ -216,20 +203,6 @@ class NaiveNode {
   }
 
  private:
-  const GraphTensor& input(std::size_t i = 0) const { return sample_.tensor(node_.inputs[i]); }
-  const GraphTensor& output() const { return sample_.tensor(node_.output); }
-  const Grid& in_grid(std::size_t i = 0) const { return *input(i).grid; }
-  const Grid& out_grid() const { return *output().grid; }
-  const std::int32_t* in_codes(std::size_t i = 0) const { return sample_.codes(node_.inputs[i]); }
-  const float* in_values() const { return sample_.values(node_.inputs[0]); }
-  std::int32_t* out_codes() const { return sample_.codes(node_.output); }
-  float* out_values() const { return sample_.values(node_.output); }
-  Shape input_batch() const { return input().shape.prepended(1); }
-
-  static float real(std::int32_t code, const Grid& grid) {
-    return static_cast<float>(code - grid.zero_point[0]) * grid.scale[0];
-  }
-
   /// sums += x * (row k of the weights)
   void add_row(std::int64_t x, Index k, std::vector<std::int64_t>& sums) const {
     const std::int64_t* row = weights_.data() + k * static_cast<Index>(sums.size());
@@ -291,8 +264,6 @@ class NaiveNode {
     result.copy_from(inference::run_float(node_.operation, output(), inputs));
   }
 
-  const Sample& sample_;
-  const GraphNode& node_;
   const std::vector<std::int64_t>& weights_;
 };
 
@@ -317,7 +288,7 @@ std::vector<Tensor> run_naive(const InferenceGraph& graph, const Tensor& x) {
   }
   parallel_for(x.dim(0), 1, [&](Index begin, Index end) {
     for (Index n = begin; n < end; ++n) {
-      const Sample sample{graph, all, n};
+      const NaiveSample sample{graph, all, n};
       for (std::size_t i = 0; i < graph.nodes.size(); ++i)
         std::visit(NaiveNode(sample, graph.nodes[i], weights[i]), graph.nodes[i].operation);
     }
