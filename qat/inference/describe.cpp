@@ -27,9 +27,7 @@ std::string describe_tensor(const GraphTensor& tensor) {
 
 }  // namespace
 
-std::int64_t kernel_macs(std::int64_t elements, const Shape& output) {
-  return output.size() / output[-1] * elements;
-}
+std::int64_t kernel_macs(std::int64_t elements, const Shape& output) { return output.size() / output[-1] * elements; }
 
 std::int64_t packed_bytes(std::int64_t codes, int bits, std::int64_t biases, std::int64_t scales) {
   return (codes * bits + 7) / 8 + 4 * biases + 4 * scales;
