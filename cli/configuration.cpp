@@ -109,7 +109,7 @@ std::string configuration_of(const CLI::App& command, const std::map<std::string
     const auto known = resolved.find(name);
     std::string text = known == resolved.end() ? option->get_default_str() : known->second;
     if (option->count() > 0) text = option->results().back();
-    if (!text.empty()) json[name] = value_of(kind, text);
+    if (option->count() > 0 || !text.empty()) json[name] = value_of(kind, text);
   }
   return json.dump(2) + "\n";
 }

@@ -44,6 +44,14 @@ Model with_one_quantized(const Model& model, const std::string& layer, const Qua
       model, images, {.weights = {}, .activations = {}, .first_last_bits = 0, .overrides = {only}});
 }
 
+/// Counts are written as doubles, which hold them exactly up to 2^53.
+std::int64_t read_count(JsonReader& json, std::string_view key, std::string_view what) {
+  const double value = json.number(key);
+  if (!(value >= 0 && value <= 0x1p53) || value != std::floor(value))
+    fail<ValueError>(what, ": \"", key, "\" is ", value, ", expected a whole number, 0 or more");
+  return static_cast<std::int64_t>(value);
+}
+
 }  // namespace
 
 Sensitivity weight_sensitivity(const Model& float_model, const data::Dataset& dataset, std::span<const int> bits,
@@ -151,11 +159,12 @@ Sensitivity Sensitivity::from_json(std::string_view text, std::string_view what)
     fail<ValueError>(what, ": version is ", found, ", expected ", version);
   Sensitivity result{json.number("loss"), json.number("accuracy"), {}};
   for (const std::string& entry : json.objects("layers")) {
-    JsonReader reader(entry, message(what, ": layers[", result.layers.size(), ']'));
+    const std::string where = message(what, ": layers[", result.layers.size(), ']');
+    JsonReader reader(entry, where);
     result.layers.push_back({.layer = reader.string("layer"),
                              .bits = reader.integer("bits"),
-                             .bytes = static_cast<std::int64_t>(reader.number("bytes")),
-                             .macs = static_cast<std::int64_t>(reader.number("macs")),
+                             .bytes = read_count(reader, "bytes", where),
+                             .macs = read_count(reader, "macs", where),
                              .loss = reader.number("loss"),
                              .accuracy = reader.number("accuracy")});
     reader.finish();
