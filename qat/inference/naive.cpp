@@ -107,6 +107,7 @@ class NaiveNode : NaiveView {
 
   void operator()(const IntegerAveragePool2D& op) const {
     const Pool2DGeometry g = pool2d_geometry(input_batch(), op.window, op.stride, op.padding);
+    if (sample_.graph.mode != RequantizationMode::ort) return average_in_mode(op, g);
     for_each_window(g, [&](Index out, const std::vector<Index>& pixels) {
       float sum = 0.0F;
       for (const Index pixel : pixels) sum += real(in_codes()[pixel], in_grid());
@@ -214,6 +215,16 @@ class NaiveNode : NaiveView {
     const inference::NaiveModeSum add(sample_.graph.mode, in_grid(0), in_grid(1), out_grid());
     for (Index i = 0; i < output().shape.size(); ++i)
       out_codes()[i] = clamp_code(add(in_codes(0)[i], in_codes(1)[i]), op.clamp_lo, op.clamp_hi);
+  }
+
+  void average_in_mode(const IntegerAveragePool2D& op, const Pool2DGeometry& g) const {
+    for_each_window(g, [&](Index out, const std::vector<Index>& pixels) {
+      std::int64_t sum = 0;
+      for (const Index pixel : pixels) sum += in_codes()[pixel] - in_grid().zero_point[0];
+      const std::int64_t result = inference::naive_mode_window(sample_.graph.mode, in_grid(), out_grid(), sum,
+                                                               static_cast<Index>(pixels.size()));
+      out_codes()[out] = clamp_code(result, op.clamp_lo, op.clamp_hi);
+    });
   }
 
   /// clamp(result + z_y, lo, hi)

@@ -46,6 +46,8 @@ class Exporter {
   std::string limits(const GraphNode& node, std::int32_t lo, std::int32_t hi) const;
   std::string bits_of(float value, const GraphNode& node, const char* what) const;
   std::string table_of(const GraphNode& node, const std::vector<std::uint8_t>& codes);
+  /// The first fields of @_average and @_window.
+  static std::string window_fields(const Pool2DGeometry& g);
   void emit(const GraphNode& node);
   void need_layer(const GraphNode& node, const IntegerWeights& weights, const Conv2DGeometry& geometry);
   void emit_layer(const GraphNode& node, const IntegerWeights& weights, const Conv2DGeometry& geometry);
@@ -59,6 +61,7 @@ class Exporter {
   /// In modes other than ort.
   void emit_in_mode(const GraphNode& node, const IntegerAdd& op);
   void emit_in_mode(const GraphNode& node, const IntegerGlobalAveragePool2D& op);
+  void emit_in_mode(const GraphNode& node, const IntegerAveragePool2D& op);
   std::vector<std::uint8_t> zero_points(const GraphNode& node, const IntegerWeights& weights) const;
   std::vector<std::uint8_t> packed(const IntegerWeights& weights);
   void emit(const GraphNode& node, const IntegerAdd& op);

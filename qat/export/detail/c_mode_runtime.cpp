@@ -1,4 +1,5 @@
 // Roundings of the requantization modes other than ort in C.
+#include <bitgrad/core/error.hpp>
 #include <bitgrad/qat/export/detail/c_runtime.hpp>
 #include <bitgrad/qat/export/detail/c_text.hpp>
 
@@ -79,6 +80,28 @@ static inline void @_global_average_pool(const uint8_t *x, int32_t pixels, int32
 
 namespace {
 
+constexpr std::string_view window_average = R"(
+typedef struct {
+  int32_t in_h, in_w, channels, out_h, out_w, k_h, k_w, stride_h, stride_w, pad_top, pad_left;
+  int32_t zero_in, zero_out, lo, hi;
+} @_average;
+
+/* The sum of a window's codes less their zero, times the multiplier of its number of pixels */
+static inline void @_average_pool(const @_average *p, const uint32_t *multipliers,SHIFTS const uint8_t *x, uint8_t *y) {
+  int32_t oh, ow, c, h, w;
+  for (oh = 0; oh < p->out_h; ++oh)
+    for (ow = 0; ow < p->out_w; ++ow)
+      for (c = 0; c < p->channels; ++c) {
+        const int32_t top = oh * p->stride_h - p->pad_top, left = ow * p->stride_w - p->pad_left;
+        int32_t count = 0, sum = 0;
+        for (h = top < 0 ? 0 : top; h < top + p->k_h && h < p->in_h; ++h)
+          for (w = left < 0 ? 0 : left; w < left + p->k_w && w < p->in_w; ++w, ++count)
+            sum += x[(h * p->in_w + w) * p->channels + c] - p->zero_in;
+        *y++ = RESULT;
+      }
+}
+)";
+
 constexpr std::string_view fixed_point_average = R"(
 static inline void @_global_average_pool(const uint8_t *x, int32_t pixels, int32_t channels, int32_t zero_in, int32_t m,
                                          int32_t shift, int32_t zero_out, int32_t lo, int32_t hi, uint8_t *y) {
@@ -89,6 +112,15 @@ static inline void @_global_average_pool(const uint8_t *x, int32_t pixels, int32
 )";
 
 }  // namespace
+
+std::string average_pool_by_count(std::string_view multiply) {
+  if (multiply.empty())
+    return replace_all(replace_all(window_average, "SHIFTS", ""), "RESULT",
+                       "@_requantize(sum, multipliers[count - 1], p->zero_out, p->lo, p->hi)");
+  const std::string result =
+      message("@_clamp(", multiply, "(sum, (int32_t)multipliers[count - 1], shifts[count - 1]) + p->zero_out, p->lo, p->hi)");
+  return replace_all(replace_all(window_average, "SHIFTS", " const int8_t *shifts,"), "RESULT", result);
+}
 
 std::string global_average_pool_fixed_point(std::string_view multiply) {
   return replace_all(fixed_point_average, "MULTIPLY", multiply);

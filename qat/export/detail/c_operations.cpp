@@ -13,11 +13,6 @@ namespace {
 
 constexpr Index most_elements = Index{1} << 27;
 
-std::string window_fields(const Pool2DGeometry& g) {
-  return message(g.in_h, ", ", g.in_w, ", ", g.channels, ", ", g.out_h, ", ", g.out_w, ", ", g.k_h, ", ", g.k_w, ", ",
-                 g.stride_h, ", ", g.stride_w, ", ", g.pad_top, ", ", g.pad_left);
-}
-
 /// Whether a row of the kernel meets neighbouring bytes of the image.
 bool sums_in_rows(const Conv2DGeometry& g) { return g.groups == 1 && g.dilation_h == 1 && g.dilation_w == 1; }
 
@@ -117,6 +112,11 @@ void Exporter::need_layer(const GraphNode& node, const IntegerWeights& weights, 
     text_.need(sums_in_rows(g) ? window_sum : group_sum);
     text_.need(convolve(bits, kind_of_sum(g), results));
   }
+}
+
+std::string Exporter::window_fields(const Pool2DGeometry& g) {
+  return message(g.in_h, ", ", g.in_w, ", ", g.channels, ", ", g.out_h, ", ", g.out_w, ", ", g.k_h, ", ", g.k_w, ", ",
+                 g.stride_h, ", ", g.stride_w, ", ", g.pad_top, ", ", g.pad_left);
 }
 
 /// Bits of float32, or fixed point where the layer's codes are computed so.
@@ -226,6 +226,7 @@ void Exporter::emit(const GraphNode& node, const IntegerConcat& op) {
 }
 
 void Exporter::emit(const GraphNode& node, const IntegerAveragePool2D& op) {
+  if (graph_.mode != RequantizationMode::ort) return emit_in_mode(node, op);
   text_.need(real_numbers);
   text_.need(average_pool);
   const Pool2DGeometry g = pool2d_geometry(tensor(node.inputs[0]).shape.prepended(1), op.window, op.stride, op.padding);

@@ -24,6 +24,8 @@ class ModeCheck {
       check_addition();
     } else if constexpr (std::is_same_v<Op, IntegerGlobalAveragePool2D>) {
       if (uses_fixed_point(graph_.mode)) check_average();
+    } else if constexpr (std::is_same_v<Op, IntegerAveragePool2D>) {
+      if (uses_fixed_point(graph_.mode)) check_windows(op);
     }
   }
 
@@ -55,6 +57,13 @@ class ModeCheck {
     const Index pixels = shape[0] * shape[1];
     check_product(pixels * std::max(range.hi, -range.lo), average_multiplier(grid(), *output().grid, pixels),
                   "has sums");
+  }
+  void check_windows(const IntegerAveragePool2D& op) const {
+    const CentredRange range = centred_range(grid());
+    const Shape input = tensor(node_.inputs[0]).shape.prepended(1);
+    for (const Index pixels : window_pixels(pool2d_geometry(input, op.window, op.stride, op.padding)))
+      check_product(pixels * std::max(range.hi, -range.lo), window_multiplier(grid(), *output().grid, pixels).fixed,
+                    "has sums");
   }
   void check_addition() const {
     const float y = output().grid->scale[0];

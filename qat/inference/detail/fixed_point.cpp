@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <bit>
 #include <cmath>
+#include <set>
 
 namespace bitgrad::inference {
 namespace {
@@ -82,6 +83,26 @@ XnnpackAverage xnnpack_average(const Grid& x, const Grid& y, Index pixels) {
   const float multiplier = x.scale[0] / y.scale[0] * part;
   const float shifted = static_cast<float>(zero(x) * pixels) * multiplier;
   return {multiplier, static_cast<float>(zero(y)) - shifted};
+}
+
+WindowMultiplier window_multiplier(const Grid& x, const Grid& y, Index pixels) {
+  const float part = 1.0F / static_cast<float>(pixels);
+  const float product = x.scale[0] * part;
+  return {product / y.scale[0],
+          fixed_point(static_cast<double>(x.scale[0]) * static_cast<double>(part) / static_cast<double>(y.scale[0]))};
+}
+
+std::vector<Index> window_pixels(const Pool2DGeometry& g) {
+  const auto extents = [](Index out, Index stride, Index pad, Index window, Index in) {
+    std::set<Index> result;
+    for (Index o = 0; o < out; ++o)
+      result.insert(std::min(o * stride - pad + window, in) - std::max<Index>(o * stride - pad, 0));
+    return result;
+  };
+  std::set<Index> result;
+  for (const Index h : extents(g.out_h, g.stride_h, g.pad_top, g.k_h, g.in_h))
+    for (const Index w : extents(g.out_w, g.stride_w, g.pad_left, g.k_w, g.in_w)) result.insert(h * w);
+  return {result.begin(), result.end()};
 }
 
 }  // namespace bitgrad::inference

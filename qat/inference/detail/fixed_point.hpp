@@ -71,6 +71,16 @@ struct XnnpackAverage {
 };
 XnnpackAverage xnnpack_average(const Grid& x, const Grid& y, Index pixels);
 
+/// Of the average of a window of so many pixels, in modes other than ort: that of a depthwise convolution by ones whose
+/// scale is fl(1 / pixels).
+struct WindowMultiplier {
+  float real = 0;    ///< fl(fl(s_x * fl(1 / pixels)) / s_y), of xnnpack
+  FixedPoint fixed;  ///< of the others
+};
+WindowMultiplier window_multiplier(const Grid& x, const Grid& y, Index pixels);
+/// How many pixels of the image the windows of a pooling hold: every number that occurs, ascending.
+std::vector<Index> window_pixels(const Pool2DGeometry& geometry);
+
 inline constexpr std::int32_t lowest_int8 = -128;
 
 /// NotImplementedError naming the tensor or node that has no arithmetic in the graph's mode.

@@ -25,6 +25,19 @@ Tensor add_codes(const IntegerAdd& op, const CodeOperands& operands, F&& f) {
   return result;
 }
 
+/// Sums of one window of a pooling over an image of centred codes.
+template <class T>
+Index sum_window(const Pool2DGeometry& g, const T* image, Index oh, Index ow, std::vector<std::int32_t>& sums) {
+  const Index top = oh * g.stride_h - g.pad_top, left = ow * g.stride_w - g.pad_left;
+  Index pixels = 0;
+  std::ranges::fill(sums, 0);
+  for (Index h = std::max<Index>(top, 0); h < std::min(top + g.k_h, g.in_h); ++h)
+    for (Index w = std::max<Index>(left, 0); w < std::min(left + g.k_w, g.in_w); ++w, ++pixels)
+      for (Index c = 0; c < g.channels; ++c)
+        sums[static_cast<std::size_t>(c)] += static_cast<std::int32_t>(image[(h * g.in_w + w) * g.channels + c]);
+  return pixels;
+}
+
 }  // namespace
 
 template <class T>
@@ -83,6 +96,33 @@ Tensor run_in_mode(const IntegerGlobalAveragePool2D& op, const CodeOperands& ope
   return codes;
 }
 
+template <class T>
+Tensor run_in_mode(const IntegerAveragePool2D& op, const CodeOperands& operands) {
+  const Grid &x = operands.grid(), &y = *operands.output.grid;
+  const Pool2DGeometry g = pool2d_geometry(operands.x().shape(), op.window, op.stride, op.padding);
+  std::vector<WindowMultiplier> multipliers(static_cast<std::size_t>(g.k_h * g.k_w + 1));  // by the number of pixels
+  for (const Index pixels : window_pixels(g))
+    multipliers[static_cast<std::size_t>(pixels)] = window_multiplier(x, y, pixels);
+  const auto average = [&](std::int32_t sum, const WindowMultiplier& multiplier) -> std::int64_t {
+    if (uses_fixed_point(operands.mode)) return multiply(rounding_of(operands.mode), sum, multiplier.fixed);
+    const float level = std::nearbyint(static_cast<float>(sum) * multiplier.real);
+    return static_cast<std::int64_t>(std::clamp(level, -0x1p30F, 0x1p30F));
+  };
+  Tensor codes(operands.shape(), dtype_of<T>);
+  T* to = codes.data<T>();
+  std::vector<std::int32_t> sums(static_cast<std::size_t>(g.channels));
+  for (Index n = 0; n < g.batch; ++n)
+    for (Index oh = 0; oh < g.out_h; ++oh)
+      for (Index ow = 0; ow < g.out_w; ++ow) {
+        const T* image = operands.x().data<T>() + n * g.in_h * g.in_w * g.channels;
+        const Index pixels = sum_window(g, image, oh, ow, sums);
+        const WindowMultiplier& multiplier = multipliers[static_cast<std::size_t>(pixels)];
+        for (const std::int32_t sum : sums)
+          *to++ = centred_code<T>(average(sum, multiplier), y, op.clamp_lo, op.clamp_hi);
+      }
+  return codes;
+}
+
 template void requantize_in_fixed_point(const IntegerWeights&, const Grid&, Rounding, const std::vector<FixedPoint>&,
                                         Index, const std::int32_t*, float*);
 template void requantize_in_fixed_point(const IntegerWeights&, const Grid&, Rounding, const std::vector<FixedPoint>&,
@@ -91,5 +131,7 @@ template Tensor run_in_mode<float>(const IntegerAdd&, const CodeOperands&);
 template Tensor run_in_mode<std::int32_t>(const IntegerAdd&, const CodeOperands&);
 template Tensor run_in_mode<float>(const IntegerGlobalAveragePool2D&, const CodeOperands&);
 template Tensor run_in_mode<std::int32_t>(const IntegerGlobalAveragePool2D&, const CodeOperands&);
+template Tensor run_in_mode<float>(const IntegerAveragePool2D&, const CodeOperands&);
+template Tensor run_in_mode<std::int32_t>(const IntegerAveragePool2D&, const CodeOperands&);
 
 }  // namespace bitgrad::inference

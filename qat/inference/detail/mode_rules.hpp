@@ -17,5 +17,7 @@ template <class T>
 Tensor run_in_mode(const IntegerAdd& op, const CodeOperands& operands);
 template <class T>
 Tensor run_in_mode(const IntegerGlobalAveragePool2D& op, const CodeOperands& operands);
+template <class T>
+Tensor run_in_mode(const IntegerAveragePool2D& op, const CodeOperands& operands);
 
 }  // namespace bitgrad::inference

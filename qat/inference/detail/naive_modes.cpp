@@ -102,4 +102,15 @@ std::int64_t naive_mode_average(RequantizationMode mode, const Grid& x, const Gr
   return static_cast<std::int64_t>(std::nearbyint(product + bias)) - zero_y;
 }
 
+std::int64_t naive_mode_window(RequantizationMode mode, const Grid& x, const Grid& y, std::int64_t sum, Index pixels) {
+  const float one = 1.0F / static_cast<float>(pixels);  // what the weights of a mean stand for
+  if (naive_fixed_point(mode)) {
+    const double product = scale_of(x) * static_cast<double>(one);
+    return NaiveFixedPoint(product / scale_of(y)).times(sum, rounds_once(mode));
+  }
+  const float product = x.scale[0] * one, multiplier = product / y.scale[0];
+  const double level = static_cast<double>(std::nearbyint(static_cast<float>(sum) * multiplier));
+  return static_cast<std::int64_t>(std::max(-0x1p40, std::min(0x1p40, level)));
+}
+
 }  // namespace bitgrad::inference

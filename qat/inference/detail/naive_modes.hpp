@@ -27,5 +27,7 @@ class NaiveModeSum {
 
 /// The average of `pixels` codes minus zero points, of which `sum` is given, in any mode but ort.
 std::int64_t naive_mode_average(RequantizationMode mode, const Grid& x, const Grid& y, std::int64_t sum, Index pixels);
+/// The same of a window of a pooling.
+std::int64_t naive_mode_window(RequantizationMode mode, const Grid& x, const Grid& y, std::int64_t sum, Index pixels);
 
 }  // namespace bitgrad::inference

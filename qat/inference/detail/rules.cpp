@@ -131,6 +131,7 @@ Tensor run_code_operation(const IntegerConcat& op, const CodeOperands& operands)
 
 template <class T>
 Tensor run_code_operation(const IntegerAveragePool2D& op, const CodeOperands& operands) {
+  if (operands.mode != RequantizationMode::ort) return run_in_mode<T>(op, operands);
   const Grid& y = *operands.output.grid;
   const Tensor values = dequantize_codes<T>(operands.grid(), operands.x());
   Tensor averages(operands.shape()), codes(operands.shape(), dtype_of<T>);
