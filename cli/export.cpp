@@ -1,5 +1,6 @@
 // bitgrad export
 #include <CLI/App.hpp>
+#include <algorithm>
 #include <cctype>
 #include <filesystem>
 #include <iostream>
@@ -30,10 +31,10 @@ the codes of bitgrad. Input float32 [N, channels, height, width], output float32
 13; --pack 4 or 2 stores those with few levels in 4 or 2 bits, which needs opset 21 or 25 and takes it when none is
 given.
 
---tflite: operators on int8 codes for LiteRT, weights int8, input float32 [1, height, width, channels]. Its default
-kernels (XNNPACK) round convolutions and dense layers as bitgrad does; sums and global averages they round in a way of
-their own, which --mode xnnpack has. What cannot be expressed is refused by name, among it concatenations, average
-pooling, tables and weights with zero points.
+--tflite: operators on int8 codes for LiteRT, input float32 [1, height, width, channels]. Its default kernels (XNNPACK)
+round convolutions and dense layers as bitgrad does; sums and averages they round in a way of their own, which --mode
+xnnpack has. Weights are stored in bytes; --pack 4 stores those of at most 4 bits as INT4 where the kernels of the mode
+take them: all of them in --mode tflite_reference, tflm_double and single, those of most dense layers in the others.
 
 --mode: whose roundings the files are to have. ort, the default, is what training computes and the only one of ONNX
 files; xnnpack: LiteRT's default kernels; tflite_reference: its reference kernels; tflm_double: TFLite Micro; single:
@@ -87,7 +88,7 @@ void ExportCommand::check(const CLI::App& command) const {
     throw UsageError("export: nothing to write; give --onnx, --tflite, --c, --npz or --safetensors with a file");
   check_mode(mode);
   refuse_idle_options(typed_options(command), {{"--opset", !onnx.empty(), "--onnx"},
-                                               {"--pack", !onnx.empty(), "--onnx"},
+                                               {"--pack", !onnx.empty() || !tflite.empty(), "--onnx or --tflite"},
                                                {"--codes", !onnx.empty() || !tflite.empty(), "--onnx or --tflite"},
                                                {"--golden", !c.empty(), "--c"}});
 }
@@ -126,8 +127,8 @@ std::vector<Output> ExportCommand::outputs(const InferenceGraph& graph) const {
     result.push_back({{onnx, format_onnx(graph, options)}, message("ONNX opset ", options.opset)});
   }
   if (!tflite.empty())
-    result.push_back(
-        {{tflite, format_tflite(graph, {codes})}, message("TFLite, int8, requantization ", name_of(graph.mode))});
+    result.push_back({{tflite, format_tflite(graph, {codes, std::max(pack, 4)})},
+                      message("TFLite, int8, requantization ", name_of(graph.mode))});
   if (!c.empty()) {
     const std::string name = identifier(c);
     const std::string text = format_c_header(graph, {name, golden.empty() ? Tensor() : read_images(golden, graph)});
@@ -180,7 +181,7 @@ void add_export_command(CLI::App& program) {
       ->type_name("8|4|2")
       ->check(CLI::IsMember({8, 4, 2}).description(""))
       ->capture_default_str()
-      ->group("With --onnx");
+      ->group("With --onnx and --tflite");
   command
       ->add_flag("--codes", options->codes, "The codes of every quantized tensor as further outputs, to compare them")
       ->group("With --onnx and --tflite");

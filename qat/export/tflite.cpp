@@ -5,7 +5,7 @@
 namespace bitgrad {
 
 io::Bytes format_tflite(const InferenceGraph& graph, const TfliteOptions& options) {
-  return tflite::serialize(tflite::Exporter(graph).run(options));
+  return tflite::serialize(tflite::Exporter(graph, options).run());
 }
 
 void write_tflite(const io::Path& path, const InferenceGraph& graph, const TfliteOptions& options) {

@@ -6,6 +6,7 @@
 #include <bitgrad/qat/export/detail/bits.hpp>
 #include <bitgrad/qat/export/detail/c_exporter.hpp>
 #include <bitgrad/qat/export/detail/c_runtime.hpp>
+#include <bitgrad/qat/export/detail/concat_codes.hpp>
 #include <bitgrad/qat/inference/detail/fixed_point.hpp>
 
 namespace bitgrad::c {
@@ -211,13 +212,9 @@ void Exporter::emit(const GraphNode& node, const IntegerConcat& op) {
   for (int i = 0; i < axis; ++i) rows *= shape[i];
   const Index width = shape.size() / rows;
   for (const int input : node.inputs) {
-    const Grid& x = *tensor(input).grid;
     std::vector<std::uint8_t> codes;
-    for (std::int32_t code = x.lo; code <= x.hi; ++code) {
-      const float real = static_cast<float>(code - x.zero_point[0]) * x.scale[0];
-      const double level = static_cast<double>(std::nearbyint(real / y.scale[0])) + y.zero_point[0];
-      codes.push_back(static_cast<std::uint8_t>(std::clamp<double>(level, op.clamp_lo, op.clamp_hi) - y.lo));
-    }
+    for (const std::int32_t code : concat_codes(*tensor(input).grid, y, op))
+      codes.push_back(static_cast<std::uint8_t>(code));
     const Index part = tensor(input).shape.size() / rows;
     text_.call(message("@_place(", rows, ", ", part, ", ", width, ", ", table_of(node, codes), ", ", at(input), ", ",
                        at(node.output), " + ", start, ")"));

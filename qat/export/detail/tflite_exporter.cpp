@@ -15,21 +15,20 @@ std::vector<std::int32_t> with_batch(const Shape& shape) {
 
 template <class Op>
 void Exporter::emit(const GraphNode& node, const Op&) {
-  if constexpr (std::is_same_v<Op, IntegerTable>)
-    fail<NotImplementedError>("tflite: \"", node.name, "\" is a table of codes (", name_of(node.operation),
-                              "), which no operator of TFLite takes");
   fail<NotImplementedError>("tflite: \"", node.name, "\" is ", name_of(node.operation),
                             ", which the exporter does not write");
 }
 
-Model Exporter::run(const TfliteOptions& options) {
+Model Exporter::run() {
+  if (options_.pack != 8 && options_.pack != 4)
+    fail<ValueError>("tflite: weights packed to ", options_.pack, " bits, expected 8 or 4");
   graph_.validate();
   check_tensors();
   describe();
   model_.input = number_of(graph_.input);
   for (const GraphNode& each : graph_.nodes) std::visit([&](const auto& op) { emit(each, op); }, each.operation);
   model_.outputs = {number_of(graph_.output)};
-  for (std::size_t t = 0; options.codes && t < graph_.tensors.size(); ++t)
+  for (std::size_t t = 0; options_.codes && t < graph_.tensors.size(); ++t)
     if (graph_.tensors[t].grid && static_cast<int>(t) != graph_.output)
       model_.outputs.push_back(number_of(static_cast<int>(t)));
   return std::move(model_);

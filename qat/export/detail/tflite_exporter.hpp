@@ -27,8 +27,9 @@ io::Bytes bytes_of(const std::vector<T>& values) {
 
 class Exporter {
  public:
-  explicit Exporter(const InferenceGraph& graph) : graph_(graph), numbers_(graph.tensors.size(), -1) {}
-  Model run(const TfliteOptions& options);
+  Exporter(const InferenceGraph& graph, const TfliteOptions& options)
+      : graph_(graph), options_(options), numbers_(graph.tensors.size(), -1) {}
+  Model run();
 
  private:
   using Number = std::int32_t;  ///< of a tensor in the file
@@ -53,22 +54,33 @@ class Exporter {
   void clamped(const GraphNode& node, std::int32_t lo, std::int32_t hi, const std::function<void(Number)>& emit_into);
 
   // ---- layers: tflite_layers.cpp ----
+  static void check_multiplier(const GraphNode& node, float multiplier);
   using EmitLayer = std::function<void(Number x, Number kernel, Number bias, Number y)>;
   /// The kernel's codes with their scales, or with scale 1.
   Number kernel(const GraphNode& node, const IntegerWeights& weights, bool depthwise, bool scaled);
+  /// Whether the kernels of the graph's mode take codes of 4 bits.
+  bool takes_int4(const IntegerWeights& weights, bool scaled) const;
   Number bias(const GraphNode& node, const IntegerWeights& weights);
   /// The accumulators in float32, then their multipliers.
   void logits(const GraphNode& node, const IntegerWeights& weights, bool depthwise, const EmitLayer& emit_operator);
   /// The padding that TFLite has; what it has not goes through a Pad in front of `x`.
   std::int8_t padding(const GraphNode& node, const Conv2DGeometry& g, Number& x);
+  void convolve(const GraphNode& node, const Conv2DGeometry& g, bool depthwise, Number x, Number w, Number b, Number y);
   void emit(const GraphNode& node, const IntegerConv2D& op);
   void emit(const GraphNode& node, const IntegerDense& op);
 
   // ---- the others: tflite_operations.cpp ----
   void refuse_ort(const GraphNode& node, const char* what) const;
   Number pad(const GraphNode& node, const Padding& padding, Number x, Number y);
+  /// y = table[x], or table[channel][x], for a table of codes less y's lowest: one entry for every code of x.
+  void look_up(const std::string& name, int x, const std::vector<std::int32_t>& table, Index channels, Number y);
+  /// The input on the grid of a concatenation's output.
+  Number on_grid_of(const GraphNode& node, const IntegerConcat& op, int input);
   void emit(const GraphNode& node, const IntegerAdd& op);
   void emit(const GraphNode& node, const IntegerGlobalAveragePool2D& op);
+  void emit(const GraphNode& node, const IntegerConcat& op);
+  void emit(const GraphNode& node, const IntegerAveragePool2D& op);
+  void emit(const GraphNode& node, const IntegerTable& op);
   void emit(const GraphNode& node, const QuantizeOp& op);
   void emit(const GraphNode& node, const DequantizeOp& op);
   void emit(const GraphNode& node, const MaxPool2DOp& op);
@@ -79,6 +91,7 @@ class Exporter {
   void emit(const GraphNode& node, const Op&);
 
   const InferenceGraph& graph_;
+  const TfliteOptions& options_;
   Model model_;
   std::vector<Number> numbers_;  ///< by tensor number of the graph; -1 until there
 };

@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include <bitgrad/core/error.hpp>
+#include <bitgrad/qat/export/detail/bits.hpp>
 #include <bitgrad/qat/export/detail/tflite_exporter.hpp>
 #include <bitgrad/qat/export/detail/tflite_padding.hpp>
 #include <bitgrad/qat/inference/detail/accumulator.hpp>
@@ -12,8 +13,6 @@ namespace bitgrad::tflite {
 namespace {
 
 using flatbuffer::Table;
-
-constexpr float most_multiplier = 256;
 
 /// The only quantization that makes (code - zero point) itself the value.
 Quantization unit(std::int64_t zero_point = 0) { return {{1.0F}, {zero_point}, 0}; }
@@ -28,45 +27,63 @@ std::vector<std::int32_t> kernel_shape(const Shape& shape, bool depthwise) {
   return {extent(3), extent(0), extent(1), extent(2)};
 }
 
-std::vector<std::int8_t> kernel_codes(const bitgrad::Tensor& codes, bool depthwise) {
-  const Index out = codes.dim(-1), rows = codes.size() / out;
-  const std::int32_t* from = codes.data<std::int32_t>();
-  std::vector<std::int8_t> result;
-  result.reserve(static_cast<std::size_t>(codes.size()));
-  if (depthwise) {
-    for (Index i = 0; i < codes.size(); ++i) result.push_back(static_cast<std::int8_t>(from[i]));
-    return result;
-  }
-  for (Index o = 0; o < out; ++o)
-    for (Index row = 0; row < rows; ++row) result.push_back(static_cast<std::int8_t>(from[row * out + o]));
+/// [k, out] to the order of kernel_shape().
+std::vector<std::int32_t> kernel_order(const std::vector<std::int32_t>& codes, std::size_t out, bool depthwise) {
+  if (depthwise) return codes;
+  std::vector<std::int32_t> result;
+  result.reserve(codes.size());
+  for (std::size_t o = 0; o < out; ++o)
+    for (std::size_t at = o; at < codes.size(); at += out) result.push_back(codes[at]);
   return result;
+}
+
+io::Bytes as_int8(const std::vector<std::int32_t>& codes) {
+  return bytes_of(std::vector<std::int8_t>(codes.begin(), codes.end()));
+}
+
+/// Two to a byte, in two's complement.
+io::Bytes as_int4(std::vector<std::int32_t> codes) {
+  for (std::int32_t& code : codes) code &= 15;
+  return bytes_of(pack_bits(codes, 0, 4));
 }
 
 }  // namespace
 
+void Exporter::check_multiplier(const GraphNode& node, float multiplier) {
+  constexpr float most = 256;
+  if (multiplier >= most)
+    fail<NotImplementedError>("tflite: \"", node.name, "\" has a multiplier of ", multiplier,
+                              "; XNNPACK's operators end at ", most);
+}
+
 Exporter::Number Exporter::kernel(const GraphNode& node, const IntegerWeights& weights, bool depthwise, bool scaled) {
   const Grid& grid = weights.grid;
   for (const float multiplier : weights.multiplier)
-    if (scaled && multiplier >= most_multiplier)
-      fail<NotImplementedError>("tflite: \"", node.name, "\" has a multiplier of ", multiplier,
-                                "; XNNPACK's operators end at ", most_multiplier);
-  for (std::size_t c = 0; c < grid.zero_point.size(); ++c)
-    if (grid.zero_point[c] != 0)
-      fail<NotImplementedError>("tflite: the weights of \"", node.name, "\" have zero point ", grid.zero_point[c],
-                                " in channel ", c,
-                                "; TFLite's weights are symmetric, with zero point 0: quantize them "
-                                "by a symmetric or power-of-two method");
-  const auto [lowest, highest] = std::ranges::minmax(weights.codes.span<std::int32_t>());
+    if (scaled) check_multiplier(node, multiplier);
+  const std::vector<std::int32_t> centred = inference::centred_weights(weights);
+  const auto [lowest, highest] = std::ranges::minmax(centred);
   if (lowest < -128 || highest > 127)
-    fail<NotImplementedError>("tflite: the weights of \"", node.name, "\" have codes ", lowest, "..", highest,
-                              "; TFLite's weights are int8");
-  const std::vector<std::int8_t> codes = kernel_codes(weights.codes, depthwise);
+    fail<NotImplementedError>("tflite: the weights of \"", node.name, "\" are ", lowest, "..", highest,
+                              " steps from their zero points; TFLite's weights are int8 with zero point 0, which ends "
+                              "at -128 and 127: quantize them by a symmetric or power-of-two method, or to 7 bits");
+  const std::vector<std::int32_t> codes =
+      kernel_order(centred, static_cast<std::size_t>(weights.codes.dim(-1)), depthwise);
   const std::vector<std::int32_t> shape = kernel_shape(weights.codes.shape(), depthwise);
+  const bool narrow = lowest >= -8 && highest <= 7 && takes_int4(weights, scaled);
   Quantization quantization = unit();
   if (scaled)
     quantization = {grid.scale, std::vector<std::int64_t>(grid.scale.size(), 0),
                     depthwise && grid.scale.size() > 1 ? 3 : 0};
-  return constant(node.name + "/kernel", Type::int8, shape, bytes_of(codes), std::move(quantization));
+  return constant(node.name + "/kernel", narrow ? Type::int4 : Type::int8, shape,
+                  narrow ? as_int4(codes) : as_int8(codes), std::move(quantization));
+}
+
+/// Kernels that unpack int4 round as those of the mode in fixed point, measured. XNNPACK has only one, for dense layers
+/// whose rows are whole bytes; convolutions with int4 weights it leaves to others, which round differently.
+bool Exporter::takes_int4(const IntegerWeights& weights, bool scaled) const {
+  if (options_.pack > 4) return false;
+  const bool is_dense = weights.codes.rank() == 2;
+  return !scaled || inference::uses_fixed_point(graph_.mode) || (is_dense && weights.codes.dim(0) % 2 == 0);
 }
 
 Exporter::Number Exporter::bias(const GraphNode& node, const IntegerWeights& weights) {
@@ -127,6 +144,22 @@ std::int8_t Exporter::padding(const GraphNode& node, const Conv2DGeometry& g, Nu
   return padding_valid;
 }
 
+void Exporter::convolve(const GraphNode& node, const Conv2DGeometry& g, bool depthwise, Number x, Number w, Number b,
+                        Number y) {
+  const std::int8_t kind = padding(node, g, x);
+  Table options;
+  int slot = 0;
+  options.scalar(slot++, kind);
+  options.scalar(slot++, static_cast<std::int32_t>(g.stride_w));
+  options.scalar(slot++, static_cast<std::int32_t>(g.stride_h));
+  if (depthwise) options.scalar(slot++, static_cast<std::int32_t>(g.out_c / g.in_c));
+  options.scalar(slot++, std::int8_t{0});  // no activation
+  options.scalar(slot++, static_cast<std::int32_t>(g.dilation_w));
+  options.scalar(slot++, static_cast<std::int32_t>(g.dilation_h));
+  this->node(depthwise ? Operator::depthwise_conv_2d : Operator::conv_2d, {x, w, b}, y,
+             depthwise ? Options::depthwise_conv_2d : Options::conv_2d, std::move(options));
+}
+
 void Exporter::emit(const GraphNode& node, const IntegerConv2D& op) {
   const Conv2DGeometry g =
       conv2d_geometry(tensor(node.inputs[0]).shape.prepended(1), op.weights.codes.shape(), op.window);
@@ -134,23 +167,10 @@ void Exporter::emit(const GraphNode& node, const IntegerConv2D& op) {
   if (g.groups != 1 && !depthwise)
     fail<NotImplementedError>("tflite: convolution \"", node.name, "\" has ", g.groups, " groups of ", g.in_c,
                               " channels; TFLite's int8 operators have one group, or one for every channel");
-  const auto convolve = [&](Number x, Number w, Number b, Number y) {
-    const std::int8_t kind = padding(node, g, x);
-    Table options;
-    int slot = 0;
-    options.scalar(slot++, kind);
-    options.scalar(slot++, static_cast<std::int32_t>(g.stride_w));
-    options.scalar(slot++, static_cast<std::int32_t>(g.stride_h));
-    if (depthwise) options.scalar(slot++, static_cast<std::int32_t>(g.out_c / g.in_c));
-    options.scalar(slot++, std::int8_t{0});  // no activation
-    options.scalar(slot++, static_cast<std::int32_t>(g.dilation_w));
-    options.scalar(slot++, static_cast<std::int32_t>(g.dilation_h));
-    this->node(depthwise ? Operator::depthwise_conv_2d : Operator::conv_2d, {x, w, b}, y,
-               depthwise ? Options::depthwise_conv_2d : Options::conv_2d, std::move(options));
-  };
-  if (!output_of(node).grid) return logits(node, op.weights, depthwise, convolve);
+  const auto emit_operator = [&](Number x, Number w, Number b, Number y) { convolve(node, g, depthwise, x, w, b, y); };
+  if (!output_of(node).grid) return logits(node, op.weights, depthwise, emit_operator);
   const Number w = kernel(node, op.weights, depthwise, true), b = bias(node, op.weights);
-  clamped(node, op.weights.clamp_lo, op.weights.clamp_hi, [&](Number y) { convolve(input_of(node), w, b, y); });
+  clamped(node, op.weights.clamp_lo, op.weights.clamp_hi, [&](Number y) { emit_operator(input_of(node), w, b, y); });
 }
 
 void Exporter::emit(const GraphNode& node, const IntegerDense& op) {

@@ -12,8 +12,20 @@ using flatbuffer::Table;
 
 constexpr std::size_t buffer_alignment = 16;  // force_align of Buffer.data
 
-/// The version of an operator that takes int8, as old as it gets.
-std::int32_t version_of(Operator code) {
+/// Whether such an operator of the model reads weights of 4 bits.
+bool reads_int4(const Model& model, Operator code) {
+  const auto is_int4 = [&](std::int32_t t) { return model.tensors[static_cast<std::size_t>(t)].type == Type::int4; };
+  return std::ranges::any_of(
+      model.nodes, [&](const Node& node) { return node.code == code && std::ranges::any_of(node.inputs, is_int4); });
+}
+
+/// The version of an operator that takes int8, or int4 weights, as old as it gets.
+std::int32_t version_of(const Model& model, Operator code) {
+  if (reads_int4(model, code)) switch (code) {
+      case Operator::fully_connected: return 10;
+      case Operator::dequantize: return 6;
+      default: return 7;  // convolutions
+    }
   switch (code) {
     case Operator::conv_2d:
     case Operator::depthwise_conv_2d: return 3;
@@ -21,6 +33,8 @@ std::int32_t version_of(Operator code) {
     case Operator::add:
     case Operator::max_pool_2d:
     case Operator::pad:
+    case Operator::concatenation:
+    case Operator::gather:
     case Operator::mean:
     case Operator::maximum:
     case Operator::minimum:
@@ -29,10 +43,10 @@ std::int32_t version_of(Operator code) {
   }
 }
 
-Table operator_code(Operator code) {
+Table operator_code(const Model& model, Operator code) {
   Table table;
   table.scalar(0, static_cast<std::int8_t>(code));  // for readers of before the field below; all are under 127
-  table.scalar(2, version_of(code));
+  table.scalar(2, version_of(model, code));
   table.scalar(3, static_cast<std::int32_t>(code));
   return table;
 }
@@ -108,7 +122,7 @@ io::Bytes serialize(const Model& model) {
     fail<NotImplementedError>("tflite: the model has ", constants, " bytes of constants, a file ends at 2 GiB");
   const std::vector<Operator> codes = codes_of(model);
   std::vector<Table> operators, buffers(1), metadata, subgraphs;
-  for (const Operator code : codes) operators.push_back(operator_code(code));
+  for (const Operator code : codes) operators.push_back(operator_code(model, code));
   subgraphs.push_back(subgraph(model, codes, buffers));
   for (const auto& [key, value] : model.metadata) {
     const auto text = std::as_bytes(std::span(value));

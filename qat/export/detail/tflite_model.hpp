@@ -11,11 +11,12 @@
 
 namespace bitgrad::tflite {
 
-enum class Type : std::int8_t { float32 = 0, int32 = 2, int8 = 9 };
+enum class Type : std::int8_t { float32 = 0, int32 = 2, int8 = 9, int4 = 17 };
 
 /// BuiltinOperator.
 enum class Operator : std::int32_t {
   add = 0,
+  concatenation = 2,
   conv_2d = 3,
   depthwise_conv_2d = 4,
   dequantize = 6,
@@ -25,7 +26,9 @@ enum class Operator : std::int32_t {
   reshape = 22,
   softmax = 25,
   pad = 34,
+  gather = 36,
   mean = 40,
+  cast = 53,
   maximum = 55,
   minimum = 57,
   quantize = 114
@@ -39,11 +42,14 @@ enum class Options : std::uint8_t {
   pool_2d = 5,
   fully_connected = 8,
   softmax = 9,
+  concatenation = 10,
   add = 11,
   reshape = 17,
   mul = 21,
   pad = 22,
-  reducer = 27
+  gather = 23,
+  reducer = 27,
+  cast = 37
 };
 
 /// real = (code - zero_point) * scale; one scale, or one for every index of an axis.
@@ -59,7 +65,7 @@ struct Tensor {
   std::vector<std::int32_t> shape;
   bool batch = true;  ///< the first extent is 1 in the file and free at run time
   Quantization quantization = {};
-  io::Bytes data = {};  ///< of a constant, little-endian, row-major
+  io::Bytes data = {};  ///< of a constant, little-endian, row-major; of int4 two to a byte, the first in the low bits
 };
 
 struct Node {

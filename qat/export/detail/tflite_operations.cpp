@@ -1,7 +1,11 @@
 // The operations without weights as TFLite.
+#include <numeric>
+
 #include <bitgrad/core/error.hpp>
+#include <bitgrad/qat/export/detail/concat_codes.hpp>
 #include <bitgrad/qat/export/detail/tflite_exporter.hpp>
 #include <bitgrad/qat/export/detail/tflite_padding.hpp>
+#include <bitgrad/qat/inference/detail/fixed_point.hpp>
 #include <bitgrad/qat/inference/requantization.hpp>
 
 namespace bitgrad::tflite {
@@ -34,6 +38,91 @@ void Exporter::emit(const GraphNode& node, const IntegerGlobalAveragePool2D& op)
     options.scalar(0, std::uint8_t{0});  // the axes go
     this->node(Operator::mean, {input_of(node), axes}, y, Options::reducer, std::move(options));
   });
+}
+
+void Exporter::look_up(const std::string& name, int x, const std::vector<std::int32_t>& table, Index channels,
+                       Number y) {
+  const std::vector<std::int32_t> shape = with_batch(tensor(x).shape);
+  const std::int32_t entries = static_cast<std::int32_t>(table.size()) / static_cast<std::int32_t>(channels);
+  std::vector<std::int32_t> starts;  // of the table's rows, for codes that count from -128
+  for (std::int32_t c = 0; c < static_cast<std::int32_t>(channels); ++c) starts.push_back(c * entries + 128);
+  std::vector<std::int8_t> codes;
+  for (const std::int32_t code : table) codes.push_back(static_cast<std::int8_t>(code - 128));
+
+  const Number numbers = add({name + "/numbers", Type::int32, shape}),
+               places = add({name + "/places", Type::int32, shape});
+  Table cast, no_activation, gather;
+  cast.scalar(0, static_cast<std::int8_t>(Type::int8));
+  cast.scalar(1, static_cast<std::int8_t>(Type::int32));
+  this->node(Operator::cast, {number_of(x)}, numbers, Options::cast, std::move(cast));
+  no_activation.scalar(0, std::int8_t{0});
+  const Number first = integers(name + "/starts", starts, {static_cast<std::int32_t>(starts.size())});
+  this->node(Operator::add, {numbers, first}, places, Options::add, std::move(no_activation));
+  gather.scalar(0, std::int32_t{0});
+  const Number values = constant(name + "/table", Type::int8, {static_cast<std::int32_t>(codes.size())},
+                                 bytes_of(codes), model_.tensors[static_cast<std::size_t>(y)].quantization);
+  this->node(Operator::gather, {values, places}, y, Options::gather, std::move(gather));
+}
+
+Exporter::Number Exporter::on_grid_of(const GraphNode& node, const IntegerConcat& op, int input) {
+  const Grid &x = *tensor(input).grid, &y = *output_of(node).grid;
+  const std::vector<std::int32_t> table = concat_codes(x, y, op);
+  std::vector<std::int32_t> same(table.size());
+  std::iota(same.begin(), same.end(), 0);
+  const Quantization quantization = model_.tensors[static_cast<std::size_t>(number_of(node.output))].quantization;
+  const bool is_there =
+      x.scale[0] == y.scale[0] && stored(x, x.zero_point[0]) == stored(y, y.zero_point[0]) && table == same;
+  if (is_there) return number_of(input);
+  const std::string name = node.name + "/" + tensor(input).name;
+  const Number result = add({name, Type::int8, with_batch(tensor(input).shape), true, quantization});
+  look_up(name, input, table, 1, result);
+  return result;
+}
+
+/// TFLite concatenates codes of one grid only, and its Quantize between two grids rounds in ways of its own.
+void Exporter::emit(const GraphNode& node, const IntegerConcat& op) {
+  std::vector<Number> inputs;
+  for (const int input : node.inputs) inputs.push_back(on_grid_of(node, op, input));
+  Table options;
+  const int axis = normalize_axis(op.axis, output_of(node).shape.rank(), node.name) + 1;  // behind the batch
+  options.scalar(0, static_cast<std::int32_t>(axis));
+  options.scalar(1, std::int8_t{0});  // no activation
+  this->node(Operator::concatenation, std::move(inputs), number_of(node.output), Options::concatenation,
+             std::move(options));
+}
+
+/// TFLite's AveragePool2D keeps the grid and rounds there. A depthwise convolution by ones goes to another grid at
+/// once.
+void Exporter::emit(const GraphNode& node, const IntegerAveragePool2D& op) {
+  refuse_ort(node, "an average");
+  const Grid &x = *tensor(node.inputs[0]).grid, &y = *output_of(node).grid;
+  const Shape input = tensor(node.inputs[0]).shape.prepended(1);
+  const std::vector<Index> counts = inference::window_pixels(pool2d_geometry(input, op.window, op.stride, op.padding));
+  if (counts.size() > 1)
+    fail<NotImplementedError>("tflite: pooling \"", node.name, "\" averages windows of ", counts.front(), " to ",
+                              counts.back(),
+                              " pixels, because padding does not count; a file has one number of pixels "
+                              "for all windows: pool without padding");
+  const float part = 1.0F / static_cast<float>(counts.front());
+  check_multiplier(node, inference::window_multiplier(x, y, counts.front()).real);
+  const Conv2DGeometry g =
+      conv2d_geometry(input, {op.window.h, op.window.w, 1, input[-1]}, op.stride, op.padding, {}, input[-1]);
+  const std::size_t channels = static_cast<std::size_t>(g.in_c);
+  const auto narrow = [](Index extent) { return static_cast<std::int32_t>(extent); };
+  const std::vector<std::int64_t> zeros(channels, 0);
+  const Number ones = constant(node.name + "/ones", Type::int8, {1, narrow(g.k_h), narrow(g.k_w), narrow(g.in_c)},
+                               io::Bytes(static_cast<std::size_t>(g.k_h * g.k_w * g.in_c), std::byte{1}),
+                               {std::vector<float>(channels, part), zeros, 3});
+  const Number bias =
+      constant(node.name + "/bias", Type::int32, {narrow(g.in_c)}, bytes_of(std::vector<std::int32_t>(channels, 0)),
+               {std::vector<float>(channels, x.scale[0] * part), zeros, 0});
+  clamped(node, op.clamp_lo, op.clamp_hi, [&](Number to) { convolve(node, g, true, input_of(node), ones, bias, to); });
+}
+
+void Exporter::emit(const GraphNode& node, const IntegerTable& op) {
+  std::vector<std::int32_t> table;
+  for (const std::int32_t code : op.codes.span<std::int32_t>()) table.push_back(code - output_of(node).grid->lo);
+  look_up(node.name, node.inputs[0], table, op.codes.rank() == 2 ? op.codes.dim(0) : 1, number_of(node.output));
 }
 
 void Exporter::emit(const GraphNode& node, const QuantizeOp&) {
