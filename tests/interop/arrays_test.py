@@ -1,21 +1,16 @@
 #!/usr/bin/env python3
 """Reads exported arrays with NumPy and the safetensors package, and computes an MLP from them alone.
 
-Usage: arrays_test.py MODEL GRAPHS_PROGRAM BITGRAD_PROGRAM SCRATCH_DIR, as onnxruntime_test.py
+Usage: arrays_test.py GRAPHS_DIR BITGRAD SCRATCH_DIR [--images N] [--cases A,B]
 """
 import json
-import pathlib
-import shutil
-import subprocess
 import sys
 
 import numpy as np
 import safetensors
 import safetensors.numpy
 
-
-def run(*command):
-    subprocess.run([str(part) for part in command], check=True, stdout=subprocess.DEVNULL)
+import interop
 
 
 def check(condition, text):
@@ -44,10 +39,10 @@ def check_kernels(folder, arrays, metadata):
             check(np.array_equal(unpack(arrays[kernel + ".packed"], codes, lowest, about["bits"]), codes), f"{folder}: {kernel}.packed")
 
 
-def compute_mlp(folder, bitgrad, arrays, metadata):
+def compute_mlp(case, arrays, metadata):
     """The dense layers by the formula of docs/formats.md, from the codes of the first one's input on."""
-    run(bitgrad, "infer", folder, "--input", folder / "x.npy", "--output", folder / "y.npy", "--codes", folder / "codes.npz")
-    codes = np.load(folder / "codes.npz")
+    y, codes = case.infer()
+    folder = case.folder
     compared = 0
     for kernel, text in metadata.items():
         if not kernel.endswith(".kernel"):
@@ -60,36 +55,36 @@ def compute_mlp(folder, bitgrad, arrays, metadata):
             found = np.clip(np.rint(level) + arrays[about["output"] + ".zero_point"], *arrays[layer + ".clamp"])
             expected = codes[about["output"]]
         else:
-            found, expected = level, np.load(folder / "y.npy")
+            found, expected = level, y
         check(np.array_equal(found, expected), f"{folder}: {layer}: {np.count_nonzero(found != expected)} of {expected.size} results differ")
         compared += expected.size
     return compared
 
 
+def read(case):
+    """The arrays and metadata of the safetensors file, after a look whether the npz file has the same."""
+    folder = case.folder
+    case.export("--npz", folder / "a.npz", "--safetensors", folder / "a.safetensors")
+    with np.load(folder / "a.npz") as file:
+        arrays = {key: file[key] for key in file.files}
+    metadata = json.loads(arrays.pop("__metadata__").tobytes())
+    loaded = safetensors.numpy.load_file(folder / "a.safetensors")
+    with safetensors.safe_open(folder / "a.safetensors", "np") as file:
+        check(file.metadata() == metadata, f"{folder}: metadata of npz and safetensors differ")
+    check(sorted(loaded) == sorted(arrays), f"{folder}: names of npz and safetensors differ")
+    for key, value in arrays.items():
+        check(value.dtype == loaded[key].dtype and np.array_equal(value, loaded[key]), f"{folder}: {key} differs between npz and safetensors")
+    check(metadata["format"] == "bitgrad.arrays" and metadata["version"] == "1", f"{folder}: {metadata}")
+    check_kernels(folder, loaded, metadata)
+    return loaded, metadata
+
+
 def main():
-    model, graphs, bitgrad, scratch = sys.argv[1], *map(pathlib.Path, sys.argv[2:])
-    shutil.rmtree(scratch, ignore_errors=True)
-    try:
-        subprocess.run([graphs, model, scratch], check=True)
-        for name in (scratch / "cases.txt").read_text().split():
-            folder = scratch / name
-            run(bitgrad, "export", folder, "--npz", folder / "a.npz", "--safetensors", folder / "a.safetensors")
-            with np.load(folder / "a.npz") as file:
-                arrays = {key: file[key] for key in file.files}
-            metadata = json.loads(arrays.pop("__metadata__").tobytes())
-            loaded = safetensors.numpy.load_file(folder / "a.safetensors")
-            with safetensors.safe_open(folder / "a.safetensors", "np") as file:
-                check(file.metadata() == metadata, f"{folder}: metadata of npz and safetensors differ")
-            check(sorted(loaded) == sorted(arrays), f"{folder}: names of npz and safetensors differ")
-            for key, value in arrays.items():
-                check(value.dtype == loaded[key].dtype and np.array_equal(value, loaded[key]), f"{folder}: {key} differs between npz and safetensors")
-            check(metadata["format"] == "bitgrad.arrays" and metadata["version"] == "1", f"{folder}: {metadata}")
-            check_kernels(folder, arrays, metadata)
-            compared = compute_mlp(folder, bitgrad, arrays, metadata) if model == "mlp" else 0
-            print(f"{name:18} {len(arrays)} arrays" + (f", {compared} results computed from them" if compared else ""))
-            shutil.rmtree(folder)
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
+    given = interop.arguments(__doc__.splitlines()[0]).parse_args()
+    for case in interop.cases(given):
+        arrays, metadata = read(case)
+        compared = compute_mlp(case, arrays, metadata) if given.graphs.name == "mlp" else 0
+        print(f"{case.name:18} {len(arrays)} arrays" + (f", {compared} results computed from them" if compared else ""))
 
 
 if __name__ == "__main__":

@@ -2,20 +2,21 @@
 """Compiles exported C headers, runs them on every image and compares each result with bitgrad's integer engine; the self-test
 then runs on an emulated Cortex-M.
 
-Usage: c_test.py MODEL GRAPHS_PROGRAM BITGRAD_PROGRAM SCRATCH_DIR [IMAGES [CASES]], the last two as for GRAPHS_PROGRAM.
-With BITGRAD_INTEROP_ROWS=FILE rows for scripts/deployment-table are added to a file.
+Usage: c_test.py GRAPHS_DIR BITGRAD SCRATCH_DIR [--images N] [--cases A,B]
 """
 import collections
-import json
-import os
 import pathlib
+import re
 import shutil
 import subprocess
 import sys
 
 import numpy as np
 
-STRICT = "-std=c99 -O3 -ffreestanding -Wall -Wextra -Werror -pedantic".split()
+import interop
+
+STRICT = "-std=c99 -O2 -ffreestanding -Wall -Wextra -Werror -pedantic".split()
+STRICT_CPLUSPLUS = "-std=c++17 -O2 -Wall -Wextra -Werror -pedantic".split()
 COMPILERS = [c for c in ("gcc", "clang", "clang-14") if shutil.which(c)]
 GOLDEN = 2  # images in the header
 CORTEX_M = pathlib.Path(__file__).parent / "cortex_m/run.sh"
@@ -47,30 +48,44 @@ def run(*command, **options):
     return subprocess.run([str(part) for part in command], check=True, **options).stdout
 
 
-def compile_and_run(folder, compiler, x, expected):
-    (folder / "main.c").write_text(MAIN % (x[0].nbytes, expected[0].nbytes))
+def build(folder, compiler, flags, input_bytes, output_bytes):
+    """The program folder/net of folder/net.h; the header needs no other symbol than the compiler's own."""
+    (folder / "main.c").write_text(MAIN % (input_bytes, output_bytes))
     (folder / "part.c").write_text(PART)
-    run(compiler, *STRICT, "-c", "part.c", "-o", "part.o", cwd=folder)
+    run(compiler, *flags, "-c", "part.c", "-o", "part.o", cwd=folder)
     symbols = {line.split()[-1] for line in run("nm", "-u", "part.o", cwd=folder, capture_output=True, text=True).splitlines()}
     if symbols - ALLOWED_SYMBOLS:
         sys.exit(f"FAILED: {folder}: the object needs {sorted(symbols - ALLOWED_SYMBOLS)}")
     run(compiler, "-std=c99", "-O1", "main.c", "part.o", "-o", "net", cwd=folder)
+
+
+def check_as_cplusplus(folder, compiler):
+    compiler = {"gcc": "g++", "clang": "clang++", "clang-14": "clang++-14"}[compiler]
+    if shutil.which(compiler):
+        run(compiler, *STRICT_CPLUSPLUS, "-x", "c++", "-fsyntax-only", "part.c", cwd=folder)
+
+
+def run_net(folder, x, expected):
     found = np.frombuffer(run("./net", cwd=folder, input=x.tobytes(), capture_output=True), expected.dtype)
     return found.reshape(expected.shape)
 
 
-def input_codes(folder):
+def input_codes(case, x):
     """The codes of the graph's first quantized tensor, by the rule of the header's comment."""
-    tensors = json.loads((folder / "graph/graph.json").read_text())["tensors"]
-    grid = next(tensor["grid"] for tensor in tensors if "grid" in tensor)
-    x = np.load(folder / "x.npy").astype(np.float32) / np.float32(255)
-    codes = np.clip(np.rint(x / np.float32(grid["scale"])) + grid["zero_point"], grid["lo"], grid["hi"])
+    grid = next(tensor["grid"] for tensor in case.graph["tensors"] if "grid" in tensor)
+    codes = np.clip(np.rint(interop.real(x) / np.float32(grid["scale"])) + grid["zero_point"], grid["lo"], grid["hi"])
     return codes.astype(np.int8 if grid["lo"] < 0 else np.uint8)
 
 
-def engine_results(folder, bitgrad):
-    run(bitgrad, "infer", folder, "--engine", "integer", "--input", folder / "x.npy", "--output", folder / "y.npy", stdout=subprocess.DEVNULL)
-    return np.load(folder / "y.npy")
+def export(case):
+    """folder/net.h with golden vectors from the images, and the bytes of weights that are said and that stand in its comment."""
+    np.save(case.folder / "golden.npy", case.x[:GOLDEN])
+    said = case.export("--c", case.folder / "net.h", "--golden", case.folder / "golden.npy")
+    weights = int(re.search(r"(\d+) bytes of weights", said)[1])
+    written = int(re.search(r"bytes: (\d+) of weights", (case.folder / "net.h").read_text())[1])
+    if weights != written:
+        sys.exit(f"FAILED: {case.name}: {weights} bytes of weights, the header says {written}")
+    return weights
 
 
 def cortex_m(folder):
@@ -86,41 +101,28 @@ def cortex_m(folder):
 Row = collections.namedtuple("Row", "name compared differing weights bytes arm")
 
 
-def check_case(folder, name, compiler, bitgrad):
-    x, expected = input_codes(folder), engine_results(folder, bitgrad)
-    np.save(folder / "golden.npy", np.load(folder / "x.npy")[:GOLDEN])
-    said = run(bitgrad, "export", folder, "--c", folder / "net.h", "--golden", folder / "golden.npy", capture_output=True, text=True)
-    found = compile_and_run(folder, compiler, x, expected)
+def check_case(case, compiler):
+    x, (expected, _) = input_codes(case, case.x), case.infer(engine="integer", codes=False)
+    weights = export(case)
+    build(case.folder, compiler, STRICT, x[0].nbytes, expected[0].nbytes)
+    check_as_cplusplus(case.folder, compiler)
+    found = run_net(case.folder, x, expected)
     differing = int(np.count_nonzero(found.view(np.uint32) != expected.view(np.uint32)))
-    weights = int(said.split(" bytes of weights")[0].split()[-1])
-    return Row(name, expected.size, differing, weights, (folder / "net.h").stat().st_size, cortex_m(folder))
+    return Row(case.name, expected.size, differing, weights, (case.folder / "net.h").stat().st_size, cortex_m(case.folder))
 
 
 def main():
-    model, graphs, bitgrad, scratch = sys.argv[1], *map(pathlib.Path, sys.argv[2:5])
+    given = interop.arguments(__doc__.splitlines()[0]).parse_args()
     if not COMPILERS:
         print("SKIPPED: no C compiler. The header was not compiled.")
         return 77
-    shutil.rmtree(scratch, ignore_errors=True)
-    rows = []
-    try:
-        subprocess.run([graphs, model, scratch, *sys.argv[5:]], check=True)
-        for i, name in enumerate((scratch / "cases.txt").read_text().split()):
-            rows.append(check_case(scratch / name, name, COMPILERS[i % len(COMPILERS)], bitgrad))
-            shutil.rmtree(scratch / name)
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
-    print(f"\n{model:18} {'results':>10} differ | weights, header bytes | Cortex-M3: instructions, code, RAM bytes")
+    rows = [check_case(case, COMPILERS[i % len(COMPILERS)]) for i, case in enumerate(interop.cases(given))]
+    print(f"\n{given.graphs.name:18} {'results':>10} differ | weights, header bytes | Cortex-M3: instructions, code, RAM bytes")
     for row in rows:
         arm = f"{row.arm['instructions']:12,} {row.arm['code']:8,} {row.arm['ram']:7,}" if row.arm else "NOT RUN"
         print(f"{row.name:18} {row.compared:10,} {row.differing:6} | {row.weights:9,} {row.bytes:9,} | {arm}")
     if any(row.arm is None for row in rows):
         print("NOT RUN on a Cortex-M: gcc-arm-none-eabi or qemu-system-arm is missing")
-    if "BITGRAD_INTEROP_ROWS" in os.environ:
-        with open(os.environ["BITGRAD_INTEROP_ROWS"], "a") as file:
-            for row in rows:
-                arm = row.arm or dict(instructions="", code="", ram="")
-                print("c", model, row.name, row.compared, row.differing, row.weights, arm["instructions"], arm["code"], arm["ram"], sep="\t", file=file)
     return 1 if any(row.differing for row in rows) else 0
 
 

@@ -1,11 +1,13 @@
 // Usage: interop_graphs MODEL|random DIR [IMAGES [CASE,CASE...]]
-// Makes the graphs that other runtimes then run, in DIR: NAME/graph, NAME/x.npy with the inputs (1,000 test images
-// unless said otherwise), and cases.txt with the names. Models are trained for a moment on Fashion-MNIST, in float and
-// then with each of the quantizations, or those that begin with one of the given cases; the random ones have every
-// integer operation.
+//        interop_graphs images DATA FILE.npy [COUNT]
+// Makes the graphs that other runtimes then run, in DIR: NAME/graph, x.npy with the inputs (1,000 test images unless
+// said otherwise), and cases.txt with the names. Models are trained for a moment on Fashion-MNIST, in float and then
+// with each of the quantizations, or those that begin with one of the given cases; the random ones have every integer
+// operation, and inputs of their own, NAME/x.npy. The second form writes the first test images of a data set.
 #include <algorithm>
 #include <fstream>
 #include <iostream>
+#include <limits>
 #include <sstream>
 
 #include <bitgrad/core/data/find.hpp>
@@ -23,6 +25,7 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr unsigned random_graphs = 40;
+constexpr Index scored = 200;  // images that tell whether a model has learned
 
 struct Quantization {
   std::string name;
@@ -94,6 +97,28 @@ Model separable_model() {
                     Dense({.units = 10}));
 }
 
+/// Concatenations, average pooling and tables beside convolutions.
+Model branches_model() {
+  Model model;
+  auto x = model.add(Conv2D({.filters = 8, .kernel = 3, .stride = 2}), model.input());
+  x = model.add(ReLU(), model.add(BatchNorm(), x));
+  const auto left = model.add(ReLU(), model.add(Conv2D({.filters = 6, .kernel = 1}), x));
+  const auto right = model.add(Sigmoid(), model.add(Conv2D({.filters = 5, .kernel = 3}), x));
+  x = model.add(Concat(), {left, right, x});
+  x = model.add(AveragePool2D({.window = 2}), x);
+  x = model.add(HardSwish(), model.add(Conv2D({.filters = 16, .kernel = 3}), x));
+  x = model.add(AveragePool2D({.window = 3, .stride = 2}), x);
+  model.add(Dense({.units = 10}), model.add(Flatten(), x));
+  return model;
+}
+
+Model make_model(const std::string& name, const Shape& input, Index classes) {
+  if (name == "depthwise") return depthwise_model();
+  if (name == "separable") return separable_model();
+  if (name == "branches") return branches_model();
+  return models::make(name, input, classes);
+}
+
 /// What the command line asks for.
 struct Wanted {
   Index images = 1000;
@@ -117,9 +142,7 @@ void make_trained(const std::string& name, const Wanted& wanted, const fs::path&
   const data::Dataset train = data::load_dataset("fashion-mnist", data::Split::train);
   const data::Dataset test = first(data::load_dataset("fashion-mnist", data::Split::test), wanted.images);
   const Shape input = test.images.shape().without_front();
-  Model model = name == "depthwise"   ? depthwise_model()
-                : name == "separable" ? separable_model()
-                                      : models::make(name, input, test.classes);
+  Model model = make_model(name, input, test.classes);
   model.build(input, 1);
   fit(model, first(train, 2000), {.epochs = 1, .batch = 32});
   const Tensor representative = data::to_unit_range(train.images.rows(0, 128));
@@ -131,10 +154,11 @@ void make_trained(const std::string& name, const Wanted& wanted, const fs::path&
     const fs::path folder = directory / quantization;
     fs::create_directories(folder);
     graph.save((folder / "graph").string());
-    io::write_npy(folder / "x.npy", test.images);
     cases << quantization << '\n';
-    std::cout << name << ' ' << quantization << ": accuracy " << accuracy(graph, test) << std::endl;
+    std::cout << name << ' ' << quantization << ": accuracy "
+              << accuracy(graph, first(test, std::min(wanted.images, scored))) << std::endl;
   }
+  io::write_npy(directory / "x.npy", test.images);
 }
 
 void make_random(const fs::path& directory, std::ostream& cases) {
@@ -149,10 +173,21 @@ void make_random(const fs::path& directory, std::ostream& cases) {
   }
 }
 
+void write_images(const std::string& name, const fs::path& file, Index count) {
+  const data::Dataset test = data::load_dataset(name, data::Split::test);
+  io::write_npy(file, test.images.rows(0, std::min(count, test.images.dim(0))));
+}
+
 }  // namespace
 
 int main(int argc, char** argv) try {
-  if (argc < 3 || argc > 5) fail<ValueError>("usage: interop_graphs MODEL|random DIR [IMAGES [CASE,CASE...]]");
+  if (argc < 3 || argc > 5)
+    fail<ValueError>("usage: interop_graphs MODEL|random DIR [IMAGES [CASE,CASE...]] or images DATA FILE [COUNT]");
+  if (argv[1] == std::string("images")) {
+    if (argc < 4) fail<ValueError>("interop_graphs images DATA FILE.npy [COUNT]");
+    write_images(argv[2], argv[3], argc > 4 ? std::stol(argv[4]) : std::numeric_limits<Index>::max());
+    return 0;
+  }
   const fs::path directory = argv[2];
   fs::create_directories(directory);
   std::ofstream cases(directory / "cases.txt");

@@ -1,21 +1,17 @@
 #!/usr/bin/env python3
 """Runs exported ONNX files in ONNX Runtime and compares every quantized tensor with bitgrad, code by code.
 
-Usage: onnxruntime_test.py MODEL GRAPHS_PROGRAM BITGRAD_PROGRAM SCRATCH_DIR [IMAGES [CASES]]
+Usage: onnxruntime_test.py GRAPHS_DIR BITGRAD SCRATCH_DIR [--images N] [--cases A,B] [--unfused N]
 
-MODEL is what GRAPHS_PROGRAM makes, with IMAGES and CASES as it takes them. The last lines are a table; the exit status is 1
-when a code differs that must not. With BITGRAD_INTEROP_ROWS=FILE rows for scripts/deployment-table are added to a file.
+The exit status is 1 when a code differs that must not.
 """
-import json
-import os
-import pathlib
-import shutil
-import subprocess
 import sys
 
 import numpy as np
 import onnx
 import onnxruntime
+
+import interop
 
 FUSED = {"Conv": "QLinearConv", "Gemm": "QGemm", "Add": "QLinearAdd", "Concat": "QLinearConcat"}
 LEVELS = {
@@ -23,9 +19,6 @@ LEVELS = {
     "basic": onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC,
     "disabled": onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL,
 }
-UNFUSED_IMAGES = 250  # the runtime's own rounding is measured on fewer
-
-
 class Failures(list):
     def check(self, condition, text):
         if not condition:
@@ -36,47 +29,30 @@ class Failures(list):
 failures = Failures()
 
 
-def run(*command):
-    subprocess.run([str(part) for part in command], check=True, stdout=subprocess.DEVNULL)
-
-
 def session(model, level, optimized=None):
     options = onnxruntime.SessionOptions()
     options.graph_optimization_level = LEVELS[level]
     options.log_severity_level = 3
+    options.intra_op_num_threads = 1  # the tests run side by side
     if optimized:
         options.optimized_model_filepath = str(optimized)
     return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
 
 
-def nchw(array):
-    return np.ascontiguousarray(array.transpose(0, 3, 1, 2)) if array.ndim == 4 else array
-
-
-def batches(count, size=250):
-    return [slice(i, min(i + size, count)) for i in range(0, count, size)]
-
-
 class Case:
-    """One graph: what bitgrad computes for its inputs."""
+    """One graph: what bitgrad computes for its inputs, as the file has it."""
 
-    def __init__(self, folder, bitgrad):
-        self.folder, self.bitgrad = folder, bitgrad
-        self.graph = json.loads((folder / "graph/graph.json").read_text())
-        run(bitgrad, "infer", folder, "--input", folder / "x.npy", "--output", folder / "y.npy", "--codes", folder / "codes.npz")
-        x = np.load(folder / "x.npy")
-        self.x = nchw(x.astype(np.float32) / np.float32(255) if x.dtype == np.uint8 else x)
-        grids = {tensor["name"]: tensor["grid"] for tensor in self.graph["tensors"] if "grid" in tensor}
-        with np.load(folder / "codes.npz") as arrays:
-            self.codes = {name + "/codes": nchw((arrays[name].astype(np.int16) - grids[name]["lo"]).astype(np.uint8)) for name in grids}
-        self.grids = {name + "/codes": grid for name, grid in grids.items()}
-        self.y = nchw(np.load(folder / "y.npy"))
+    def __init__(self, case):
+        self.case, self.folder, self.graph = case, case.folder, case.graph
+        y, codes = case.infer()
+        self.x, self.y = interop.nchw(interop.real(case.x)), interop.nchw(y)
+        self.codes = {name + "/codes": interop.nchw((found.astype(np.int16) - case.grids[name]["lo"]).astype(np.uint8)) for name, found in codes.items()}
 
     def is_exact_in_floats(self):
         """All scales powers of two: dequantized sums are exact in any order."""
-        with np.load(self.folder / "graph/graph.npz") as arrays:
+        with np.load(self.case.run_directory / "graph/graph.npz") as arrays:
             scales = [arrays[name] for name in arrays.files if name.endswith(".scale")]
-        scales += [np.float32(grid["scale"]) for grid in self.grids.values()]
+        scales += [np.float32(grid["scale"]) for grid in self.case.grids.values()]
         return all(np.all(np.frexp(scale)[0] == 0.5) for scale in scales)
 
     def is_all_dense(self):
@@ -84,7 +60,7 @@ class Case:
 
     def export(self, name, *options):
         path = self.folder / name
-        run(self.bitgrad, "export", self.folder, "--onnx", path, "--codes", *options)
+        self.case.export("--onnx", path, "--codes", *options)
         return path
 
     def compare(self, model, level, images=None, optimized=None):
@@ -94,7 +70,7 @@ class Case:
         count, differing, step, first, outputs, argmaxes = 0, 0, 0, None, 0, 0
         expected_names = [self.graph["output"]] + list(self.codes)
         failures.check(names == expected_names, f"{model}: outputs {names}, expected {expected_names}")
-        for rows in batches(images or len(self.x)):
+        for rows in interop.batches(images or len(self.x)):
             y, *codes = runner.run(None, {self.graph["input"]: self.x[rows]})
             for name, found in zip(names[1:], codes):
                 expected = self.codes[name][rows]
@@ -151,7 +127,7 @@ def origin(producers, codes):
     return node
 
 
-def check_unfused(case, path, result):
+def check_unfused(case, path, result, images):
     """`disabled` convolves dequantized floats. Each layer is fed the right codes."""
     model = fed_layer_by_layer(path)
     producers = {output: node for node in model.graph.node for output in node.output}
@@ -159,7 +135,7 @@ def check_unfused(case, path, result):
     names = [output.name for output in runner.get_outputs()][1:]
     linear = {"compared": 0, "differing": 0}
     others = {"compared": 0, "differing": 0}
-    for rows in batches(min(UNFUSED_IMAGES, len(case.x))):
+    for rows in interop.batches(images):
         feeds = {}
         for value in runner.get_inputs():
             feeds[value.name] = case.x[rows] if value.name == case.graph["input"] else case.codes[value.name[: -len("/fed")]][rows]
@@ -178,13 +154,14 @@ def check_unfused(case, path, result):
     result.update(fed_linear=linear, fed_others=others)
 
 
-def check_packed(case, result):
-    """4- and 2-bit weights: the same codes, and nothing but the file differs."""
+def check_packed(case, result, images):
+    """Every operator set with every packing: the same codes, and nothing but the file differs."""
     sizes = {}
-    for pack, opset in ((8, 21), (4, 21), (2, 25), (4, 25)):
+    for opset, pack in ((13, 8), (21, 8), (21, 4), (25, 8), (25, 4), (25, 2)):
         path = case.export(f"opset{opset}pack{pack}.onnx", "--opset", opset, "--pack", pack)
+        failures.check(path.read_bytes() == case.export("again.onnx", "--opset", opset, "--pack", pack).read_bytes(), f"{path}: other bytes in a second export")
         onnx.checker.check_model(str(path), full_check=True)
-        found = case.compare(path, "all", images=min(250, len(case.x)))
+        found = case.compare(path, "all", images)
         failures.check(found["differing"] == 0 and found["outputs"] == 0, f"{path}: {found}")
         sizes[opset, pack] = path.stat().st_size
     result["packed"] = sizes[21, 4] / sizes[21, 8]
@@ -192,46 +169,34 @@ def check_packed(case, result):
         failures.check(result["packed"] <= 0.55, f"{case.folder}: 4-bit weights take {result['packed']:.2f} of the bytes of 8-bit ones")
 
 
-def check_case(folder, bitgrad, trained):
-    case = Case(folder, bitgrad)
+def check_case(case, unfused):
     path = case.export("model.onnx")
     onnx.checker.check_model(str(path), full_check=True)
-    optimized = folder / "optimized.onnx"
+    optimized = case.folder / "optimized.onnx"
     result = case.compare(path, "all", optimized=optimized)
     failures.check(result["differing"] == 0, f"{path}: {result['differing']} of {result['compared']} codes differ, first {result['first']}")
     failures.check(result["outputs"] == 0, f"{path}: {result['outputs']} outputs differ")
     result["bytes"] = path.stat().st_size
     result["operations"] = check_fusion(case, path, optimized)
+    images = min(unfused, len(case.x))
     for level in ("basic", "disabled"):
-        result[level] = case.compare(path, level, images=min(UNFUSED_IMAGES, len(case.x)))
-    check_unfused(case, path, result)
-    if not trained or "w8" not in folder.name:
-        check_packed(case, result)
+        result[level] = case.compare(path, level, images)
+    check_unfused(case, path, result, images)
+    check_packed(case, result, min(20, len(case.x)))
     return result
 
 
 def main():
-    model, graphs, bitgrad, scratch = sys.argv[1], *map(pathlib.Path, sys.argv[2:5])
+    parser = interop.arguments(__doc__.splitlines()[0])
+    parser.add_argument("--unfused", type=int, default=250, help="images on which the runtime's own rounding is measured")
+    given = parser.parse_args()
     print(f"ONNX Runtime {onnxruntime.__version__}, onnx {onnx.__version__}")
-    shutil.rmtree(scratch, ignore_errors=True)
-    try:
-        subprocess.run([graphs, model, scratch, *sys.argv[5:]], check=True)
-        cases = (scratch / "cases.txt").read_text().split()
-        rows = []
-        for name in cases:
-            rows.append((name, check_case(scratch / name, bitgrad, trained=model != "random")))
-            shutil.rmtree(scratch / name)
-        print(f"\n{model:18} {'codes':>12} differ | unfused: basic, disabled, argmax | fed: linear, others  | bytes, packed")
-        for name, r in rows:
-            fed = [f"{k['differing']}/{k['compared']}" for k in (r["fed_linear"], r["fed_others"])]
-            print(f"{name:18} {r['compared']:12,} {r['differing']:6} | {r['basic']['differing']:8} {r['disabled']['differing']:8} "
-                  f"{r['disabled']['argmaxes']:5} | {fed[0]:>16} {fed[1]:>16} | {r['bytes']:8,} {r.get('packed', 1):.2f}")
-        if "BITGRAD_INTEROP_ROWS" in os.environ:
-            with open(os.environ["BITGRAD_INTEROP_ROWS"], "a") as file:
-                for name, r in rows:
-                    print("onnx", model, name, r["compared"], r["differing"] + r["outputs"], r["bytes"], sep="\t", file=file)
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
+    rows = [(case.name, check_case(Case(case), given.unfused)) for case in interop.cases(given)]
+    print(f"\n{given.graphs.name:18} {'codes':>12} differ | unfused: basic, disabled, argmax | fed: linear, others  | bytes, packed")
+    for name, r in rows:
+        fed = [f"{k['differing']}/{k['compared']}" for k in (r["fed_linear"], r["fed_others"])]
+        print(f"{name:18} {r['compared']:12,} {r['differing']:6} | {r['basic']['differing']:8} {r['disabled']['differing']:8} "
+              f"{r['disabled']['argmaxes']:5} | {fed[0]:>16} {fed[1]:>16} | {r['bytes']:8,} {r['packed']:.2f}")
     print(f"{len(failures)} failures")
     return 1 if failures else 0
 
