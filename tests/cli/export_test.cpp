@@ -94,7 +94,8 @@ TEST_CASE("export: wrong usage is one line and leaves no file") {
           "--pack 2 needs --opset 25, got --opset 21");
   refused({"--onnx", shop.path("m.onnx"), "--opset", "14"}, 2, "14");
   refused({"--onnx", shop.path("m.onnx"), "--pack", "3"}, 2, "3");
-  refused({"--c", shop.path("m.onnx"), "--pack", "4"}, 2, "--pack has no effect without --onnx");
+  refused({"--c", shop.path("m.onnx"), "--pack", "4"}, 2, "--pack has no effect without --onnx or --tflite");
+  refused({"--tflite", shop.path("m.onnx"), "--opset", "13"}, 2, "--opset has no effect without --onnx");
   refused({"--npz", shop.path("m.onnx"), "--golden", shop.path("x.npy")}, 2, "--golden has no effect without --c");
   refused({"--onnx", shop.path("m.onnx"), "--c", shop.path("net.h"), "--golden", shop.path("none.npy")}, 1, "none.npy");
   refused({"--onnx", shop.path("missing/m.onnx")}, 1, "missing/m.onnx");

@@ -154,10 +154,82 @@ TEST_CASE("export tflite: the same graph gives the same bytes") {
 TEST_CASE("export tflite: what the format has no place for is refused by name") {
   CHECK_THROWS_WITH(format_tflite(small_graph(signed_grid(9, 0.5F), signed_grid(4, 1))),
                     Catch::Contains("\"conv/out\"") && Catch::Contains("9 bits"));
-  Grid shifted = signed_grid(4, 1);
-  shifted.zero_point[0] = 2;
-  CHECK_THROWS_WITH(format_tflite(small_graph(signed_grid(8, 0.5F), shifted)),
-                    Catch::Contains("\"conv\"") && Catch::Contains("zero point 2"));
+  CHECK_THROWS_WITH(format_tflite(small_graph(signed_grid(8, 0.5F), unsigned_grid(8, 1), {200, 0})),
+                    Catch::Contains("\"conv\"") && Catch::Contains("0..200 steps from their zero points"));
+  CHECK_THROWS_WITH(format_tflite(small_graph(signed_grid(8, 0.5F), signed_grid(4, 1)), {.pack = 2}),
+                    Catch::Contains("packed to 2 bits"));
+}
+
+TEST_CASE("export tflite: weights are stored less their zero points") {
+  const File file(format_tflite(small_graph(signed_grid(8, 0.5F), unsigned_grid(4, 1, 5))));
+  CHECK(file.data<std::int8_t>("conv/kernel") == std::vector<std::int8_t>{3, -4});
+  CHECK(file.tensor("conv/kernel").table(4).numbers<std::int64_t>(3) == std::vector<std::int64_t>{0});
+}
+
+TEST_CASE("export tflite: weights of 4 bits, two to a byte, where the kernels of the mode take them") {
+  constexpr std::int8_t int8 = 9, int4 = 17;
+  InferenceGraph graph = small_graph(signed_grid(8, 0.5F), signed_grid(4, 1));
+  const auto type = [&](const std::string& kernel, int pack) {
+    return File(format_tflite(graph, {.pack = pack})).tensor(kernel).scalar<std::int8_t>(1);
+  };
+  CHECK(type("conv/kernel", 8) == int8);
+  CHECK(type("conv/kernel", 4) == int8);   // XNNPACK has no convolution with them
+  CHECK(type("dense/kernel", 4) == int4);  // dequantized for the logits
+  set_requantization(graph, RequantizationMode::tflm_double);
+  CHECK(type("conv/kernel", 8) == int8);
+  CHECK(type("conv/kernel", 4) == int4);
+  const File file(format_tflite(graph, {.pack = 4}));
+  CHECK(file.data<std::uint8_t>("conv/kernel") == std::vector<std::uint8_t>{0xC3});  // 3 and -4
+  CHECK(file.data<std::uint8_t>("dense/kernel") == std::vector<std::uint8_t>(12, 0x11));
+  CHECK(file.tensor("conv/kernel").numbers<std::int32_t>(0) == std::vector<std::int32_t>{2, 1, 1, 1});
+  for (const Table& code : file.model().tables(1)) {
+    const std::int32_t version = code.scalar<std::int32_t>(2, 1);
+    if (code.scalar<std::int32_t>(3) == 3) CHECK(version == 7);  // Conv2D
+    if (code.scalar<std::int32_t>(3) == 6) CHECK(version == 6);  // Dequantize
+  }
+  InferenceGraph wide = small_graph(signed_grid(8, 0.5F), signed_grid(8, 1), {8, -4});  // 8 is no int4
+  set_requantization(wide, RequantizationMode::tflm_double);
+  CHECK(File(format_tflite(wide, {.pack = 4})).tensor("conv/kernel").scalar<std::int8_t>(1) == int8);
+}
+
+TEST_CASE("export tflite: concatenated codes come to one grid through a table") {
+  InferenceGraphBuilder builder({2, 2, 1});
+  builder.set_layer_name("a");
+  const GraphValue a = builder.quantize(builder.input(), activations(unsigned_grid(8, 1.0F / 256)));
+  builder.set_layer_name("b");
+  const GraphValue b = builder.quantize(builder.input(), activations(unsigned_grid(7, 1.0F / 128, 3)));
+  builder.set_layer_name("both");
+  const std::vector<GraphValue> values{a, b};
+  const InferenceGraph graph =
+      builder.finish(builder.quantize(builder.concat(values, -1), activations(unsigned_grid(8, 1.0F / 256))));
+  const File file(format_tflite(graph));
+  CHECK(file.operators() == std::vector<int>{114, 114, 57, 53, 0, 36, 2});  // b alone: Minimum, Cast, Add, Gather
+  const auto table = file.data<std::int8_t>("both/b/table");
+  REQUIRE(table.size() == 128);
+  for (int code = 0; code < 128; ++code)
+    CHECK(table[static_cast<std::size_t>(code)] == std::min(std::max(2 * (code - 3), 0), 255) - 128);
+  CHECK(file.data<std::int32_t>("both/b/starts") == std::vector<std::int32_t>{128});
+}
+
+TEST_CASE("export tflite: average pooling is a depthwise convolution by ones") {
+  const auto pooled = [](const Padding& padding) {
+    InferenceGraphBuilder builder({4, 4, 2});
+    builder.set_layer_name("in");
+    const GraphValue x = builder.quantize(builder.input(), activations(unsigned_grid(8, 1.0F / 256)));
+    builder.set_layer_name("mean");
+    const GraphValue y = builder.average_pool2d(x, {2, 2}, {1, 1}, padding);
+    return builder.finish(builder.quantize(y, activations(unsigned_grid(8, 1.0F / 128))));
+  };
+  InferenceGraph graph = pooled(Padding::valid());
+  CHECK_THROWS_WITH(format_tflite(graph), Catch::Contains("\"mean\"") && Catch::Contains("xnnpack"));
+  set_requantization(graph, RequantizationMode::xnnpack);
+  const File file(format_tflite(graph));
+  CHECK(file.operators() == std::vector<int>{114, 4});
+  CHECK(file.data<std::int8_t>("mean/ones") == std::vector<std::int8_t>(8, 1));
+  CHECK(file.tensor("mean/ones").table(4).numbers<float>(2) == std::vector<float>{0.25F, 0.25F});
+  InferenceGraph padded = pooled(Padding::same());
+  set_requantization(padded, RequantizationMode::xnnpack);
+  CHECK_THROWS_WITH(format_tflite(padded), Catch::Contains("\"mean\"") && Catch::Contains("1 to 4 pixels"));
 }
 
 TEST_CASE("export tflite: sums and global averages need the mode of a kernel") {

@@ -108,6 +108,25 @@ InferenceGraph average_graph(const Grid& x, const Grid& y) {
   return builder.finish(builder.quantize(builder.global_average_pool2d(value), activations(y)));
 }
 
+/// 3x3 windows of (5, 5, 1), averaged, or summed up by a convolution whose weights stand for fl32(1 / 9).
+InferenceGraph window_graph(const Grid& x, const Grid& y, bool convolution) {
+  InferenceGraphBuilder builder({5, 5, 1});
+  builder.set_layer_name("x");
+  GraphValue value = builder.quantize(builder.input(), activations(x));
+  builder.set_layer_name("windows");
+  const float part = 1.0F / 9;
+  const WeightQuantizers ones = kernel_on(signed_grid(2, part));
+  if (convolution) {
+    const InferenceGraphBuilder::WeightScope scope(builder, ones);
+    value = builder.conv2d(value, {.padding = Padding::valid()},
+                           {"kernel", floats({3, 3, 1, 1}, std::vector<float>(9, part))}, {"bias", Tensor()});
+  } else {
+    value = builder.average_pool2d(value, {3, 3}, {1, 1}, Padding::valid());
+  }
+  builder.set_layer_name("y");
+  return builder.finish(builder.quantize(value, activations(y)));
+}
+
 std::vector<std::int32_t> output_codes(InferenceGraph graph, RequantizationMode mode, const Tensor& x) {
   set_requantization(graph, mode);
   return codes_in(graph.run_all(x)[static_cast<std::size_t>(graph.output)]);
@@ -158,7 +177,7 @@ TEST_CASE("requantization: halves") {
 
 TEST_CASE("requantization: engines and naive executor agree in every mode") {
   for (const RequantizationMode mode : requantization_modes()) {
-    int verified = 0, sums = 0, averages = 0;
+    int verified = 0, sums = 0, averages = 0, pools = 0;
     for (unsigned seed = 1; seed <= 60; ++seed) {
       InferenceGraph graph = RandomNetwork(seed, 8).build();
       try {
@@ -174,11 +193,13 @@ TEST_CASE("requantization: engines and naive executor agree in every mode") {
       ++verified;
       sums += has(graph, "integer_add");
       averages += has(graph, "integer_global_average_pool2d");
+      pools += has(graph, "integer_average_pool2d");
     }
     INFO(name_of(mode));
     CHECK(verified > 40);
     CHECK(sums > 5);
     CHECK(averages > 5);
+    CHECK(pools > 5);
   }
 }
 
@@ -200,6 +221,38 @@ TEST_CASE("requantization: XNNPACK's average rounds with the zero point") {
     CHECK(output_codes(graph, RequantizationMode::xnnpack, x)[0] == zero + zero % 2);
     CHECK(output_codes(graph, RequantizationMode::tflm_double, x)[0] == zero + 1);
   }
+}
+
+TEST_CASE("requantization: average pooling rounds as a convolution by ones does") {
+  std::size_t codes = 0, unlike_ort = 0;
+  for (unsigned seed = 1; seed <= 20; ++seed) {
+    Dice dice(seed);
+    const Grid x = unsigned_grid(8, dice.real(0.003F, 0.005F), static_cast<std::int32_t>(dice.integer(0, 100)));
+    const Grid y = unsigned_grid(8, dice.real(0.003F, 0.005F), static_cast<std::int32_t>(dice.integer(0, 100)));
+    const Tensor images = dice.tensor({20, 5, 5, 1}, -0.5F, 1);
+    const InferenceGraph averages = window_graph(x, y, false), sums = window_graph(x, y, true);
+    REQUIRE(has(averages, "integer_average_pool2d"));
+    REQUIRE(has(sums, "integer_conv2d"));
+    const auto ort = output_codes(averages, RequantizationMode::ort, images);
+    for (const RequantizationMode mode : requantization_modes().subspan(1)) {
+      INFO(name_of(mode) << ", seed " << seed);
+      const auto found = output_codes(averages, mode, images);
+      CHECK(found == output_codes(sums, mode, images));
+      for (std::size_t i = 0; i < found.size(); ++i) unlike_ort += found[i] != ort[i];
+      codes += found.size();
+    }
+  }
+  CHECK(codes > 10000);
+  CHECK(unlike_ort > 0);
+}
+
+TEST_CASE("requantization: numbers of pixels under the windows of a pooling") {
+  const auto counts = [](Index size, Index window, Index stride, const Padding& padding) {
+    return inference::window_pixels(pool2d_geometry({1, size, size, 1}, {window, window}, {stride, stride}, padding));
+  };
+  CHECK(counts(5, 3, 1, Padding::valid()) == std::vector<Index>{9});
+  CHECK(counts(4, 3, 1, Padding::same()) == std::vector<Index>{4, 6, 9});
+  CHECK(counts(5, 2, 2, Padding::same()) == std::vector<Index>{1, 2, 4});
 }
 
 TEST_CASE("requantization: modes survive saving, and files of other modes are told apart") {
