@@ -107,7 +107,7 @@ def fed_layer_by_layer(path):
     types = {value.name: value for value in list(model.graph.value_info) + list(model.graph.output)}
     fed = []
     for node in model.graph.node:
-        if node.op_type == "DequantizeLinear" and node.input[0].endswith("/codes") and node.input[0] in types:
+        if node.op_type in ("DequantizeLinear", "Cast") and node.input[0].endswith("/codes") and node.input[0] in types:
             value = onnx.ValueInfoProto()
             value.CopyFrom(types[node.input[0]])
             if not value.type.tensor_type.shape.dim or value.type.tensor_type.shape.dim[0].dim_param != "N":
@@ -159,7 +159,6 @@ def check_packed(case, result, images):
     sizes = {}
     for opset, pack in ((13, 8), (21, 8), (21, 4), (25, 8), (25, 4), (25, 2)):
         path = case.export(f"opset{opset}pack{pack}.onnx", "--opset", opset, "--pack", pack)
-        failures.check(path.read_bytes() == case.export("again.onnx", "--opset", opset, "--pack", pack).read_bytes(), f"{path}: other bytes in a second export")
         onnx.checker.check_model(str(path), full_check=True)
         found = case.compare(path, "all", images)
         failures.check(found["differing"] == 0 and found["outputs"] == 0, f"{path}: {found}")
@@ -182,7 +181,9 @@ def check_case(case, unfused):
     for level in ("basic", "disabled"):
         result[level] = case.compare(path, level, images)
     check_unfused(case, path, result, images)
-    check_packed(case, result, min(20, len(case.x)))
+    again = case.export("again.onnx")
+    failures.check(path.read_bytes() == again.read_bytes(), f"{path}: other bytes in a second export")
+    check_packed(case, result, min(10, len(case.x)))
     return result
 
 

@@ -23,8 +23,9 @@ bool reads_int4(const Model& model, Operator code) {
 std::int32_t version_of(const Model& model, Operator code) {
   if (reads_int4(model, code)) switch (code) {
       case Operator::fully_connected: return 10;
-      case Operator::dequantize: return 6;
-      default: return 7;  // convolutions
+      case Operator::dequantize:
+      case Operator::depthwise_conv_2d: return 6;  // as LiteRT's reference kernels are registered
+      default: return 7;                           // Conv2D
     }
   switch (code) {
     case Operator::conv_2d:
