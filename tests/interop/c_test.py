@@ -2,7 +2,7 @@
 """Compiles exported C headers, runs them on every image and compares each result with bitgrad's integer engine; the self-test
 then runs on an emulated Cortex-M.
 
-Usage: c_test.py GRAPHS_DIR BITGRAD SCRATCH_DIR [--images N] [--cases A,B]
+Usage: c_test.py GRAPHS_DIR BITGRAD SCRATCH_DIR [--images N] [--cases A,B] [--modes A,B]
 """
 import collections
 import pathlib
@@ -79,10 +79,10 @@ def input_codes(case, x):
     return codes.astype(np.int8 if grid["lo"] < 0 else np.uint8)
 
 
-def export(case):
+def export(case, mode="ort"):
     """folder/net.h with golden vectors from the images, and the bytes of weights that are said and that stand in its comment."""
     np.save(case.folder / "golden.npy", case.x[:GOLDEN])
-    said = case.export("--c", case.folder / "net.h", "--golden", case.folder / "golden.npy")
+    said = case.export("--mode", mode, "--c", case.folder / "net.h", "--golden", case.folder / "golden.npy")
     weights = int(re.search(r"(\d+) bytes of weights", said)[1])
     written = int(re.search(r"bytes: (\d+) of weights", (case.folder / "net.h").read_text())[1])
     if weights != written:
@@ -103,22 +103,25 @@ def cortex_m(folder):
 Row = collections.namedtuple("Row", "name compared differing weights bytes arm")
 
 
-def check_case(case, compiler):
-    x, (expected, _) = input_codes(case, case.x), case.infer(engine="integer", codes=False)
-    weights = export(case)
+def check_case(case, compiler, mode):
+    x, (expected, _) = input_codes(case, case.x), case.infer(engine="integer", mode=mode, codes=False)
+    weights = export(case, mode)
     build(case.folder, compiler, STRICT, x[0].nbytes, expected[0].nbytes)
     check_as_cplusplus(case.folder, compiler)
     found = run_net(case.folder, x, expected)
     differing = int(np.count_nonzero(found.view(np.uint32) != expected.view(np.uint32)))
-    return Row(case.name, expected.size, differing, weights, (case.folder / "net.h").stat().st_size, cortex_m(case.folder))
+    return Row(case.name if mode == "ort" else f"  {mode}", expected.size, differing, weights, (case.folder / "net.h").stat().st_size, cortex_m(case.folder))
 
 
 def main():
-    given = interop.arguments(__doc__.splitlines()[0]).parse_args()
+    parser = interop.arguments(__doc__.splitlines()[0])
+    parser.add_argument("--modes", default="ort", help="requantization modes, with commas between")
+    given = parser.parse_args()
     if not COMPILERS:
         print("SKIPPED: no C compiler. The header was not compiled.")
         return 77
-    rows = [check_case(case, COMPILERS[i % len(COMPILERS)]) for i, case in enumerate(interop.cases(given))]
+    modes = given.modes.split(",")
+    rows = [check_case(case, COMPILERS[i % len(COMPILERS)], mode) for i, case in enumerate(interop.cases(given)) for mode in modes]
     print(f"\n{given.graphs.name:18} {'results':>10} differ | weights, header bytes | Cortex-M3: instructions, code, RAM bytes")
     for row in rows:
         arm = f"{row.arm['instructions']:12,} {row.arm['code']:8,} {row.arm['ram']:7,}" if row.arm else "NOT RUN"

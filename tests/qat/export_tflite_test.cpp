@@ -208,7 +208,7 @@ TEST_CASE("export tflite: concatenated codes come to one grid through a table") 
   REQUIRE(table.size() == 128);
   for (int code = 0; code < 128; ++code)
     CHECK(table[static_cast<std::size_t>(code)] == std::min(std::max(2 * (code - 3), 0), 255) - 128);
-  CHECK(file.data<std::int32_t>("both/b/starts") == std::vector<std::int32_t>{128});
+  CHECK(file.data<std::uint8_t>("both/b/starts") == std::vector<std::uint8_t>{128, 0, 0, 0});
 }
 
 TEST_CASE("export tflite: average pooling is a depthwise convolution by ones") {

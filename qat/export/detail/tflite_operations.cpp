@@ -15,9 +15,11 @@ using flatbuffer::Table;
 /// Sums and averages have rules of their own in every kernel of TFLite.
 void Exporter::refuse_ort(const GraphNode& node, const char* what) const {
   if (graph_.mode == RequantizationMode::ort)
-    fail<NotImplementedError>("tflite: \"", node.name, "\" is ", what,
-                              ", which no kernel of TFLite rounds as requantization \"ort\"; \"xnnpack\" rounds as "
-                              "LiteRT's default kernels, \"tflite_reference\" as its reference kernels");
+    fail<NotImplementedError>(
+        "tflite: \"", node.name, "\" is ", what,
+        ", which no kernel of TFLite rounds as requantization mode ort does; mode xnnpack (bitgrad "
+        "export --mode xnnpack) rounds as LiteRT's default kernels, tflite_reference as its "
+        "reference kernels");
 }
 
 void Exporter::emit(const GraphNode& node, const IntegerAdd& op) {
