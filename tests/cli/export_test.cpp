@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <limits>
 
+#include <bitgrad/cli/report.hpp>
 #include <bitgrad/core/data/dataset.hpp>
 #include <bitgrad/core/io/detail/bytes.hpp>
 #include <bitgrad/core/io/npy.hpp>
@@ -52,8 +53,9 @@ TEST_CASE("export: C header and arrays") {
              Contains("w4-a4.h: ") && Contains("w4_a4_run()") && Contains("a.npz: ") && Contains(" arrays"));
   const InferenceGraph graph = InferenceGraph::load(shop.path("run/graph"));
   CHECK_THAT(shop.text("w4-a4.h"), Contains("void w4_a4_run(") &&
-                                       Contains(message(graph.weight_bytes(), " of weights")) &&
+                                       Contains(message(" * bytes: ", graph.weight_bytes(), " of weights")) &&
                                        Contains(" * data: data\n"));
+  CHECK(cli::read_report(shop / "run/report.json").quantized_bytes == static_cast<std::int64_t>(graph.weight_bytes()));
   CHECK(identical(io::read_npz(shop / "a.npz").at("dense2.kernel.codes"),
                   io::read_safetensors(shop / "a.safetensors").tensors.at("dense2.kernel.codes")));
 
