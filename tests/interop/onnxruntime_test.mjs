@@ -50,7 +50,7 @@ function rows({ shape, data }, begin, end) {
   return { shape: [end - begin, ...shape.slice(1)], data: data.subarray(begin * size, end * size) };
 }
 
-async function check(folder, bitgrad, scratch, inputs, images) {
+async function check(folder, bitgrad, scratch, inputs, limit) {
   const at = (name) => path.join(scratch, name);
   const run = (...command) => execFileSync(bitgrad, command, { stdio: ["ignore", "ignore", "inherit"] });
   run("infer", folder, "--input", inputs, "--output", at("y.npy"), "--codes", at("codes.npz"));
@@ -65,7 +65,7 @@ async function check(folder, bitgrad, scratch, inputs, images) {
 
   const session = await ort.InferenceSession.create(at("model.onnx"), { logSeverityLevel: 3 });
   const result = { compared: 0, differing: 0, first: "" };
-  const count = Math.min(images, x.shape[0]);
+  const count = Math.min(limit, x.shape[0]);
   for (let begin = 0; begin < count; begin += 250) {
     const end = Math.min(begin + 250, count);
     const input = rows(x, begin, end);
