@@ -33,11 +33,11 @@ Effort = collections.namedtuple("Effort", "training codes c reference")
 SMALL, LARGE = Effort(6000, 1000, None, 500), Effort(2000, 1000, 2000, 50)
 Plan = collections.namedtuple("Plan", "data model effort bits")
 PLANS = [
-    Plan("fashion", "mlp", SMALL, ["w8a8-symmetric", "w4a4-uniform"]),
+    Plan("fashion", "mlp", SMALL, ["w8a8-symmetric", "w4a4-symmetric"]),
     Plan("fashion", "lenet5", SMALL, ["w8a8-pot", "w8a8-symmetric", "w8a8-uniform", "w4a4-pot", "w4a4-symmetric", "w4a4-uniform", "w2a2-symmetric", "w3a5-symmetric"]),
     Plan("fashion", "fashion_cnn", SMALL, ["w8a8-symmetric", "w4a4-uniform"]),
-    Plan("fashion", "ds_cnn", LARGE, ["w8a8-symmetric", "w4a4-uniform"]),
-    Plan("cifar", "resnet8", LARGE, ["w8a8-symmetric", "w4a4-uniform"]),
+    Plan("fashion", "ds_cnn", LARGE, ["w8a8-symmetric", "w4a4-symmetric"]),
+    Plan("cifar", "resnet8", LARGE, ["w8a8-symmetric", "w4a4-symmetric"]),
 ]
 Row = collections.namedtuple("Row", "target model bits cells differ")
 
