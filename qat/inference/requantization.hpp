@@ -10,8 +10,8 @@
 //   single       acc * fixed point, one rounding       TfliteAddition, likewise   sum * fixed point, likewise
 //   tflite_reference    dense layers as single, everything else as tflm_double
 //
-// IntegerAveragePool2D is, in all of them but ort, a depthwise convolution by ones whose scale is fl32(1 / pixels of the
-// window), so that it rounds as the mode's convolutions do.
+// IntegerAveragePool2D is, in all of them but ort, a depthwise convolution by ones whose scale is fl32(1 / pixels of
+// the window), so that it rounds as the mode's convolutions do.
 //
 // Two roundings: floor((acc * 2^max(e, 0) * m + 2^30) / 2^31), then by 2^max(-e, 0) with halves away from zero
 // (gemmlowp's SaturatingRoundingDoublingHighMul and RoundingDivideByPOT). One rounding: floor((acc * m + half) /

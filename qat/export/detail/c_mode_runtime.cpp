@@ -117,8 +117,8 @@ std::string average_pool_by_count(std::string_view multiply) {
   if (multiply.empty())
     return replace_all(replace_all(window_average, "SHIFTS", ""), "RESULT",
                        "@_requantize(sum, multipliers[count - 1], p->zero_out, p->lo, p->hi)");
-  const std::string result =
-      message("@_clamp(", multiply, "(sum, (int32_t)multipliers[count - 1], shifts[count - 1]) + p->zero_out, p->lo, p->hi)");
+  const std::string result = message(
+      "@_clamp(", multiply, "(sum, (int32_t)multipliers[count - 1], shifts[count - 1]) + p->zero_out, p->lo, p->hi)");
   return replace_all(replace_all(window_average, "SHIFTS", " const int8_t *shifts,"), "RESULT", result);
 }
 

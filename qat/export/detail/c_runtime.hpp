@@ -35,11 +35,11 @@ extern const std::string_view addition;                  ///< needs real_numbers
 extern const std::string_view addition_xnnpack;          ///< needs rounding
 std::string addition_tflite(std::string_view multiply);  ///< needs the function of that name, multiply_twice or _once
 extern const std::string_view average_pool;              ///< needs real_numbers
-/// In modes other than ort, with one multiplier for every number of pixels; `multiply` as in addition_tflite(), or empty
-/// for float32.
+/// In modes other than ort, with one multiplier for every number of pixels; `multiply` as in addition_tflite(), or
+/// empty for float32.
 std::string average_pool_by_count(std::string_view multiply);
-extern const std::string_view global_sum;                ///< of one channel
-extern const std::string_view global_average_pool;       ///< needs global_sum
+extern const std::string_view global_sum;                                ///< of one channel
+extern const std::string_view global_average_pool;                       ///< needs global_sum
 extern const std::string_view global_average_pool_xnnpack;               ///< needs global_sum and real_numbers
 std::string global_average_pool_fixed_point(std::string_view multiply);  ///< likewise, and global_sum
 extern const std::string_view max_pool;

@@ -72,9 +72,8 @@ Text::Text() {
                                        argmax_of_floats,
                                        self_test})
     collect_names(piece, symbols_);
-  for (const std::string& piece :
-       {layer(true), addition_tflite(multiply_twice), average_pool_by_count(multiply_twice),
-        global_average_pool_fixed_point(multiply_twice)})
+  for (const std::string& piece : {layer(true), addition_tflite(multiply_twice), average_pool_by_count(multiply_twice),
+                                   global_average_pool_fixed_point(multiply_twice)})
     collect_names(piece, symbols_);
   for (int bits = 1; bits <= 8; ++bits) {
     for (const std::string& piece : {weight_of(bits), dense_sum(bits)}) collect_names(piece, symbols_);
