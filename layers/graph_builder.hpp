@@ -42,6 +42,10 @@ class GraphBuilder {
   /// channels.
   virtual GraphValue conv2d(GraphValue x, const Conv2DArguments& window, const GraphWeight& kernel,
                             const GraphWeight& bias) = 0;
+  /// kernel [kh, kw, in, out], bias [out] or undefined; `window` is that of the convolution that is turned round, as
+  /// for the operation conv2d_transpose().
+  virtual GraphValue conv2d_transpose(GraphValue x, const Conv2DArguments& window, const GraphWeight& kernel,
+                                      const GraphWeight& bias) = 0;
   /// kernel [in, out], bias [out] or undefined; x of rank 1.
   virtual GraphValue dense(GraphValue x, const GraphWeight& kernel, const GraphWeight& bias) = 0;
   /// (x - mean) / sqrt(variance + epsilon) * gamma + beta over the last axis; each [channels].

@@ -77,15 +77,16 @@ class FromPyTorch {
     const std::string type = node == model_.nodes().end() ? "layer unknown" : std::string(node->layer->type());
     if (type == "Conv2D" || type == "DepthwiseConv2D")
       return tensor.rank() == 4 ? permuted(tensor, std::array{2, 3, 1, 0}) : tensor;
+    if (type == "Conv2DTranspose") return tensor.rank() == 4 ? permuted(tensor, std::array{2, 3, 0, 1}) : tensor;
     if (type == "Conv1D") {
       if (tensor.rank() != 3) return tensor;
       const Tensor inputs_first = permuted(tensor, std::array{2, 1, 0});  // [k, in / groups, out]
       return inputs_first.reshape(inputs_first.shape().prepended(1));
     }
     if (type != "Dense")
-      fail<NotImplementedError>(
-          "import_weights: \"", path, "\" (", type,
-          "): only kernels of Conv1D, Conv2D, DepthwiseConv2D and Dense can be read in PyTorch's layout");
+      fail<NotImplementedError>("import_weights: \"", path, "\" (", type,
+                                "): only kernels of Conv1D, Conv2D, Conv2DTranspose, DepthwiseConv2D and Dense can be "
+                                "read in PyTorch's layout");
     if (tensor.rank() != 2) return tensor;
     const std::optional<Shape> image = image_before(node);
     if (!image || image->size() != tensor.dim(1)) return permuted(tensor, std::array{1, 0});

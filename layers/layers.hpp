@@ -5,6 +5,7 @@
 #include <bitgrad/layers/batch_norm.hpp>
 #include <bitgrad/layers/conv1d.hpp>
 #include <bitgrad/layers/conv2d.hpp>
+#include <bitgrad/layers/conv2d_transpose.hpp>
 #include <bitgrad/layers/dense.hpp>
 #include <bitgrad/layers/depthwise_conv2d.hpp>
 #include <bitgrad/layers/dropout.hpp>

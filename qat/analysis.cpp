@@ -35,6 +35,11 @@ class ProbeBuilder : public GraphBuilder {
     const auto geometry = conv2d_geometry(shape(x).prepended(1), kernel.value.shape(), window);
     return result(LayerKind::arithmetic, output_shape(geometry).without_front(), false);
   }
+  GraphValue conv2d_transpose(GraphValue x, const Conv2DArguments& window, const GraphWeight& kernel,
+                              const GraphWeight&) override {
+    const auto geometry = conv2d_transpose_geometry(shape(x).prepended(1), kernel.value.shape(), window);
+    return result(LayerKind::arithmetic, input_shape(geometry).without_front(), false);
+  }
   GraphValue dense(GraphValue, const GraphWeight& kernel, const GraphWeight&) override {
     return result(LayerKind::arithmetic, {kernel.value.dim(1)}, false);
   }

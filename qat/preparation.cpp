@@ -5,6 +5,7 @@
 #include <bitgrad/layers/batch_norm.hpp>
 #include <bitgrad/layers/conv1d.hpp>
 #include <bitgrad/layers/conv2d.hpp>
+#include <bitgrad/layers/conv2d_transpose.hpp>
 #include <bitgrad/layers/dense.hpp>
 #include <bitgrad/layers/depthwise_conv2d.hpp>
 #include <bitgrad/qat/batch_norm_fold.hpp>
@@ -59,6 +60,8 @@ LayerPtr folded(const Layer& layer, const Layer& normalization, const Shape& inp
     return with_weights<Conv2D>(conv->options(), input, kernel, bias);
   if (const auto* conv = dynamic_cast<const Conv1D*>(&layer))
     return with_weights<Conv1D>(conv->options(), input, kernel, bias);
+  if (const auto* conv = dynamic_cast<const Conv2DTranspose*>(&layer))
+    return with_weights<Conv2DTranspose>(conv->options(), input, kernel, bias);
   if (const auto* conv = dynamic_cast<const DepthwiseConv2D*>(&layer))
     return with_weights<DepthwiseConv2D>(conv->options(), input, kernel, bias);
   return with_weights<Dense>(dynamic_cast<const Dense&>(layer).options(), input, kernel, bias);
@@ -68,7 +71,8 @@ LayerPtr folded(const Layer& layer, const Layer& normalization, const Shape& inp
 
 bool takes_batch_norm(const Layer& layer) {
   return dynamic_cast<const Conv1D*>(&layer) || dynamic_cast<const Conv2D*>(&layer) ||
-         dynamic_cast<const DepthwiseConv2D*>(&layer) || dynamic_cast<const Dense*>(&layer);
+         dynamic_cast<const Conv2DTranspose*>(&layer) || dynamic_cast<const DepthwiseConv2D*>(&layer) ||
+         dynamic_cast<const Dense*>(&layer);
 }
 
 std::vector<BatchNormPair> batch_norm_pairs(const Model& model) {

@@ -53,7 +53,7 @@ QuantizationWrapper::QuantizationWrapper(LayerPtr layer, NodeQuantizationDispatc
                      layer_->type(), " has one output");
   if (batch_norm_ && !takes_batch_norm(*layer_))
     fail<ValueError>("QuantizationWrapper: a batch normalisation cannot be folded into a ", layer_->type(),
-                     ", only into a Conv1D, Conv2D, DepthwiseConv2D or Dense");
+                     ", only into a Conv1D, Conv2D, Conv2DTranspose, DepthwiseConv2D or Dense");
   if (batch_norm_ && dispatcher_.weight_quantizer("bias"))
     fail<ValueError>(
         "QuantizationWrapper: the bias has a quantizer of its own, but the batch normalisation behind the ",

@@ -105,6 +105,70 @@ Conv2DGeometry conv2d_geometry(const Shape& input, const Shape& kernel, Stride s
           .out_w = w.out};
 }
 
+namespace {
+
+/// One axis of a transposed convolution: what is cut off in front and behind, and what is left.
+AxisGeometry slide_back(std::string_view axis, Index in, Index window, Index stride, Padding::Kind kind, Index before,
+                        Index after) {
+  constexpr std::string_view what = "conv2d_transpose";
+  if (stride < 1) fail<ValueError>(what, ": stride ", stride, " along the ", axis, ", expected at least 1");
+  if (kind == Padding::Kind::same) {
+    const Index total = std::max<Index>(window - stride, 0);
+    return {total / 2, total - total / 2, in * stride};
+  }
+  if (kind == Padding::Kind::valid) return {0, 0, (in - 1) * stride + std::max(window, stride)};
+  if (std::min(before, after) < 0 || std::max(before, after) >= window)
+    fail<ValueError>(what, ": padding ", before, " and ", after, " along the ", axis,
+                     ", expected at least 0 and less than the window of ", window);
+  const Index out = (in - 1) * stride + window - before - after;
+  if (out < 1)
+    fail<ShapeError>(what, ": padding ", before, " and ", after, " along the ", axis, " leaves nothing of ",
+                     out + before + after, " pixels");
+  return {before, after, out};
+}
+
+}  // namespace
+
+Conv2DGeometry conv2d_transpose_geometry(const Shape& input, const Shape& kernel, Stride stride, Padding padding,
+                                         Dilation dilation) {
+  constexpr const char* what = "conv2d_transpose";
+  check_input(what, input);
+  if (dilation.h < 1 || dilation.w < 1)
+    fail<ValueError>(what, ": dilation (", dilation.h, ", ", dilation.w, "), expected at least (1, 1)");
+  if (kernel.rank() != 4 || kernel[0] < 1 || kernel[1] < 1 || kernel[3] < 1 || kernel[2] != input[3])
+    fail<ShapeError>(what, ": input ", input, " and kernel ", kernel,
+                     ", expected (batch, height, width, C) and (height, width, C, output channels)");
+  const AxisGeometry h = slide_back("height", input[1], (kernel[0] - 1) * dilation.h + 1, stride.h, padding.kind,
+                                    padding.top, padding.bottom);
+  const AxisGeometry w = slide_back("width", input[2], (kernel[1] - 1) * dilation.w + 1, stride.w, padding.kind,
+                                    padding.left, padding.right);
+  return {.batch = input[0],
+          .in_h = h.out,
+          .in_w = w.out,
+          .in_c = kernel[3],
+          .k_h = kernel[0],
+          .k_w = kernel[1],
+          .out_c = kernel[2],
+          .stride_h = stride.h,
+          .stride_w = stride.w,
+          .dilation_h = dilation.h,
+          .dilation_w = dilation.w,
+          .groups = 1,
+          .pad_top = h.before,
+          .pad_bottom = h.after,
+          .pad_left = w.before,
+          .pad_right = w.after,
+          .out_h = input[1],
+          .out_w = input[2]};
+}
+
+Padding padding_between_zeros(const Conv2DGeometry& g) {
+  const Index rows = (g.k_h - 1) * g.dilation_h, columns = (g.k_w - 1) * g.dilation_w;
+  const Index top = rows - g.pad_top, left = columns - g.pad_left;
+  return Padding::explicit_(top, g.in_h + rows - ((g.out_h - 1) * g.stride_h + 1) - top, left,
+                            g.in_w + columns - ((g.out_w - 1) * g.stride_w + 1) - left);
+}
+
 Shape input_shape(const Conv2DGeometry& g) { return {g.batch, g.in_h, g.in_w, g.in_c}; }
 Shape kernel_shape(const Conv2DGeometry& g) { return {g.k_h, g.k_w, g.in_c / g.groups, g.out_c}; }
 Shape output_shape(const Conv2DGeometry& g) { return {g.batch, g.out_h, g.out_w, g.out_c}; }

@@ -74,6 +74,20 @@ Shape input_shape(const Conv2DGeometry& geometry);
 Shape kernel_shape(const Conv2DGeometry& geometry);
 Shape output_shape(const Conv2DGeometry& geometry);
 
+/// The convolution whose input gradient a transposed convolution is: its output has the shape of the transposed one's
+/// `input` (batch, h, w, in), its input that of the result (batch, h', w', out), for a `kernel` (k_h, k_w, in, out).
+/// With k' = (k - 1) * dilation + 1 along an axis the result has, as in Keras' Conv2DTranspose,
+///   same      h' = h * stride
+///   valid     h' = (h - 1) * stride + max(k', stride)
+///   explicit  h' = (h - 1) * stride + k' - before - after: the padding of the convolution, cut off here; PyTorch's
+///             padding p and output_padding q are p before and p - q after
+/// Throws as conv2d_geometry does, ValueError for explicit padding of k' or more, ShapeError where nothing is left.
+Conv2DGeometry conv2d_transpose_geometry(const Shape& input, const Shape& kernel, Stride stride, Padding padding,
+                                         Dilation dilation = {});
+/// The zeros around the image in the other form of that transposed convolution, as a convolution with stride 1 and the
+/// kernel turned by 180 degrees: of the image that has stride - 1 zeros between neighbouring pixels.
+Padding padding_between_zeros(const Conv2DGeometry& geometry);
+
 /// The geometry of a pooling. Throws as conv2d_geometry does, and ValueError for padding as large as the window: every
 /// window must see at least one pixel. `what` names the operation in messages.
 Pool2DGeometry pool2d_geometry(const Shape& input, PoolWindow window, Stride stride, Padding padding,

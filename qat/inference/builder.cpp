@@ -1,5 +1,6 @@
 #include <bitgrad/qat/inference/builder.hpp>
 
+#include <algorithm>
 #include <cmath>
 #include <set>
 
@@ -8,6 +9,20 @@
 namespace bitgrad {
 
 using namespace inference;
+
+namespace {
+
+/// A kernel [kh, kw, in, out] turned by 180 degrees.
+template <class T>
+Tensor turned(const Tensor& kernel) {
+  Tensor result(kernel.shape(), kernel.dtype());
+  const Index pixels = kernel.dim(0) * kernel.dim(1), channels = kernel.dim(2) * kernel.dim(3);
+  for (Index p = 0; p < pixels; ++p)
+    std::copy_n(kernel.data<T>() + (pixels - 1 - p) * channels, channels, result.data<T>() + p * channels);
+  return result;
+}
+
+}  // namespace
 
 struct InferenceGraphBuilder::Impl {
   std::vector<RecordedValue> values;
@@ -161,6 +176,23 @@ GraphValue InferenceGraphBuilder::conv2d(GraphValue x, const Conv2DArguments& wi
   RecordedLinear linear = impl_->linear(kernel, bias, g.out_c);
   linear.convolution = window;
   return impl_->record(std::move(linear), {x}, output_shape(g).without_front());
+}
+
+/// Zeros between pixels, and a convolution with the turned kernel: the same products.
+GraphValue InferenceGraphBuilder::conv2d_transpose(GraphValue x, const Conv2DArguments& window,
+                                                   const GraphWeight& kernel, const GraphWeight& bias) {
+  const Conv2DGeometry g = conv2d_transpose_geometry(impl_->batch_of(x), kernel.value.shape(), window);
+  RecordedLinear linear = impl_->linear(kernel, bias, g.in_c);
+  linear.kernel = turned<float>(linear.kernel);
+  if (linear.codes.defined()) linear.codes = turned<std::int32_t>(linear.codes);
+  linear.convolution = Conv2DArguments{.padding = padding_between_zeros(g), .dilation = window.dilation};
+  const Shape in = impl_->at(x).shape;
+  if (g.stride_h > 1 || g.stride_w > 1) {
+    x = impl_->record(InsertZeros2DOp{window.stride}, {x},
+                      {(in[0] - 1) * g.stride_h + 1, (in[1] - 1) * g.stride_w + 1, in[2]});
+    impl_->values.back().layer += "/zeros";
+  }
+  return impl_->record(std::move(linear), {x}, input_shape(g).without_front());
 }
 
 GraphValue InferenceGraphBuilder::dense(GraphValue x, const GraphWeight& kernel, const GraphWeight& bias) {

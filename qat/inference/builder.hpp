@@ -56,6 +56,8 @@ class InferenceGraphBuilder : public GraphBuilder {
   Shape shape(GraphValue value) const override;
   GraphValue conv2d(GraphValue x, const Conv2DArguments& window, const GraphWeight& kernel,
                     const GraphWeight& bias) override;
+  GraphValue conv2d_transpose(GraphValue x, const Conv2DArguments& window, const GraphWeight& kernel,
+                              const GraphWeight& bias) override;
   GraphValue dense(GraphValue x, const GraphWeight& kernel, const GraphWeight& bias) override;
   GraphValue batch_norm(GraphValue x, const Tensor& gamma, const Tensor& beta, const Tensor& mean,
                         const Tensor& variance, float epsilon) override;

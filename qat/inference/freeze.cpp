@@ -142,6 +142,8 @@ class Freezer {
       operation = *pad;
     else if (const auto* upsample = value(v).as<Upsample2DOp>())
       operation = *upsample;
+    else if (const auto* zeros = value(v).as<InsertZeros2DOp>())
+      operation = *zeros;
     else
       operation = ReshapeOp{};
     add_node(value(v).layer, std::move(operation), {source}, result);
@@ -151,7 +153,7 @@ class Freezer {
 
   void emit_float(int v) {
     const RecordedValue& recorded = value(v);
-    if (Chains::is_move(recorded) || recorded.as<Pad2DOp>()) return emit_move(v, tensor(recorded.inputs[0]));
+    if (Chains::is_move(recorded) || Chains::brings_zeros(recorded)) return emit_move(v, tensor(recorded.inputs[0]));
     std::vector<int> inputs;
     for (const int input : recorded.inputs) inputs.push_back(as_float(input));
     tensor(v) = add_tensor(recorded.layer, recorded.shape, std::nullopt);

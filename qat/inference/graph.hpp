@@ -99,6 +99,10 @@ struct Upsample2DOp {
   UpsampleFactor factor;  ///< every pixel so often
 };
 
+struct InsertZeros2DOp {
+  Stride stride;  ///< of the pixels in the output: the code of real zero, or 0.0, stride - 1 times between neighbours
+};
+
 // Operations on float32.
 struct FloatConv2D {
   Conv2DArguments window;
@@ -152,11 +156,12 @@ struct FloatConcat {
   int axis = -1;
 };
 
-using GraphOperation = std::variant<IntegerConv2D, IntegerDense, IntegerAdd, IntegerConcat, IntegerAveragePool2D,
-                                    IntegerGlobalAveragePool2D, IntegerTable, QuantizeOp, DequantizeOp, MaxPool2DOp,
-                                    ReshapeOp, Pad2DOp, FloatConv2D, FloatDense, FloatBatchNorm, FloatNormalize,
-                                    FloatAveragePool2D, FloatGlobalAveragePool2D, FloatClamp, FloatElementwise,
-                                    FloatSoftmax, FloatAdd, FloatConcat, FloatLayerNorm, Upsample2DOp, FloatUpsample2D>;
+using GraphOperation =
+    std::variant<IntegerConv2D, IntegerDense, IntegerAdd, IntegerConcat, IntegerAveragePool2D,
+                 IntegerGlobalAveragePool2D, IntegerTable, QuantizeOp, DequantizeOp, MaxPool2DOp, ReshapeOp, Pad2DOp,
+                 FloatConv2D, FloatDense, FloatBatchNorm, FloatNormalize, FloatAveragePool2D, FloatGlobalAveragePool2D,
+                 FloatClamp, FloatElementwise, FloatSoftmax, FloatAdd, FloatConcat, FloatLayerNorm, Upsample2DOp,
+                 FloatUpsample2D, InsertZeros2DOp>;
 
 /// "integer_conv2d", "quantize", ...: the names in graph.json.
 std::string_view name_of(const GraphOperation& operation);

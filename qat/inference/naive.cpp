@@ -198,6 +198,18 @@ class NaiveNode : NaiveView {
               in_codes()[(h / op.factor.h * from[1] + w / op.factor.w) * from[2] + c];
   }
 
+  void operator()(const InsertZeros2DOp& op) const {
+    if (!output().grid) return run_as_float();
+    const Shape &from = input().shape, &to = output().shape;
+    for (Index h = 0; h < to[0]; ++h)
+      for (Index w = 0; w < to[1]; ++w)
+        for (Index c = 0; c < to[2]; ++c) {
+          const bool pixel = h % op.stride.h == 0 && w % op.stride.w == 0;
+          out_codes()[(h * to[1] + w) * to[2] + c] =
+              pixel ? in_codes()[(h / op.stride.h * from[1] + w / op.stride.w) * from[2] + c] : in_grid().zero_point[0];
+        }
+  }
+
   template <class FloatOp>
   void operator()(const FloatOp&) const {
     run_as_float();

@@ -50,6 +50,37 @@ class NaiveExecutor : public GraphBuilder {
     return push(out);
   }
 
+  /// Every pixel throws its multiple of the kernel onto a canvas, of which the padding is cut off.
+  GraphValue conv2d_transpose(GraphValue x, const Conv2DArguments& window, const GraphWeight& kernel,
+                              const GraphWeight& bias) override {
+    const auto& [stride, padding, dilation, groups] = window;
+    const Tensor k = doubles(kernel.value);
+    const Tensor& in = value(x);
+    const auto axis = [&padding = padding](Index pixels, Index reach, Index step, Index before, Index after) {
+      const Index whole = (pixels - 1) * step + reach, excess = std::max<Index>(reach - step, 0);
+      if (padding.kind == Padding::Kind::valid) return std::pair{Index{0}, std::max(whole, pixels * step)};
+      if (padding.kind == Padding::Kind::same) return std::pair{excess / 2, pixels * step};
+      return std::pair{before, whole - before - after};
+    };
+    const auto [top, rows] = axis(in.dim(0), (k.dim(0) - 1) * dilation.h + 1, stride.h, padding.top, padding.bottom);
+    const auto [left, columns] =
+        axis(in.dim(1), (k.dim(1) - 1) * dilation.w + 1, stride.w, padding.left, padding.right);
+    Tensor out = Tensor::zeros({rows, columns, k.dim(3)}, DType::float64);
+    for (Index i = 0; bias.value.defined() && i < out.size(); ++i)
+      out.data<double>()[i] = static_cast<double>(bias.value.data<float>()[i % k.dim(3)]);
+    for (Index i = 0; i < in.dim(0); ++i)
+      for (Index j = 0; j < in.dim(1); ++j)
+        for (Index a = 0; a < k.dim(0); ++a)
+          for (Index b = 0; b < k.dim(1); ++b) {
+            const Index y = i * stride.h + a * dilation.h - top, z = j * stride.w + b * dilation.w - left;
+            if (y < 0 || y >= rows || z < 0 || z >= columns) continue;
+            for (Index c = 0; c < k.dim(2); ++c)
+              for (Index o = 0; o < k.dim(3); ++o)
+                out.at<double>({y, z, o}) += in.at<double>({i, j, c}) * k.at<double>({a, b, c, o});
+          }
+    return push(out);
+  }
+
   GraphValue dense(GraphValue x, const GraphWeight& kernel, const GraphWeight& bias) override {
     Tensor out = Tensor::zeros({kernel.value.dim(1)}, DType::float64);
     for (Index o = 0; o < out.size(); ++o) {

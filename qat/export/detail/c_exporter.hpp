@@ -72,6 +72,7 @@ class Exporter {
   void emit(const GraphNode& node, const MaxPool2DOp& op);
   void emit(const GraphNode& node, const Pad2DOp& op);
   void emit(const GraphNode& node, const Upsample2DOp& op);
+  void emit(const GraphNode& node, const InsertZeros2DOp& op);
 
   const InferenceGraph& graph_;
   const CHeaderOptions& options_;

@@ -279,4 +279,11 @@ void Exporter::emit(const GraphNode& node, const Upsample2DOp& op) {
                      op.factor.w, ", ", at(node.output), ")"));
 }
 
+void Exporter::emit(const GraphNode& node, const InsertZeros2DOp& op) {
+  text_.need(insert_zeros);
+  const Shape& out = tensor(node.output).shape;
+  text_.call(message("@_insert_zeros(", at(node.inputs[0]), ", ", out[2], ", ", op.stride.h, ", ", op.stride.w, ", ",
+                     out[0], ", ", out[1], ", ", zero(node.output), ", ", at(node.output), ")"));
+}
+
 }  // namespace bitgrad::c

@@ -232,6 +232,16 @@ static inline void @_upsample(const uint8_t *x, int32_t in_h, int32_t in_w, int3
 }
 )";
 
+const std::string_view insert_zeros = R"(
+static inline void @_insert_zeros(const uint8_t *x, int32_t channels, int32_t stride_h, int32_t stride_w, int32_t out_h,
+                                  int32_t out_w, uint8_t zero, uint8_t *y) {
+  int32_t h, w, c;
+  for (h = 0; h < out_h; ++h)
+    for (w = 0; w < out_w; ++w)
+      for (c = 0; c < channels; ++c) *y++ = h % stride_h || w % stride_w ? zero : *x++;
+}
+)";
+
 const std::string_view table = R"(
 /* Tables of `entries` codes, one for all or one per channel */
 static inline void @_look_up(int32_t n, int32_t channels, int32_t entries, const uint8_t *codes, const uint8_t *x, uint8_t *y) {

@@ -45,6 +45,7 @@ std::string global_average_pool_fixed_point(std::string_view multiply);  ///< li
 extern const std::string_view max_pool;
 extern const std::string_view pad;
 extern const std::string_view upsample;
+extern const std::string_view insert_zeros;
 extern const std::string_view table;
 extern const std::string_view concat;
 extern const std::string_view argmax_of_codes;

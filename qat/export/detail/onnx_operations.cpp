@@ -149,11 +149,23 @@ std::vector<std::string> Exporter::resize_inputs(const GraphNode& node, const Up
   return {real_of(node.inputs[0]), "", builder_.floats(node.name + "/scales", scales, {4})};
 }
 
-/// Resize's defaults are nearest, half_pixel and round_prefer_floor: for a whole factor copy r of pixel i lies at i +
-/// (r
-/// + 1/2) / factor - 1/2, which never reaches the middle between two pixels.
+/// Resize's defaults are nearest, half_pixel and round_prefer_floor: for a whole factor copy r of pixel i lies at
+/// i + (r + 1/2) / factor - 1/2, which never reaches the middle between two pixels.
 void Exporter::emit(const GraphNode& node, const Upsample2DOp& op) {
   quantize_moved(real_result(node, "Resize", resize_inputs(node, op.factor)), node);
+}
+
+/// A transposed convolution of every channel by itself, with kernels of one pixel of 1: x * 1 and 0 are exact, and no
+/// runtime has an integer kernel that would round them.
+void Exporter::emit(const GraphNode& node, const InsertZeros2DOp& op) {
+  const Index channels = output_of(node).shape[2];
+  const std::string ones = builder_.floats(
+      node.name + "/ones", std::vector<float>(static_cast<std::size_t>(channels), 1.0F), {channels, 1, 1, 1});
+  quantize_moved(
+      real_result(node, "ConvTranspose", {real_of(node.inputs[0]), ones},
+                  std::vector<Attribute>{
+                      {"group", channels}, {"kernel_shape", Dims{1, 1}}, {"strides", Dims{op.stride.h, op.stride.w}}}),
+      node);
 }
 
 /// The graph's elements are in the order of NHWC, so an image is transposed to it and back. Each step between codes has

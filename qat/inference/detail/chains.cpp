@@ -59,7 +59,7 @@ void Chains::find_grids() {
     const RecordedValue& recorded = values_[v];
     if (const auto* quantize = recorded.as<RecordedQuantize>())
       grids_[v] = quantize->grid;
-    else if (is_move(recorded) || recorded.as<Pad2DOp>())
+    else if (is_move(recorded) || brings_zeros(recorded))
       grids_[v] = grids_[static_cast<std::size_t>(recorded.inputs[0])];
   }
 }

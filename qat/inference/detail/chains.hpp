@@ -36,6 +36,8 @@ class Chains {
   static bool is_move(const RecordedValue& value) {
     return value.as<MaxPool2DOp>() || value.as<ReshapeOp>() || value.as<Upsample2DOp>();
   }
+  /// Operations that move data as well, but whose zeros a clamp or a function in front of them would not see.
+  static bool brings_zeros(const RecordedValue& value) { return value.as<Pad2DOp>() || value.as<InsertZeros2DOp>(); }
 
  private:
   const RecordedValue& value(int v) const { return values_[static_cast<std::size_t>(v)]; }

@@ -203,6 +203,15 @@ class NodeCheck {
   }
   void check(const Upsample2DOp& op) const { check_upsampling(op.factor); }
   void check(const FloatUpsample2D& op) const { check_upsampling(op.factor); }
+  void check(const InsertZeros2DOp& op) const {
+    const Shape& shape = input().shape;
+    if (shape.rank() != 3 || shape[0] < 1 || shape[1] < 1)
+      complain<ShapeError>("input has shape ", shape, ", expected (h, w, c) with at least one pixel");
+    for (const Index distance : {op.stride.h, op.stride.w})
+      if (distance < 1 || distance > most_extent)
+        complain<ValueError>("field stride is [", op.stride.h, ",", op.stride.w, "], expected 1 to ", most_extent);
+    check_shape({(shape[0] - 1) * op.stride.h + 1, (shape[1] - 1) * op.stride.w + 1, shape[2]});
+  }
 
   void check_bias(const Tensor& bias, Index out) const {
     if (bias.defined()) check_array(bias, "bias", {out}, DType::float32);

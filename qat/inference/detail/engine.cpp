@@ -49,6 +49,8 @@ Tensor move_codes(const GraphOperation& operation, const GraphTensor& output, co
   if (const auto* pad = std::get_if<Pad2DOp>(&operation)) return pad2d<std::int32_t>(x, pad->padding, shape, 0);
   if (const auto* upsample = std::get_if<Upsample2DOp>(&operation))
     return upsample2d<std::int32_t>(x, upsample->factor, shape);
+  if (const auto* zeros = std::get_if<InsertZeros2DOp>(&operation))
+    return insert_zeros2d<std::int32_t>(x, zeros->stride, shape, 0);
   return x.reshape(shape);
 }
 

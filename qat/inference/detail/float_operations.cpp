@@ -137,6 +137,7 @@ struct FloatRunner {
   }
   Tensor operator()(const ReshapeOp&) const { return x().reshape(shape); }
   Tensor operator()(const Upsample2DOp& op) const { return upsample2d<float>(x(), op.factor, shape); }
+  Tensor operator()(const InsertZeros2DOp& op) const { return insert_zeros2d<float>(x(), op.stride, shape, 0.0F); }
   Tensor operator()(const Pad2DOp& op) const { return pad2d<float>(x(), op.padding, shape, 0.0F); }
 
   template <class Op>

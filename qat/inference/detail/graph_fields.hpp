@@ -70,6 +70,10 @@ template <class IO>
 void fields(IO& io, Pad2DOp& op) {
   io("padding", op.padding);
 }
+template <class IO>
+void fields(IO& io, InsertZeros2DOp& op) {
+  io("stride", op.stride.h, op.stride.w);
+}
 template <class IO, class Op>
 requires(std::is_same_v<Op, Upsample2DOp> || std::is_same_v<Op, FloatUpsample2D>) void fields(IO& io, Op& op) {
   io("factor", op.factor.h, op.factor.w);

@@ -32,6 +32,21 @@ Tensor upsample2d(const Tensor& x, UpsampleFactor factor, const Shape& shape) {
   return y;
 }
 
+/// x [n, h, w, c] with pixel (i, j) at (i * stride.h, j * stride.w) and `fill` between them; `shape` [n, h', w', c] is
+/// the result's.
+template <class T>
+Tensor insert_zeros2d(const Tensor& x, const Stride& stride, const Shape& shape, T fill) {
+  Tensor y(shape, x.dtype());
+  std::ranges::fill(y.span<T>(), fill);
+  const Index channels = x.dim(3);
+  const T* from = x.data<T>();
+  for (Index n = 0; n < x.dim(0); ++n)
+    for (Index h = 0; h < x.dim(1); ++h)
+      for (Index w = 0; w < x.dim(2); ++w, from += channels)
+        std::copy_n(from, channels, y.data<T>() + ((n * y.dim(1) + h * stride.h) * y.dim(2) + w * stride.w) * channels);
+  return y;
+}
+
 /// Tensors [n, ...] of one dtype joined along an axis of the per-sample shape; `shape` [n, ...] is the result's.
 template <class T>
 Tensor concat(std::span<const Tensor> inputs, int axis, const Shape& shape) {
