@@ -108,6 +108,96 @@ TEST_CASE("depthwise_conv2d: every channel has kernels of its own") {
   CHECK_THROWS_AS(depthwise_conv2d(zeros({1, 4, 4, 3}), zeros({3, 3, 3, 1}), {.groups = 3}), ValueError);
 }
 
+namespace {
+
+/// The definition: every pixel throws its multiple of the kernel onto the result, of which the padding is cut off.
+Tensor convolve_transposed(const Tensor& x, const Tensor& kernel, const Shape& result, const Case& c, Index top,
+                           Index left) {
+  Tensor y = Tensor::zeros(result, DType::float64);
+  for (Index n = 0; n < x.dim(0); ++n)
+    for (Index h = 0; h < x.dim(1); ++h)
+      for (Index w = 0; w < x.dim(2); ++w)
+        for (Index kh = 0; kh < kernel.dim(0); ++kh)
+          for (Index kw = 0; kw < kernel.dim(1); ++kw) {
+            const Index oh = h * c.stride.h + kh * c.dilation.h - top, ow = w * c.stride.w + kw * c.dilation.w - left;
+            if (oh < 0 || ow < 0 || oh >= result[1] || ow >= result[2]) continue;
+            for (Index i = 0; i < x.dim(3); ++i)
+              for (Index o = 0; o < result[3]; ++o)
+                y.at<double>({n, oh, ow, o}) += x.at<double>({n, h, w, i}) * kernel.at<double>({kh, kw, i, o});
+          }
+  return y;
+}
+
+struct TransposedCase {
+  Case window;
+  Shape result;
+  Index top = 0, left = 0;  ///< what is cut off
+};
+
+// Extents of Keras' Conv2DTranspose: "same" is h * stride, "valid" (h - 1) * stride + max(kernel, stride).
+const TransposedCase transposed_cases[] = {
+    {{{1, 1, 1, 1}, {1, 1, 1, 1}, {1, 1}, Padding::valid()}, {1, 1, 1, 1}},
+    {{{2, 4, 5, 3}, {3, 3, 3, 2}, {1, 1}, Padding::same()}, {2, 4, 5, 2}, 1, 1},
+    {{{2, 4, 3, 3}, {3, 3, 3, 2}, {2, 2}, Padding::same()}, {2, 8, 6, 2}, 0, 0},
+    {{{1, 3, 4, 2}, {4, 5, 2, 3}, {2, 2}, Padding::same()}, {1, 6, 8, 3}, 1, 1},
+    {{{1, 4, 4, 2}, {3, 2, 2, 3}, {2, 3}, Padding::valid()}, {1, 9, 12, 3}},  // the last column sees no pixel
+    {{{2, 3, 2, 1}, {1, 2, 1, 4}, {3, 4}, Padding::same()}, {2, 9, 8, 4}},
+    {{{1, 3, 3, 2}, {3, 3, 2, 2}, {2, 2}, Padding::explicit_(1, 0, 2, 1)}, {1, 6, 4, 2}, 1, 2},
+    {{{2, 3, 4, 2}, {2, 3, 2, 3}, {2, 1}, Padding::same(), {3, 2}}, {2, 6, 4, 3}, 1, 2},
+    {{{1, 2, 3, 1}, {3, 3, 1, 2}, {1, 1}, Padding::valid(), {2, 1}}, {1, 6, 5, 2}},
+};
+
+}  // namespace
+
+TEST_CASE("conv2d_transpose: values and gradients") {
+  for (const TransposedCase& c : transposed_cases) {
+    INFO(c.window.x << " " << c.window.kernel);
+    const auto f = [&](const std::vector<Variable>& v) { return conv2d_transpose(v[0], v[1], c.window.arguments()); };
+    const std::vector<Tensor> inputs{uniform(c.window.x, 1), uniform(c.window.kernel, 2)};
+    const Tensor y = f({inputs[0], inputs[1]}).value();
+    REQUIRE(y.shape() == c.result);
+    CHECK(distance(y, convolve_transposed(inputs[0], inputs[1], c.result, c.window, c.top, c.left)) < 1e-14);
+    check_gradient(f, inputs);
+    check_float32(f, inputs, 2e-6);
+  }
+}
+
+TEST_CASE("conv2d_transpose is a convolution of the image with zeros between its pixels, by the turned kernel") {
+  for (const TransposedCase& c : transposed_cases) {
+    INFO(c.window.x << " " << c.window.kernel);
+    const Tensor x = uniform(c.window.x, 1), kernel = uniform(c.window.kernel, 2);
+    const auto& [stride, padding, dilation, groups] = c.window.arguments();
+    Tensor wide = Tensor::zeros({x.dim(0), (x.dim(1) - 1) * stride.h + 1, (x.dim(2) - 1) * stride.w + 1, x.dim(3)},
+                                DType::float64);
+    for (Index n = 0; n < x.dim(0); ++n)
+      for (Index h = 0; h < x.dim(1); ++h)
+        for (Index w = 0; w < x.dim(2); ++w)
+          for (Index i = 0; i < x.dim(3); ++i)
+            wide.at<double>({n, h * stride.h, w * stride.w, i}) = x.at<double>({n, h, w, i});
+    Tensor turned(kernel.shape(), DType::float64);
+    for (Index a = 0; a < kernel.dim(0); ++a)
+      for (Index b = 0; b < kernel.dim(1); ++b)
+        for (Index i = 0; i < kernel.dim(2); ++i)
+          for (Index o = 0; o < kernel.dim(3); ++o)
+            turned.at<double>({kernel.dim(0) - 1 - a, kernel.dim(1) - 1 - b, i, o}) = kernel.at<double>({a, b, i, o});
+    const Padding around =
+        padding_between_zeros(conv2d_transpose_geometry(x.shape(), kernel.shape(), stride, padding, dilation));
+    const Tensor expected = conv2d(wide, turned, {.padding = around, .dilation = dilation}).value();
+    CHECK(distance(conv2d_transpose(x, kernel, c.window.arguments()).value(), expected) < 1e-14);
+  }
+}
+
+TEST_CASE("conv2d_transpose with a bias, and of a larger batch") {
+  const Conv2DArguments options{.stride = {2, 3}, .padding = Padding::valid()};
+  const auto f = [&](const std::vector<Variable>& v) { return conv2d_transpose(v[0], v[1], v[2], options); };
+  const std::vector<Tensor> inputs{uniform({2, 3, 4, 3}, 1), uniform({3, 2, 3, 5}, 2), uniform({5}, 3)};
+  CHECK(distance(f({inputs[0], inputs[1], inputs[2]}).value(),
+                 (conv2d_transpose(inputs[0], inputs[1], options) + inputs[2]).value()) < 1e-14);
+  check_gradient(f, inputs);
+  check_float32(f, inputs, 2e-6);
+  check_float32(f, {uniform({9, 7, 8, 20}, 1), uniform({3, 3, 20, 8}, 2), uniform({8}, 3)}, 5e-5);
+}
+
 TEST_CASE("conv2d of a larger batch in float32") {
   const auto f = [](const std::vector<Variable>& v) { return conv2d(v[0], v[1], {.padding = Padding::same()}) + v[2]; };
   check_float32(f, {uniform({9, 14, 13, 8}, 1), uniform({3, 3, 8, 20}, 2), uniform({20}, 3)},

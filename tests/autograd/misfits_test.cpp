@@ -87,6 +87,28 @@ TEST_CASE("products and convolutions that do not fit") {
   check_refused<ValueError>({"padding (0, -1, 0, 0)", "expected 0 or more"}, [] { Padding::explicit_(0, -1, 0, 0); });
 }
 
+TEST_CASE("transposed convolutions that do not fit") {
+  const auto run = [](const Shape& x, const Shape& kernel, const Conv2DArguments& options = {}) {
+    return [=] { conv2d_transpose(zeros(x), zeros(kernel), options); };
+  };
+  const Shape image{1, 4, 4, 2}, kernel{3, 3, 2, 5};
+  check_refused<ShapeError>({"conv2d_transpose: input (1, 4, 4, 2) and kernel (3, 3, 5, 2)",
+                             "expected (batch, height, width, C) and (height, width, C, output channels)"},
+                            run(image, {3, 3, 5, 2}));
+  check_refused<ShapeError>({"conv2d_transpose: input (4, 4, 2) has rank 3"}, run({4, 4, 2}, kernel));
+  check_refused<ShapeError>({"conv2d_transpose: input (1, 0, 4, 2)", "at least 1 pixel"}, run({1, 0, 4, 2}, kernel));
+  check_refused<ValueError>({"conv2d_transpose: stride 0 along the width, expected at least 1"},
+                            run(image, kernel, {.stride = {1, 0}}));
+  check_refused<ValueError>({"conv2d_transpose: dilation (0, 1)"}, run(image, kernel, {.dilation = {0, 1}}));
+  check_refused<ValueError>({"conv2d_transpose: groups is 2, expected 1"}, run(image, kernel, {.groups = 2}));
+  check_refused<ValueError>({"conv2d_transpose: padding 3 and 0 along the height", "less than the window of 3"},
+                            run(image, kernel, {.padding = Padding::explicit_(3, 0, 0, 0)}));
+  check_refused<ShapeError>({"conv2d_transpose: padding 2 and 2 along the width leaves nothing of 3 pixels"},
+                            run({1, 4, 1, 2}, kernel, {.padding = Padding::explicit_(0, 0, 2, 2)}));
+  check_refused<ShapeError>({"conv2d_transpose: bias is (2) and kernel (3, 3, 2, 5), expected (O) and (kh, kw, C, O)"},
+                            [&] { conv2d_transpose(zeros(image), zeros(kernel), zeros({2}), {}); });
+}
+
 TEST_CASE("poolings that do not fit") {
   using Pool = Variable (*)(const Variable&, const Pool2DArguments&);
   for (const auto& [name, pool] :

@@ -45,6 +45,7 @@ std::vector<Operation> all_operations() {
       {"mse", {{2, 3}, {2, 3}}, [](const auto& v) { return mse(v[0], v[1]); }},
       {"matmul", {{2, 3}, {3, 4}}, [](const auto& v) { return matmul(v[0], v[1]); }},
       {"conv2d", {{1, 4, 4, 2}, {3, 3, 2, 5}}, [](const auto& v) { return conv2d(v[0], v[1]); }},
+      {"conv2d_transpose", {{1, 4, 4, 2}, {3, 3, 2, 5}}, [](const auto& v) { return conv2d_transpose(v[0], v[1]); }},
       {"batch_norm", {{4, 3}, {3}, {3}}, [](const auto& v) { return batch_norm(v[0], v[1], v[2]).y; }},
       {"layer_norm", {{4, 3}, {3}, {3}}, [](const auto& v) { return layer_norm(v[0], v[1], v[2]); }},
       of_images("upsample2d", [](auto& x) { return upsample2d(x); }),

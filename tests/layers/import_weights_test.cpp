@@ -111,6 +111,23 @@ TEST_CASE("import_weights: one-dimensional kernels of PyTorch are (out, in, leng
       for (Index k = 0; k < 3; ++k) CHECK(kernel.at<float>({0, k, i, o}) == weight.at<float>({o, i, k}));
 }
 
+TEST_CASE("import_weights: transposed kernels of PyTorch are (in, out, height, width)") {
+  Model model = Sequential(Conv2DTranspose({.filters = 2, .kernel = {3, 2}}));
+  model.build({5, 4, 4}, 1);
+  const Tensor weight = random_tensor({4, 2, 3, 2}, 7), bias = random_tensor({2}, 8);
+  NamedTensors state;
+  state.add("conv_transpose1.weight", weight);
+  state.add("conv_transpose1.bias", bias);
+  import_weights(model, state, WeightLayout::pytorch);
+  const Tensor kernel = model.layer("conv_transpose1").weight("kernel")->value();
+  REQUIRE(kernel.shape() == Shape{3, 2, 4, 2});
+  for (Index i = 0; i < 4; ++i)
+    for (Index o = 0; o < 2; ++o)
+      for (Index h = 0; h < 3; ++h)
+        for (Index w = 0; w < 2; ++w) CHECK(kernel.at<float>({h, w, i, o}) == weight.at<float>({i, o, h, w}));
+  CHECK(identical(model.layer("conv_transpose1").weight("bias")->value(), bias));
+}
+
 TEST_CASE("import_weights: bitgrad's layout, with either separator") {
   Model from = small_model(), to = small_model();
   from.layer("conv1").weight("kernel")->value().copy_from(random_tensor({3, 3, channels, filters}, 5));

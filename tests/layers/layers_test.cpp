@@ -51,6 +51,15 @@ std::vector<Case> cases() {
   add("conv1d causal, dilated",
       Conv1D({.filters = 2, .kernel = 3, .padding = Padding::explicit_(0, 0, 4, 0), .dilation = 2}), {{5, 2}});
   add("conv1d in 2 groups", Conv1D({.filters = 6, .kernel = 2, .groups = 2}), {{4, 4}});
+  add("conv transpose 3x3, stride 2, same", Conv2DTranspose({.filters = 4, .kernel = 3, .stride = 2}), {{3, 4, 3}});
+  add("conv transpose {2, 4}, stride {3, 2}, valid, no bias",
+      Conv2DTranspose({.filters = 2, .kernel = {2, 4}, .stride = {3, 2}, .padding = Padding::valid(), .bias = false}),
+      {{3, 2, 2}});
+  add("conv transpose explicit padding, dilated",
+      Conv2DTranspose(
+          {.filters = 3, .kernel = 3, .stride = 2, .padding = Padding::explicit_(1, 0, 2, 3), .dilation = {1, 2}}),
+      {{3, 4, 2}});
+  add("conv transpose 1x1 on one pixel", Conv2DTranspose({.filters = 2, .kernel = 1}), {{1, 1, 3}});
   add("dense", Dense({.units = 4}), {{7}});
   add("dense 1 to 1 without bias", Dense({.units = 1, .bias = false}), {{1}});
   add("batch norm of images", BatchNorm(), {{3, 2, 4}});
@@ -183,6 +192,14 @@ TEST_CASE("layers refuse options out of range") {
   CHECK_THROWS_WITH(Conv1D({.filters = 3, .kernel = 3, .padding = Padding::explicit_(1, 0, 0, 0)}),
                     Contains("the padding is 1 above and 0 below, expected 0"));
   CHECK_THROWS_WITH(Conv1D({.filters = 3, .kernel = 3, .initializer = nullptr}), "Conv1D: the initializer is empty");
+  CHECK_THROWS_WITH(Conv2DTranspose({.kernel = 3}), "Conv2DTranspose: filters is 0, expected at least 1");
+  CHECK_THROWS_WITH(Conv2DTranspose({.filters = 3}), "Conv2DTranspose: kernel is (0, 0), expected at least 1");
+  CHECK_THROWS_WITH(Conv2DTranspose({.filters = 3, .kernel = 3, .stride = {0, 1}}),
+                    "Conv2DTranspose: stride is (0, 1), expected at least 1");
+  CHECK_THROWS_WITH(Conv2DTranspose({.filters = 3, .kernel = 3, .dilation = {1, 0}}),
+                    "Conv2DTranspose: dilation is (1, 0), expected at least 1");
+  CHECK_THROWS_WITH(Conv2DTranspose({.filters = 3, .kernel = 3, .initializer = nullptr}),
+                    "Conv2DTranspose: the initializer is empty");
   CHECK_THROWS_WITH(LayerNorm({.epsilon = 0}), "LayerNorm: epsilon is 0, expected a positive finite number");
   CHECK_THROWS_WITH(LayerNorm({.epsilon = INFINITY}), Contains("epsilon is inf"));
   CHECK_THROWS_WITH(Dense({.units = -1}), "Dense: units is -1, expected at least 1");
@@ -216,6 +233,9 @@ TEST_CASE("layers refuse inputs that do not fit, naming shapes") {
                     "Conv1D: input of shape (4, 4, 1) per sample, expected (length, channels)");
   CHECK_THROWS_WITH(shape_of(Conv1D({.filters = 2, .kernel = 5, .padding = Padding::valid()}), {{4, 1}}),
                     Contains("window of width 5 does not fit an input of width 4"));
+  CHECK_THROWS_WITH(
+      shape_of(Conv2DTranspose({.filters = 2, .kernel = 3, .padding = Padding::explicit_(0, 3, 0, 0)}), {{4, 4, 1}}),
+      Contains("padding 0 and 3 along the height, expected at least 0 and less than the window of 3"));
   CHECK_THROWS_WITH(shape_of(LayerNorm(), {Shape{}}), "LayerNorm: input of shape () per sample has no channels");
   CHECK_THROWS_WITH(shape_of(Dense({.units = 2}), {{4, 4}}), Contains("put a Flatten in front"));
   CHECK_THROWS_WITH(shape_of(MaxPool2D(), {{1, 1, 8}}), Contains("window of height 2 does not fit"));
@@ -317,6 +337,17 @@ TEST_CASE("a one-dimensional kernel is Keras' (k, in, out) in memory") {
       Tensor::from({2, 1, 2}, {1, 10, 2, 20}).reshape({1, 2, 1, 2}));  // x[i] + 2 x[i + 1], and ten times that
   const Tensor x = Tensor::from({1, 3, 1}, {1, 2, 3});
   CHECK(identical(model.forward(x).value(), Tensor::from({1, 2, 2}, {5, 50, 8, 80})));
+}
+
+TEST_CASE("a transposed kernel is Keras' (kh, kw, out, in) with its last axes swapped, not turned") {
+  Sequential model(Conv2DTranspose({.filters = 1, .kernel = {1, 3}, .stride = {1, 2}, .padding = Padding::valid()}));
+  model.build({1, 2, 2});
+  ParameterPtr kernel = model.layer("conv_transpose1").weight("kernel");
+  REQUIRE(kernel->value().shape() == Shape{1, 3, 2, 1});
+  kernel->assign(Tensor::from({1, 3, 2, 1}, {1, 10, 2, 20, 3, 30}));
+  model.layer("conv_transpose1").weight("bias")->assign(Tensor::from({1}, {100}));
+  const Tensor x = Tensor::from({1, 1, 2, 2}, {1, 0, 0, 1});  // 1, 2, 3 at 0; 10, 20, 30 at 2
+  CHECK(identical(model.forward(x).value(), Tensor::from({1, 1, 5, 1}, {101, 102, 113, 120, 130})));
 }
 
 TEST_CASE("a layer is built once") {

@@ -41,9 +41,9 @@ TEST_CASE("engine, integer engine and naive executor agree code by code on rando
     for (const GraphNode& node : graph.nodes) ++operations[std::string(name_of(node.operation))];
   }
   // Every integer operation took part, and none was left in float32.
-  for (const char* name :
-       {"integer_conv2d", "integer_dense", "integer_add", "integer_concat", "integer_average_pool2d",
-        "integer_global_average_pool2d", "integer_table", "quantize", "max_pool2d", "reshape", "pad2d"})
+  for (const char* name : {"integer_conv2d", "integer_dense", "integer_add", "integer_concat", "integer_average_pool2d",
+                           "integer_global_average_pool2d", "integer_table", "quantize", "max_pool2d", "reshape",
+                           "pad2d", "upsample2d", "insert_zeros2d"})
     CHECK(operations[name] > 5);
   for (const auto& [name, count] : operations) CHECK(name.substr(0, 6) != "float_");
 }
@@ -144,6 +144,24 @@ TEST_CASE("convolution pads with the code of real zero") {
   const InferenceGraph graph = builder.finish(builder.quantize(y, activations(signed_grid(8, 1.0F))));
   // x = 1 2 / 3 4, zeros to the right and below
   CHECK(codes_at(graph, "out", floats({1, 2, 2, 1}, {1, 2, 3, 4})) == Codes{1 + 4 + 9 - 4, 2 + 12, 3 + 8, 4});
+}
+
+TEST_CASE("a transposed convolution has the code of real zero between pixels, and the turned kernel") {
+  InferenceGraphBuilder builder({1, 2, 1});
+  builder.set_layer_name("in");
+  const GraphValue x = builder.quantize(builder.input(), activations(unsigned_grid(4, 1.0F, 3)));
+  builder.set_layer_name("transposed");
+  const WeightQuantizers quantizers = kernel_on(signed_grid(3, 1.0F));
+  const InferenceGraphBuilder::WeightScope scope(builder, quantizers);
+  const GraphValue y =
+      builder.conv2d_transpose(x, {.stride = {1, 2}}, {"kernel", floats({1, 3, 1, 1}, {1, 2, 3})}, {"bias", {}});
+  builder.set_layer_name("out");
+  const InferenceGraph graph = builder.finish(builder.quantize(y, activations(signed_grid(8, 1.0F))));
+  const Tensor image = floats({1, 1, 2, 1}, {1, -2});
+  CHECK(codes_at(graph, "transposed/zeros", image) == Codes{4, 3, 1});
+  CHECK(codes_at(graph, "out", image) == Codes{1, 2, 3 - 2, -4, -6});
+  CHECK(codes_in(std::get<IntegerConv2D>(node_writing(graph, "out").operation).weights.codes) == Codes{3, 2, 1});
+  CHECK(node_writing(graph, "out").name == "transposed");
 }
 
 TEST_CASE("logits stay float32 and are not rounded") {

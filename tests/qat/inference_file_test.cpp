@@ -52,6 +52,14 @@ InferenceGraph varied_graph() {
   x = hold("average", builder.average_pool2d(x, {2, 2}, {1, 1}, Padding::explicit_(1, 0, 0, 1)));
   named("pool");
   x = builder.upsample2d(x, {1, 2}, Interpolation::nearest);
+  {
+    named("up");
+    const WeightQuantizers per_tensor = kernel_on(signed_grid(4, 0.1F));
+    const InferenceGraphBuilder::WeightScope scope(builder, per_tensor);
+    x = hold("up/out", builder.conv2d_transpose(x, {.stride = {1, 2}}, {"kernel", dice.tensor({2, 1, 6, 6}, -1, 1)},
+                                                {"bias", {}}));
+  }
+  named("pool");
   x = builder.max_pool2d(builder.pad2d(x, Padding::explicit_(1, 0, 2, 0)), {2, 2}, {1, 2}, Padding::valid());
   named("sigmoid");
   x = hold("table", builder.elementwise(x, ElementwiseFunction::sigmoid));
@@ -383,7 +391,7 @@ TEST_CASE("validate names node and field of a graph that was changed in memory")
 TEST_CASE("weight bytes: packed codes, biases, scales, and float where a layer was left in it") {
   const InferenceGraph graph = varied_graph();
   const std::size_t conv = (54 * 3 + 7) / 8 + 3 * 4 + 3 * 4, float_conv = (12 + 4) * 4, batch_norm = 8 * 4,
-                    layer_norm = 8 * 4;
+                    layer_norm = 8 * 4, up = 72 / 2 + 6 * 4 + 4;
   const std::size_t dense = std::get<FloatDense>(node_writing(graph, "float_dense").operation).kernel.byte_size();
-  CHECK(graph.weight_bytes() == conv + float_conv + batch_norm + layer_norm + dense);
+  CHECK(graph.weight_bytes() == conv + up + float_conv + batch_norm + layer_norm + dense);
 }

@@ -89,7 +89,8 @@ inline int tensor_number(const InferenceGraph& graph, const std::string& name) {
 }
 
 /// A random network of every integer operation: convolutions with and without bias, batch normalisation and
-/// activations, residual additions, concatenations, pools, padding, tables and a dense head.
+/// activations, transposed and of sequences, residual additions, concatenations, pools, padding, upsampling, tables and
+/// a dense head.
 class RandomNetwork {
  public:
   RandomNetwork(unsigned seed, int most_bits) : dice_(seed), most_bits_(most_bits) {}
@@ -102,6 +103,9 @@ class RandomNetwork {
   GraphValue hold(GraphValue x, float reach);
   GraphValue activate(GraphValue x);
   GraphValue convolution(GraphValue x, Index filters, Index kernel, Stride stride, const Padding& padding);
+  GraphValue transposed(GraphValue x, Index filters);
+  GraphValue sequence(GraphValue x, Index filters);
+  GraphValue normalized(GraphValue x, Index filters);
   GraphValue function(GraphValue x, std::size_t which);
   GraphValue head(GraphValue x);
   GraphValue step(GraphValue x);
@@ -171,15 +175,53 @@ inline GraphValue RandomNetwork::convolution(GraphValue x, Index filters, Index 
     const InferenceGraphBuilder::WeightScope scope(*builder_, quantizers);
     y = builder_->conv2d(x, window, {"kernel", dice_.tensor(shape, -1, 1)}, {"bias", bias});
   }
-  if (dice_.chance(50))
-    y = builder_->batch_norm(y, dice_.tensor({filters}, 0.1F, 2), dice_.tensor({filters}, -1, 1),
-                             dice_.tensor({filters}, -2, 2), dice_.tensor({filters}, 0.1F, 9), 1e-3F);
-  return activate(y);
+  return activate(normalized(y, filters));
+}
+
+inline GraphValue RandomNetwork::normalized(GraphValue x, Index filters) {
+  if (!dice_.chance(50)) return x;
+  return builder_->batch_norm(x, dice_.tensor({filters}, 0.1F, 2), dice_.tensor({filters}, -1, 1),
+                              dice_.tensor({filters}, -2, 2), dice_.tensor({filters}, 0.1F, 9), 1e-3F);
+}
+
+/// A transposed convolution of any padding, kernels smaller than the stride included.
+inline GraphValue RandomNetwork::transposed(GraphValue x, Index filters) {
+  name("transposed");
+  const Shape shape{dice_.integer(1, 3), dice_.integer(1, 3), builder_->shape(x)[2], filters};
+  const Index stride = dice_.integer(1, 2);
+  Conv2DArguments window{.stride = {stride, 3 - stride}};
+  if (dice_.chance(30)) window.dilation = {1, 2};
+  if (dice_.chance(60)) window.padding = Padding::same();
+  if (dice_.chance(30)) window.padding = Padding::explicit_(0, shape[0] - 1, 0, 0);
+  const WeightQuantizers quantizers = kernel_on(weight_grid(shape));
+  const Tensor bias = dice_.chance(50) ? dice_.tensor({filters}, -1, 1) : Tensor();
+  GraphValue y;
+  {
+    const InferenceGraphBuilder::WeightScope scope(*builder_, quantizers);
+    y = builder_->conv2d_transpose(x, window, {"kernel", dice_.tensor(shape, -1, 1)}, {"bias", bias});
+  }
+  return activate(normalized(y, filters));
+}
+
+/// As Conv1D: rows of the image one behind the other as a sequence, and back.
+inline GraphValue RandomNetwork::sequence(GraphValue x, Index filters) {
+  const Shape image = builder_->shape(x);
+  name("sequence");
+  const GraphValue row = builder_->reshape(x, {1, image[0] * image[1], image[2]});
+  const Shape shape{1, dice_.integer(1, 4), image[2], filters};
+  const WeightQuantizers quantizers = kernel_on(weight_grid(shape));
+  GraphValue y;
+  {
+    const InferenceGraphBuilder::WeightScope scope(*builder_, quantizers);
+    y = builder_->conv2d(row, {.padding = Padding::same(), .dilation = {1, dice_.integer(1, 2)}},
+                         {"kernel", dice_.tensor(shape, -1, 1)}, {"bias", Tensor()});
+  }
+  return hold(activate(normalized(builder_->reshape(y, {image[0], image[1], filters}), filters)), 3);
 }
 
 inline GraphValue RandomNetwork::step(GraphValue x) {
   const Index h = builder_->shape(x)[0], w = builder_->shape(x)[1], filters = dice_.integer(1, 9);
-  switch (dice_.integer(0, 8)) {
+  switch (dice_.integer(0, h * w > 80 ? 9 : 12)) {  // images that are not small become no larger
     case 0: {
       const Index stride = dice_.integer(1, 2);
       return hold(convolution(x, filters, dice_.integer(1, 3), {stride, 3 - stride}, Padding::same()), 3);
@@ -208,11 +250,18 @@ inline GraphValue RandomNetwork::step(GraphValue x) {
       return hold(builder_->max_pool2d(convolution(x, filters, 3, {}, Padding::explicit_(1, 1, 1, 1)), {2, 2}, {1, 1},
                                        Padding::same()),
                   3);
-    default: {
+    case 8: return sequence(x, filters);
+    case 9: {
       name("normalize");
       const Index channels = builder_->shape(x)[2];
       return hold(builder_->normalize(x, dice_.tensor({channels}, -1, 1), dice_.tensor({channels}, 0.5F, 2)), 3);
     }
+    case 10: name("upsample"); return builder_->upsample2d(x, {dice_.integer(1, 3), 2}, Interpolation::nearest);
+    case 11:  // between convolution and quantizer
+      return hold(builder_->upsample2d(convolution(x, filters, 2, {}, Padding::same()), {2, dice_.integer(1, 2)},
+                                       Interpolation::nearest),
+                  3);
+    default: return hold(transposed(x, filters), 3);
   }
 }
 

@@ -101,6 +101,20 @@ Model growing_model() {
   return model;
 }
 
+/// Images made larger by transposed convolutions: with normalisation, with kernels smaller and larger than the stride,
+/// behind an activation that is a table.
+Model decoder_model() {
+  Model model = Sequential(
+      Conv2D({.filters = 4, .kernel = 3, .stride = 2}), BatchNorm(), ReLU(),
+      Conv2DTranspose({.filters = 5, .kernel = 3, .stride = 2, .bias = false}), BatchNorm(), ReLU(),
+      Conv2DTranspose({.filters = 3, .kernel = {2, 1}, .stride = {1, 2}, .padding = Padding::valid()}), HardSwish(),
+      Conv2DTranspose({.filters = 4, .kernel = 3, .padding = Padding::explicit_(1, 1, 2, 0), .dilation = {1, 2}}),
+      ReLU(), GlobalAveragePool2D(), Dense({.units = 3}));
+  model.build({6, 4, 2}, 3);
+  stir(model, 16);
+  return model;
+}
+
 /// Layers without an integer form between layers that have one.
 Model float_layers_model() {
   Model model =
@@ -158,8 +172,8 @@ TEST_CASE("verify: no code differs, for every kind of quantizer and model") {
                                    {"mct-ste:4:uniform", "mct-ste:4:uniform"},
                                    {"mct-lsq:3:symmetric:per-tensor", "mct-lsq:5:uniform"},
                                    {"mct-ste:8:pot", "mct-ste:2"}};
-  for (const Model& source :
-       {plain_model(), branching_model(), depthwise_model(), tables_model(), sequence_model(), growing_model()})
+  for (const Model& source : {plain_model(), branching_model(), depthwise_model(), tables_model(), sequence_model(),
+                              growing_model(), decoder_model()})
     for (const Case& c : cases) {
       INFO(c.weights << " " << c.activations);
       Model model = quantized(source, c.weights, c.activations);
