@@ -10,6 +10,7 @@
 #include <bitgrad/core/data/idx.hpp>
 #include <bitgrad/core/data/image_folder.hpp>
 #include <bitgrad/core/data/loader.hpp>
+#include <bitgrad/core/data/mixup.hpp>
 #include <bitgrad/core/data/npz.hpp>
 #include <bitgrad/core/data/prefetched.hpp>
 #include <bitgrad/core/data/unit_range.hpp>
@@ -29,6 +30,7 @@
 #include <bitgrad/core/named_tensors.hpp>
 #include <bitgrad/core/parallel.hpp>
 #include <bitgrad/core/permuted.hpp>
+#include <bitgrad/core/portable_math.hpp>
 #include <bitgrad/core/random.hpp>
 #include <bitgrad/core/serial_scope.hpp>
 #include <bitgrad/core/shape.hpp>

@@ -118,9 +118,10 @@ struct LrRangeCommand {
     const std::string title = message("Learning rates of ", model, " on ", data);
     const std::string body =
         element("h1", "", escaped(title)) + element("p", "class=\"note\"", escaped(conclusion(result))) +
-        element("p", "class=\"note\"",
-                message(training.optimizer, ", batch ", training.batch, ", augmentation ",
-                        escaped(training.augmentation), ", seed ", training.seed)) +
+        element(
+            "p", "class=\"note\"",
+            message(training.optimizer, ", batch ", training.batch, ", augmentation ", escaped(training.augmentation),
+                    training.mixup > 0 ? message(", mixup ", training.mixup) : "", ", seed ", training.seed)) +
         element("div", "class=\"charts\"",
                 line_chart({smoothed, raw}, "Loss at rising rates", "cross entropy", Across::rates));
     return message(
@@ -148,6 +149,7 @@ void add_lr_range_command(CLI::App& program) {
   number("--optimizer", options->training.optimizer, "NAME", "Optimizer: " + joined(optimizer_names()));
   number("--batch", options->training.batch, "N", "Images per step");
   number("--augment", options->training.augmentation, "STEPS", "As in train");
+  number("--mixup", options->training.mixup, "X", "As in train");
   number("--momentum", options->training.momentum, "X", "Momentum of sgd and rmsprop");
   number("--weight-decay", options->training.weight_decay, "X", "Weight decay of kernels");
   number("--label-smoothing", options->training.label_smoothing, "X", "Share of the target spread over all classes");

@@ -153,6 +153,10 @@ void TrainOptions::declare(CLI::App& command) {
   number("--augment", training.augmentation, "Random changes to training images, see below: flip,shift:4")
       ->type_name("STEPS")
       ->group(group);
+  number("--mixup", training.mixup,
+         "Mix every image and its label with another, in shares from Beta(X, X), say 0.2; 0: no")
+      ->type_name("X")
+      ->group(group);
   number("--schedule", training.schedule, "How the learning rate goes: " + joined(schedule_names()))
       ->type_name("NAME")
       ->group(group);

@@ -31,7 +31,8 @@ data::LoaderOptions loader_options(const TrainingOptions& options, data::Augment
   return {.batch_size = options.batch,
           .shuffle = true,
           .seed = options.seed,
-          .augmentation = data::in_sequence({data::parse_augmentation(options.augmentation), std::move(own)})};
+          .augmentation = data::in_sequence({data::parse_augmentation(options.augmentation), std::move(own)}),
+          .mixup = options.mixup};
 }
 
 std::string place(std::int64_t epoch, std::int64_t step) {
@@ -239,7 +240,7 @@ void Trainer::add_gradient(const data::Batch& batch, double share, const Context
   {
     Tape tape;
     const Variable output = model_.forward(batch.images, context);
-    const Variable lost = objective(output, teacher, batch.labels);
+    const Variable lost = objective(output, teacher, batch);
     loss = lost.value().item();
     if (!std::isfinite(loss)) explain_loss(loss, batch, context);
     logits = output.value();
@@ -253,9 +254,14 @@ void Trainer::add_gradient(const data::Batch& batch, double share, const Context
 
 std::int64_t Trainer::steps_per_epoch() const { return chunk_count(loader_.batches(), options_.accumulate); }
 
-Variable Trainer::objective(const Variable& logits, const Tensor& teacher, const Tensor& labels) const {
+Variable Trainer::loss_of_labels(const Variable& logits, const data::Batch& batch) const {
+  if (batch.targets.defined()) return soft_cross_entropy(logits, batch.targets, options_.label_smoothing);
+  return cross_entropy(logits, batch.labels, options_.label_smoothing);
+}
+
+Variable Trainer::objective(const Variable& logits, const Tensor& teacher, const data::Batch& batch) const {
   const double weight = options_.distillation;
-  const auto from_labels = [&] { return cross_entropy(logits, labels, options_.label_smoothing); };
+  const auto from_labels = [&] { return loss_of_labels(logits, batch); };
   if (weight == 0) return from_labels();
   const Variable from_teacher = distillation(logits, teacher, options_.temperature);
   return weight == 1 ? from_teacher : from_labels() * (1 - weight) + from_teacher * weight;
@@ -278,7 +284,7 @@ void Trainer::explain_loss(double loss, const data::Batch& batch, const Context&
   try {
     Tape tape;
     tape.check_finite(true);
-    cross_entropy(model_.forward(batch.images, context), batch.labels, options_.label_smoothing);
+    loss_of_labels(model_.forward(batch.images, context), batch);
   } catch (const ValueError& error) {
     where = error.what();
   }

@@ -107,7 +107,8 @@ class Trainer {
   Progress progress(const Pace& pace) const;
   bool batch_norm_frozen() const;
   bool activations_delayed() const;
-  Variable objective(const Variable& logits, const Tensor& teacher, const Tensor& labels) const;
+  Variable loss_of_labels(const Variable& logits, const data::Batch& batch) const;
+  Variable objective(const Variable& logits, const Tensor& teacher, const data::Batch& batch) const;
   std::int64_t steps_per_epoch() const;
   void store_average(Checkpoint& checkpoint) const;
   void restore_average(const Checkpoint& checkpoint);

@@ -54,6 +54,7 @@ std::string TrainingOptions::to_json() const {
                                  {"seed", seed}};
   // Checkpoints from before these options existed stay what they are.
   if (augmentation != TrainingOptions{}.augmentation) json["augmentation"] = augmentation;
+  if (mixup > 0) json["mixup"] = mixup;
   if (accumulate != TrainingOptions{}.accumulate) json["accumulate"] = accumulate;
   if (activation_delay > 0) json["activation_delay"] = activation_delay;
   if (ema > 0) json["ema"] = ema;
@@ -85,6 +86,7 @@ void validate(const TrainingOptions& options) {
   require_range("gradient_clip", options.gradient_clip, 0.0, any, "0 (no limit) or more");
   require_range("ema", options.ema, 0.0, below_one, "at least 0 (none) and less than 1");
   require_range("label_smoothing", options.label_smoothing, 0.0, below_one, "at least 0 and less than 1");
+  require_range("mixup", options.mixup, 0.0, 1000.0, "0 (none) to 1000");
   require_range("activation_delay", options.activation_delay, 0.0, any, "0 or more epochs");
   require_range("distillation", options.distillation, 0.0, 1.0, "0 to 1");
   require_range("temperature", options.temperature, 1e-3, 1e3, "0.001 to 1000");

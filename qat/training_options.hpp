@@ -33,7 +33,8 @@ struct TrainingOptions {
   double temperature = 4;        ///< of the distillation
   std::uint64_t seed = 1;        ///< of the order of samples, of augmentation and of randomness in layers
   std::string augmentation =
-      "none";  ///< of the training images, as data::parse_augmentation() takes it: "flip,shift:4"
+      "none";        ///< of the training images, as data::parse_augmentation() takes it: "flip,shift:4"
+  double mixup = 0;  ///< every training image is mixed with another, in shares from Beta(mixup, mixup); 0: none
 
   /// JSON object of all fields, augmentation only where there is one; the same options give the same text.
   std::string to_json() const;

@@ -59,6 +59,61 @@ Variable cross_entropy(const Variable& logits, const Tensor& labels, double labe
   });
 }
 
+namespace {
+
+void check_targets(const Variable& logits, const Tensor& targets, double label_smoothing) {
+  detail::require_same_dtype("soft_cross_entropy", logits.value(), targets);
+  if (logits.shape().rank() != 2 || targets.shape() != logits.shape() || targets.size() == 0)
+    fail<ShapeError>("soft_cross_entropy: logits are ", logits.shape(), " and targets ", targets.shape(),
+                     ", expected the same (N, K) with at least one row");
+  if (!(label_smoothing >= 0 && label_smoothing < 1))
+    fail<ValueError>("soft_cross_entropy: label_smoothing is ", label_smoothing, ", expected 0 <= label_smoothing < 1");
+  dispatch_floating("soft_cross_entropy", targets.dtype(), [&](auto zero) {
+    using T = decltype(zero);
+    const T* share = targets.data<T>();
+    for (Index row = 0; row < targets.dim(0); ++row) {
+      double sum = 0;
+      bool positive = true;
+      for (Index j = 0; j < targets.dim(1); ++j, ++share) {
+        sum += static_cast<double>(*share);
+        positive = positive && *share >= 0;
+      }
+      if (!positive || !(std::abs(sum - 1) < 1e-4))
+        fail<ValueError>("soft_cross_entropy: the shares of row ", row, " add up to ", sum,
+                         positive ? "" : ", some of them negative", ", expected shares from 0 that add up to 1");
+    }
+  });
+}
+
+}  // namespace
+
+Variable soft_cross_entropy(const Variable& logits, const Tensor& targets, double label_smoothing) {
+  check_targets(logits, targets, label_smoothing);
+  const Index n = logits.shape()[0], k = logits.shape()[1], size = n * k;
+  const double others = label_smoothing / static_cast<double>(k), extra = 1 - label_smoothing;
+  const Tensor log_probability = detail::log_softmax(logits.value());
+  return dispatch_floating("soft_cross_entropy", logits.dtype(), [&](auto zero) {
+    using T = decltype(zero);
+    const auto target_of = [=](T share) { return extra * static_cast<double>(share) + others; };
+    double total = 0;
+    for (Index i = 0; i < size; ++i)  // a class without a share adds nothing, however unlikely it is
+      if (const double target = target_of(targets.data<T>()[i]); target > 0)
+        total -= target * static_cast<double>(log_probability.data<T>()[i]);
+    Tensor loss = Tensor::scalar(total / static_cast<double>(n), logits.dtype());
+    // d loss / d logits = (softmax - target) / N
+    return record_operation(
+        "soft_cross_entropy", std::move(loss), {logits},
+        [=, targets = targets.clone()](const Tensor& g, GradSink& sink) {
+          const double scale = g.item() / static_cast<double>(n);
+          Tensor dx = detail::exponential(log_probability);
+          T* to = dx.data<T>();
+          for (Index i = 0; i < size; ++i)
+            to[i] = static_cast<T>((static_cast<double>(to[i]) - target_of(targets.data<T>()[i])) * scale);
+          sink.add(0, std::move(dx));
+        });
+  });
+}
+
 Variable distillation(const Variable& logits, const Tensor& teacher, double temperature) {
   if (logits.shape().rank() != 2 || logits.shape() != teacher.shape() || logits.shape().size() == 0)
     fail<ShapeError>("distillation: logits are ", logits.shape(), ", the teacher's ", teacher.shape(),

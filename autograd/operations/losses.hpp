@@ -11,6 +11,11 @@ namespace bitgrad {
 /// for an empty batch, ValueError for a label out of range, naming it.
 Variable cross_entropy(const Variable& logits, const Tensor& labels, double label_smoothing = 0.0);
 
+/// The same for targets that are shares of the classes (float32 or float64 [N, K], the dtype of the logits): of mixed
+/// images, or a teacher's probabilities. With label_smoothing s they are (1 - s) * target + s / K. No gradient reaches
+/// the targets. Throws likewise, ValueError naming the row whose shares are negative or do not add up to 1 within 1e-4.
+Variable soft_cross_entropy(const Variable& logits, const Tensor& targets, double label_smoothing = 0.0);
+
 /// Mean over the batch of T^2 KL(softmax(teacher / T) || softmax(logits / T)) → scalar, for logits [N, K] of a student
 /// and of its teacher (float32, the same shape): Hinton, Vinyals, Dean, "Distilling the knowledge in a neural network",
 /// 2015, section 2, with its factor T^2, so that gradients keep their size. Zero where both agree; no gradient reaches

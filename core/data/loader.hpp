@@ -13,8 +13,9 @@
 namespace bitgrad::data {
 
 struct Batch {
-  Tensor images;  ///< float32 [B, H, W, C] in [0, 1]: pixel / 255, correctly rounded
-  Tensor labels;  ///< int32 [B]
+  Tensor images;        ///< float32 [B, H, W, C] in [0, 1]: pixel / 255, correctly rounded
+  Tensor labels;        ///< int32 [B]; of mixed images the class with the larger share
+  Tensor targets = {};  ///< float32 [B, classes], the shares of the classes in mixed images; undefined without mixup
 
   Index size() const { return labels.size(); }
 };
@@ -28,14 +29,20 @@ struct LoaderOptions {
   /// Applied to every image of a batch. What it draws follows from seed, epoch and the sample's index in the data set
   /// alone.
   Augmentation augmentation = {};
+  /// More than 0: every image is mixed with another one of the data set (mixup), x = s a + (1 - s) b, in shares from
+  /// Beta(mixup, mixup); see mixup.hpp. The image keeps the larger share, which makes no difference to what is drawn
+  /// over all epochs, since the other one is drawn as evenly, and keeps every image of an epoch recognizable. What is
+  /// drawn (share, partner, and the augmentation of the partner, which is another one than it has itself) follows from
+  /// seed, epoch and the image's index alone: not from the batch it is in.
+  double mixup = 0;
 };
 
 /// One pass over the data. It shares the data set's elements and may outlive the loader.
 /// `for (Batch batch : loader.epoch(3))` makes one batch at a time.
 class Epoch {
  public:
-  Index size() const { return batches_; }  ///< batches
-  bool augmented() const { return augmentation_ != nullptr; }
+  Index size() const { return batches_; }                                    ///< batches
+  bool augmented() const { return augmentation_ != nullptr || mixup_ > 0; }  ///< or mixed
   /// Batch i. Throws ValueError when out of range, and what the augmentation throws.
   Batch operator[](Index i) const;
 
@@ -68,8 +75,15 @@ class Epoch {
   std::vector<Index> order_;
   Index batch_size_ = 0;
   Index batches_ = 0;
+  Index available_ = 0;  // partners to choose from
+  /// Pixels of the sample, augmented with what `random` draws.
+  void fill_augmented(Index sample, Random random, float* pixels) const;
+  void mix(Index sample, float* pixels, float* targets) const;
+
   Augmentation augmentation_;
+  double mixup_ = 0;
   Random random_{0};  // of the epoch; every sample has a stream derived from it
+  Random mixing_{0};  // likewise
 };
 
 /// Cuts a data set into batches. The order of epoch e is a permutation made from (seed, e) alone, so that training can

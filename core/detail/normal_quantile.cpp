@@ -2,24 +2,10 @@
 
 #include <cmath>
 
+#include <bitgrad/core/portable_math.hpp>
+
 namespace bitgrad::detail {
 namespace {
-
-/// Natural logarithm within a few units in the last place for normal x > 0, from operations that IEEE 754 rounds in one
-/// way only: x = m 2^e with m in [sqrt(1/2), sqrt(2)), log m = 2 artanh(s) with s = (m - 1) / (m + 1), |s| < 0.172.
-double portable_log(double x) {
-  int exponent = 0;
-  double m = std::frexp(x, &exponent);
-  if (m < 0.70710678118654752440) {
-    m *= 2;
-    --exponent;
-  }
-  const double s = (m - 1) / (m + 1);
-  const double s2 = s * s;
-  double series = 0;
-  for (int k = 23; k >= 3; k -= 2) series = (series + 1.0 / k) * s2;
-  return exponent * 0.69314718055994530942 + 2 * (s + s * series);
-}
 
 /// c[0] + c[1] x + ... + c[7] x^7.
 double polynomial(const double (&c)[8], double x) {
