@@ -45,6 +45,40 @@ TEST_CASE("cross_entropy keeps its own copy of the labels") {
   CHECK(identical(tape.gradient(x), Tensor::from({2, 2}, {-0.25f, 0.25f, 0.25f, -0.25f})));
 }
 
+TEST_CASE("soft_cross_entropy by hand, and of whole shares as cross_entropy") {
+  const Tensor logits = Tensor::from({2, 3}, {0, 0, 0, 1, 2, 3});
+  const Tensor targets = Tensor::from({2, 3}, {0.25f, 0.75f, 0, 0.5f, 0, 0.5f});
+  const double row0 = std::log(3.0), log_total = std::log(std::exp(1.0) + std::exp(2.0) + std::exp(3.0));
+  CHECK(soft_cross_entropy(logits, targets).value().item() == Approx((row0 + log_total - 2) / 2).epsilon(1e-6));
+  // Smoothing 0.3: 0.7 of the target and 0.1 for every class.
+  CHECK(soft_cross_entropy(logits, targets, 0.3).value().item() ==
+        Approx((row0 + log_total - 0.7 * 2 - 0.3 * 2) / 2).epsilon(1e-6));
+  const Tensor whole = Tensor::from({2, 3}, {0, 1, 0, 1, 0, 0});
+  for (const double smoothing : {0.0, 0.2})
+    CHECK(soft_cross_entropy(logits, whole, smoothing).value().item() ==
+          Approx(cross_entropy(logits, labels_of({1, 0}), smoothing).value().item()).epsilon(1e-6));
+  // A class without a share may be impossible.
+  CHECK(soft_cross_entropy(Tensor::from({1, 2}, {0, -INFINITY}), Tensor::from({1, 2}, {1, 0})).value().item() == 0);
+}
+
+TEST_CASE("gradients of soft_cross_entropy, which keeps its own copy of the targets") {
+  Tensor targets = Tensor::from({3, 4}, {0.5f, 0.5f, 0, 0, 0.125f, 0.125f, 0.25f, 0.5f, 0, 0, 0, 1});
+  for (const double smoothing : {0.0, 0.3}) {
+    const auto f = [&](const std::vector<Variable>& v) {
+      return soft_cross_entropy(v[0], targets.to(v[0].dtype()), smoothing);
+    };
+    check_gradient(f, {uniform({3, 4}, 3, -3, 3)});
+    check_float32(f, {uniform({3, 4}, 3, -3, 3)}, 1e-6);
+  }
+  Tape tape;
+  const Variable x = tape.watch(Tensor::zeros({3, 4}));
+  const Variable loss = soft_cross_entropy(x, targets);
+  targets.fill(0);
+  tape.backward(loss);
+  CHECK(tape.gradient(x).at<float>({0, 0}) == Approx((0.25 - 0.5) / 3));
+  CHECK(tape.gradient(x).at<float>({2, 3}) == Approx((0.25 - 1.0) / 3));
+}
+
 TEST_CASE("mse") {
   CHECK(mse(Tensor::from({2, 2}, {1, 2, 3, 4}), Tensor::from({2, 2}, {1, 0, 3, 1})).value().item() == Approx(13.0 / 4));
   const auto f = [](const std::vector<Variable>& v) { return mse(v[0], v[1]); };

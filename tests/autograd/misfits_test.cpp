@@ -48,6 +48,22 @@ TEST_CASE("logits and predictions against targets of another shape") {
   check_refused<ValueError>({"cross_entropy: label_smoothing is 1, expected 0 <= label_smoothing < 1"}, [&] {
     cross_entropy(logits, labels_of({0, 0, 0, 0}), 1);
   });
+  const auto soft = [](const Shape& shape, const Tensor& targets, double smoothing = 0) {
+    return [=] { soft_cross_entropy(zeros(shape), targets, smoothing); };
+  };
+  const Tensor halves = Tensor::full({2, 2}, 0.5);
+  check_refused<ShapeError>({"soft_cross_entropy: logits are (2, 3) and targets (2, 2), expected the same (N, K)"},
+                            soft({2, 3}, halves));
+  check_refused<ShapeError>({"soft_cross_entropy: ", "at least one row"}, soft({0, 2}, Tensor::zeros({0, 2})));
+  check_refused<ShapeError>({"soft_cross_entropy: ", "int32"}, soft({2, 2}, Tensor::zeros({2, 2}, DType::int32)));
+  check_refused<ValueError>({"soft_cross_entropy: label_smoothing is -1"}, soft({2, 2}, halves, -1));
+  check_refused<ValueError>(
+      {"soft_cross_entropy: the shares of row 1 add up to 0.75, expected shares from 0 that add up"},
+      soft({2, 2}, Tensor::from({2, 2}, {1, 0, 0.5f, 0.25f})));
+  check_refused<ValueError>({"the shares of row 0 add up to 1, some of them negative"},
+                            soft({2, 2}, Tensor::from({2, 2}, {1.5f, -0.5f, 1, 0})));
+  check_refused<ValueError>({"the shares of row 0 add up to nan"},
+                            soft({1, 2}, Tensor::from({1, 2}, {std::nanf(""), 1})));
   // (4, 3) - (3) and (4, 1) - (4) would broadcast without a word.
   check_refused<ShapeError>({"mse: prediction is (4, 3) and target (3), expected equal shapes"},
                             [&] { mse(logits, zeros({3})); });

@@ -53,6 +53,10 @@ std::vector<Operation> all_operations() {
       of_images("average_pool2d", [](auto& x) { return average_pool2d(x); }),
       of_images("global_average_pool2d", [](auto& x) { return global_average_pool2d(x); }),
       unary("cross_entropy", [labels](auto& x) { return cross_entropy(x, labels); }),
+      unary("soft_cross_entropy",
+            [](auto& x) {
+              return soft_cross_entropy(x, Tensor::full({2, 3}, 1.0 / 3));
+            }),
       unary("negate", [](auto& x) { return negate(x); }),
       unary("relu", [](auto& x) { return relu(x); }),
       unary("relu6", [](auto& x) { return relu6(x); }),

@@ -69,7 +69,7 @@ TEST_CASE("train takes its options from a file, and those that are typed win") {
 TEST_CASE("the configuration that a run leaves reproduces it") {
   const Workshop shop(64);
   REQUIRE(shop.train("run", {"--model", "fashion_cnn", "--epochs", "1", "--qat-epochs", "2", "--qat-lr", ".005",
-                             "--weights", "lsq:3", "--augment", "flip", "--accumulate", "2"})
+                             "--weights", "lsq:3", "--augment", "flip", "--mixup", "0.25", "--accumulate", "2"})
               .code == 0);
   REQUIRE(support::run_cli({"train", "--config", shop.path("run/run.json"), "--out", shop.path("again")}).code == 0);
   for (const char* file : {"/float.safetensors", "/quantized.safetensors", "/graph/graph.json", "/graph/graph.npz"}) {
@@ -78,6 +78,7 @@ TEST_CASE("the configuration that a run leaves reproduces it") {
   }
   json first = json::parse(shop.text("run/run.json")), second = json::parse(shop.text("again/run.json"));
   CHECK(first["qat-lr"] == 0.005);
+  CHECK(first["mixup"] == 0.25);
   first.erase("out");
   second.erase("out");
   CHECK(first == second);

@@ -128,6 +128,22 @@ TEST_CASE(
   CHECK(shop.bytes("stopped/quantized.safetensors") == shop.bytes("1/quantized.safetensors"));
 }
 
+TEST_CASE(
+    "train --mixup is part of the run: other bytes, the same for any number of threads, and refused where wrong") {
+  const Workshop shop(70, 20);
+  const std::vector<std::string> mixed = plus(mlp, {"--mixup", "0.3"});
+  REQUIRE(shop.train("plain", mlp).code == 0);
+  for (const char* threads : {"1", "3"}) REQUIRE(shop.train(threads, plus(mixed, {"--threads", threads})).code == 0);
+  CHECK(shop.bytes("1/float.safetensors") == shop.bytes("3/float.safetensors"));
+  CHECK(shop.bytes("1/float.safetensors") != shop.bytes("plain/float.safetensors"));
+  CHECK_THAT(shop.text("1/float.safetensors"), Contains("mixup"));
+  CHECK_THAT(shop.text("plain/float.safetensors"), !Contains("mixup"));
+  const Outcome wrong = shop.train("run", plus(mlp, {"--mixup", "-1"}));
+  CHECK(wrong.code == 2);
+  CHECK_THAT(wrong.err, Contains("mixup is -1, expected 0 (none) to 1000"));
+  CHECK_FALSE(shop.exists("run"));
+}
+
 TEST_CASE("train --augment refuses what it cannot do before anything is written") {
   const Workshop shop(8, 4);
   const Outcome unknown = shop.train("run", plus(mlp, {"--augment", "filp"}));

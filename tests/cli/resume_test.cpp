@@ -89,8 +89,9 @@ void check_same_run(const Workshop& shop, const std::string& a, const std::strin
 
 TEST_CASE("a run that is killed at random moments continues to the byte") {
   const Workshop shop(192);
-  const std::vector<std::string> options =
-      plus(support::w4a4, {"--augment", "flip,shift:1", "--save-every", GENERATE("0", "1", "4"), "--accumulate", "2"});
+  const std::vector<std::string> options = plus(
+      support::w4a4,
+      {"--augment", "flip,shift:1", "--mixup", "0.4", "--save-every", GENERATE("0", "1", "4"), "--accumulate", "2"});
   const auto start = std::chrono::steady_clock::now();
   REQUIRE(Child(shop.training("whole", options)).wait() == 0);
   const auto whole = std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - start);
