@@ -112,10 +112,31 @@ Model branches_model() {
   return model;
 }
 
+/// Images that become smaller and larger again: by repeated pixels and by transposed convolutions, with a sequence at
+/// the end.
+Model decoder_model() {
+  return Sequential(Conv2D({.filters = 8, .kernel = 3, .stride = 2}), BatchNorm(), ReLU(), MaxPool2D(),
+                    Conv2DTranspose({.filters = 8, .kernel = 3, .stride = 2}), BatchNorm(), ReLU(), UpSampling2D(),
+                    Conv2D({.filters = 6, .kernel = 3}), ReLU(),
+                    Conv2DTranspose({.filters = 4, .kernel = {1, 2}, .stride = {2, 3}, .padding = Padding::valid()}),
+                    BatchNorm(), ReLU(), MaxPool2D({.window = 4}), Reshape({.shape = {294, 4}}),
+                    Conv1D({.filters = 6, .kernel = 5, .stride = 3}), BatchNorm(), ReLU(), Flatten(),
+                    Dense({.units = 10}));
+}
+
+/// Layers that stay in float32 between quantized ones.
+Model float_layers_model() {
+  return Sequential(Conv2D({.filters = 8, .kernel = 3, .stride = 4}), LayerNorm(), ReLU(),
+                    UpSampling2D({.interpolation = Interpolation::bilinear}), Conv2D({.filters = 8, .kernel = 3}),
+                    BatchNorm(), ReLU(), Flatten(), Dense({.units = 16}), LayerNorm(), Dense({.units = 10}));
+}
+
 Model make_model(const std::string& name, const Shape& input, Index classes) {
   if (name == "depthwise") return depthwise_model();
   if (name == "separable") return separable_model();
   if (name == "branches") return branches_model();
+  if (name == "decoder") return decoder_model();
+  if (name == "float") return float_layers_model();
   return models::make(name, input, classes);
 }
 

@@ -252,6 +252,27 @@ TEST_CASE("export tflite: sums and global averages need the mode of a kernel") {
   CHECK(std::string(text.begin(), text.end()) == "xnnpack");
 }
 
+TEST_CASE("export tflite: repeated pixels, and zeros between pixels of a transposed convolution") {
+  InferenceGraphBuilder builder({2, 3, 1});
+  builder.set_layer_name("in");
+  GraphValue x = builder.quantize(builder.input(), activations(unsigned_grid(8, 1.0F / 256, 7)));
+  builder.set_layer_name("larger");
+  x = builder.upsample2d(x, {1, 2}, Interpolation::nearest);
+  const WeightQuantizers quantizers = kernel_on(signed_grid(4, 1));
+  builder.set_layer_name("transposed");
+  const InferenceGraphBuilder::WeightScope scope(builder, quantizers);
+  x = builder.conv2d_transpose(x, {.stride = {3, 2}, .padding = Padding::same()},
+                               {"kernel", floats({3, 2, 1, 1}, {1, 2, 3, 4, 5, 6})}, {"bias", Tensor()});
+  builder.set_layer_name("out");
+  const File file(format_tflite(builder.finish(builder.quantize(x, activations(unsigned_grid(8, 1))))));
+  // Quantize, ResizeNearestNeighbor; Reshape, Pad, Reshape, Pad, Reshape, Slice; Pad, Conv2D.
+  CHECK(file.operators() == std::vector<int>{114, 97, 22, 34, 22, 34, 22, 65, 34, 3});
+  CHECK(file.data<std::int32_t>("larger/size") == std::vector<std::int32_t>{2, 6});
+  CHECK(file.data<std::int32_t>("transposed/zeros/size") == std::vector<std::int32_t>{-1, 4, 11, 1});
+  CHECK(file.tensor("transposed/zeros").numbers<std::int32_t>(0) == std::vector<std::int32_t>{1, 4, 11, 1});
+  CHECK(file.data<std::int8_t>("transposed/kernel") == std::vector<std::int8_t>{6, 5, 4, 3, 2, 1});
+}
+
 TEST_CASE("export tflite: every quantized tensor as an output") {
   const InferenceGraph graph = small_graph(signed_grid(4, 0.5F), signed_grid(4, 1));
   CHECK(File(format_tflite(graph)).graph().numbers<std::int32_t>(2).size() == 1);

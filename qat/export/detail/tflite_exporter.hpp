@@ -86,6 +86,12 @@ class Exporter {
   void emit(const GraphNode& node, const MaxPool2DOp& op);
   void emit(const GraphNode& node, const ReshapeOp& op);
   void emit(const GraphNode& node, const Pad2DOp& op);
+  void emit(const GraphNode& node, const Upsample2DOp& op);
+  void emit(const GraphNode& node, const InsertZeros2DOp& op);
+  /// x in another shape, whose first extent is free.
+  Number reshaped(const std::string& name, Number x, std::vector<std::int32_t> shape);
+  /// The same of rank 4, with so many zeros behind along axis 2.
+  Number padded_rows(const std::string& name, Number x, std::vector<std::int32_t> shape, Index zeros);
   void emit(const GraphNode& node, const FloatSoftmax& op);
   template <class Op>
   void emit(const GraphNode& node, const Op&);

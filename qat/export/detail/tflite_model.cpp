@@ -39,6 +39,8 @@ std::int32_t version_of(const Model& model, Operator code) {
     case Operator::mean:
     case Operator::maximum:
     case Operator::minimum:
+    case Operator::slice:
+    case Operator::resize_nearest_neighbor:
     case Operator::dequantize: return 2;
     default: return 1;
   }

@@ -31,6 +31,8 @@ enum class Operator : std::int32_t {
   cast = 53,
   maximum = 55,
   minimum = 57,
+  slice = 65,
+  resize_nearest_neighbor = 97,
   quantize = 114
 };
 
@@ -49,7 +51,9 @@ enum class Options : std::uint8_t {
   pad = 22,
   gather = 23,
   reducer = 27,
-  cast = 37
+  cast = 37,
+  slice = 48,
+  resize_nearest_neighbor = 74
 };
 
 /// real = (code - zero_point) * scale; one scale, or one for every index of an axis.

@@ -163,6 +163,58 @@ void Exporter::emit(const GraphNode& node, const Pad2DOp& op) {
   pad(node, op.padding, input_of(node), number_of(node.output));
 }
 
+/// With half-pixel centres, which never meet the middle between two pixels, so that the float32 scale does not matter.
+void Exporter::emit(const GraphNode& node, const Upsample2DOp&) {
+  const Shape& shape = output_of(node).shape;
+  const Number size =
+      integers(node.name + "/size", {static_cast<std::int32_t>(shape[0]), static_cast<std::int32_t>(shape[1])}, {2});
+  Table options;
+  options.scalar(0, std::uint8_t{0});  // corners are not aligned
+  options.scalar(1, std::uint8_t{1});
+  this->node(Operator::resize_nearest_neighbor, {input_of(node), size}, number_of(node.output),
+             Options::resize_nearest_neighbor, std::move(options));
+}
+
+/// Pixels are padded to `stride` pixels each, along the width and then, as whole rows, along the height; what is behind
+/// the last one is cut off. Pad and Slice move codes, and Pad's zeros have the code of real zero.
+void Exporter::emit(const GraphNode& node, const InsertZeros2DOp& op) {
+  const auto narrow = [](Index value) { return static_cast<std::int32_t>(value); };
+  const Shape &in = tensor(node.inputs[0]).shape, &out = output_of(node).shape;
+  const std::int32_t w = narrow(in[1]), c = narrow(in[2]), row = w * narrow(op.stride.w) * c;
+  Number x = padded_rows(node.name + "/columns", input_of(node), {narrow(in[0]), w, 1, c}, op.stride.w - 1);
+  x = padded_rows(node.name + "/rows", x, {1, narrow(in[0]), 1, row}, op.stride.h - 1);
+  const std::vector<std::int32_t> whole{1, narrow(in[0] * op.stride.h), w * narrow(op.stride.w), c};
+  x = reshaped(node.name + "/whole", x, whole);
+  const Number begin = integers(node.name + "/begin", {0, 0, 0, 0}, {4});
+  const Number size = integers(node.name + "/size", {-1, narrow(out[0]), narrow(out[1]), c}, {4});
+  this->node(Operator::slice, {x, begin, size}, number_of(node.output), Options::slice);
+}
+
+Exporter::Number Exporter::padded_rows(const std::string& name, Number x, std::vector<std::int32_t> shape,
+                                       Index zeros) {
+  x = reshaped(name, x, shape);
+  if (zeros == 0) return x;
+  Tensor padded = model_.tensors[static_cast<std::size_t>(x)];
+  padded.name = name + "/padded";
+  padded.shape[2] += static_cast<std::int32_t>(zeros);
+  const Number amounts = integers(name + "/paddings", {0, 0, 0, 0, 0, static_cast<std::int32_t>(zeros), 0, 0}, {4, 2});
+  const Number y = add(std::move(padded));
+  this->node(Operator::pad, {x, amounts}, y, Options::pad);
+  return y;
+}
+
+Exporter::Number Exporter::reshaped(const std::string& name, Number x, std::vector<std::int32_t> shape) {
+  Tensor result = model_.tensors[static_cast<std::size_t>(x)];
+  result.name = name;
+  result.shape = shape;
+  result.batch = true;
+  shape[0] = -1;
+  const Number target = integers(name + "/shape", shape, {static_cast<std::int32_t>(shape.size())});
+  const Number y = add(std::move(result));
+  this->node(Operator::reshape, {x, target}, y, Options::reshape);
+  return y;
+}
+
 void Exporter::emit(const GraphNode& node, const FloatSoftmax& op) {
   if (op.logarithm)
     fail<NotImplementedError>("tflite: \"", node.name, "\" is a log-softmax, which the exporter does not write");
