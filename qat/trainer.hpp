@@ -42,7 +42,8 @@ struct Progress {
 struct EpochResult {
   std::int64_t epoch = 0;    ///< counted from 1
   double loss = 0;           ///< mean over the samples
-  double accuracy = 0;       ///< of the training forward while it learned, in [0, 1]: for accuracy evaluate the model
+  double accuracy = 0;       ///< of the training forward while it learned, in [0, 1]: for accuracy evaluate the model;
+                             ///< of mixed images (mixup) the label with the larger share counts
   double learning_rate = 0;  ///< of the last step
   double images_per_second = 0;
   double seconds = 0;

@@ -14,7 +14,7 @@ namespace bitgrad::data {
 
 struct Batch {
   Tensor images;        ///< float32 [B, H, W, C] in [0, 1]: pixel / 255, correctly rounded
-  Tensor labels;        ///< int32 [B]; of mixed images the class with the larger share
+  Tensor labels;        ///< int32 [B]; of mixed images that of the one with the larger share
   Tensor targets = {};  ///< float32 [B, classes], the shares of the classes in mixed images; undefined without mixup
 
   Index size() const { return labels.size(); }

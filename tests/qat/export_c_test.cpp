@@ -5,6 +5,7 @@
 #include <cstring>
 #include <fstream>
 #include <regex>
+#include <set>
 
 #include <bitgrad/core/data/find.hpp>
 #include <bitgrad/layers/models/models.hpp>
@@ -245,8 +246,10 @@ int main(void) {
 TEST_CASE("export c: random networks, every operation, every compiler") {
   const std::vector<Compiler> all = compilers();
   if (all.empty()) WARN("no C compiler: the generated header was not compiled");
+  std::set<std::string_view> operations;
   for (unsigned seed = 1; seed <= 18; ++seed) {
     const InferenceGraph graph = RandomNetwork(seed, 8).build();
+    for (const GraphNode& node : graph.nodes) operations.insert(name_of(node.operation));
     if (all.empty()) continue;
     const Compiler& compiler = all[seed % all.size()];
     CAPTURE(seed, compiler.name);
@@ -260,6 +263,10 @@ TEST_CASE("export c: random networks, every operation, every compiler") {
     for (std::string kind, name; symbols >> kind >> name;)
       CHECK_THAT(name, Equals("memcpy") || Equals("memset") || Equals("memmove") || Equals("_GLOBAL_OFFSET_TABLE_"));
   }
+  for (const char* name : {"integer_conv2d", "integer_dense", "integer_add", "integer_concat", "integer_average_pool2d",
+                           "integer_global_average_pool2d", "integer_table", "max_pool2d", "reshape", "pad2d",
+                           "upsample2d", "insert_zeros2d"})
+    CHECK(operations.count(name) == 1);
 }
 
 TEST_CASE("export c: the codes of every requantization mode") {
