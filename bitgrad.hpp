@@ -137,6 +137,7 @@
 #include <bitgrad/qat/inference/cost.hpp>
 #include <bitgrad/qat/inference/graph.hpp>
 #include <bitgrad/qat/inference/requantization.hpp>
+#include <bitgrad/qat/inference/session.hpp>
 #include <bitgrad/qat/inference/verify.hpp>
 #include <bitgrad/qat/learning_rate_range.hpp>
 #include <bitgrad/qat/plan.hpp>

@@ -5,16 +5,14 @@
 #include <memory>
 
 #include <bitgrad/cli/commands.hpp>
-#include <bitgrad/cli/idle_options.hpp>
+#include <bitgrad/cli/engine.hpp>
 #include <bitgrad/cli/images.hpp>
-#include <bitgrad/cli/integer_engine.hpp>
 #include <bitgrad/cli/mode.hpp>
-#include <bitgrad/cli/names.hpp>
 #include <bitgrad/cli/run_directory.hpp>
 #include <bitgrad/cli/threads.hpp>
 #include <bitgrad/core/io/npy.hpp>
 #include <bitgrad/core/io/npz.hpp>
-#include <bitgrad/qat/inference/graph.hpp>
+#include <bitgrad/qat/inference/session.hpp>
 
 namespace bitgrad::cli {
 namespace {
@@ -37,8 +35,8 @@ struct InferCommand {
   std::string directory, engine = "float", input, output, codes, mode;
   int threads = 0;
 
-  void run(const CLI::App& command) const;
-  NamedTensors all_codes(const InferenceGraph& graph, const Tensor& images) const;
+  void run() const;
+  NamedTensors all_codes(const InferenceSession& session, const Tensor& images) const;
 };
 
 template <class Run>
@@ -57,7 +55,8 @@ DType code_dtype(const Grid& grid) {
   return grid.lo >= 0 && grid.hi <= 255 ? DType::uint8 : DType::int32;
 }
 
-NamedTensors InferCommand::all_codes(const InferenceGraph& graph, const Tensor& images) const {
+NamedTensors InferCommand::all_codes(const InferenceSession& session, const Tensor& images) const {
+  const InferenceGraph& graph = session.graph();
   std::vector<std::size_t> numbers;
   NamedTensors result;
   for (std::size_t t = 0; t < graph.tensors.size(); ++t) {
@@ -69,7 +68,7 @@ NamedTensors InferCommand::all_codes(const InferenceGraph& graph, const Tensor& 
   if (numbers.empty()) fail<ValueError>("--codes: the graph in ", directory, " has no quantized tensor");
   for (Index begin = 0; begin < images.dim(0); begin += images_per_batch) {
     const Index end = std::min(begin + images_per_batch, images.dim(0));
-    const std::vector<Tensor> values = graph.run_all(images.rows(begin, end));
+    const std::vector<Tensor> values = session.run_all(images.rows(begin, end));
     auto entry = result.begin();
     for (const std::size_t t : numbers)
       (entry++)->second.rows(begin, end).copy_from(values[t].to(code_dtype(*graph.tensors[t].grid)));
@@ -77,10 +76,9 @@ NamedTensors InferCommand::all_codes(const InferenceGraph& graph, const Tensor& 
   return result;
 }
 
-void InferCommand::run(const CLI::App& command) const {
+void InferCommand::run() const {
   if (output.empty() && codes.empty()) throw UsageError("infer: nothing to write; give --output FILE or --codes FILE");
-  require_known("engine", engine, {"float", "integer"});
-  refuse_idle_options(typed_options(command), {{"--engine", !output.empty(), "--output"}});
+  check_engine(engine);
   check_mode(mode);
   for (const std::string& file : {output, codes})
     if (!file.empty()) io::require_writable(file);
@@ -89,15 +87,13 @@ void InferCommand::run(const CLI::App& command) const {
   use_mode(graph, mode);
   const auto shape = [&](int tensor) { return graph.tensors[static_cast<std::size_t>(tensor)].shape; };
   const Tensor images = read_images(input, graph);
+  const InferenceSession session = make_session(graph, engine);
   const auto result = [&] {
-    if (engine == "float")
-      return in_batches(images, shape(graph.output), [&](const Tensor& x) { return graph.run(x); });
-    const IntegerEngine integers(graph);
-    return in_batches(images, shape(graph.output), [&](const Tensor& x) { return integers.run(x); });
+    return in_batches(images, shape(graph.output), [&](const Tensor& x) { return session.run(x); });
   };
   std::vector<io::FileContent> files;
   if (!output.empty()) files.push_back({output, io::format_npy(result())});
-  if (!codes.empty()) files.push_back({codes, io::format_npz(all_codes(graph, images))});
+  if (!codes.empty()) files.push_back({codes, io::format_npz(all_codes(session, images))});
   io::write_files_atomically(files);
   std::cout << images.dim(0) << " images, " << output << (output.empty() || codes.empty() ? "" : ", ") << codes
             << std::endl;
@@ -118,7 +114,7 @@ void add_infer_command(CLI::App& program) {
       ->capture_default_str();
   declare_mode(*command, options->mode);
   declare_threads(*command, options->threads);
-  command->callback([options, command] { options->run(*command); });
+  command->callback([options] { options->run(); });
 }
 
 }  // namespace bitgrad::cli

@@ -4,6 +4,7 @@
 
 #include <bitgrad/layers/metrics.hpp>
 #include <bitgrad/qat/inference/builder.hpp>
+#include <bitgrad/qat/inference/session.hpp>
 
 namespace bitgrad {
 namespace {
@@ -14,9 +15,10 @@ constexpr Index images_per_batch = 250;  // bounds the memory; results do not de
 
 void for_each_batch(const InferenceGraph& graph, const data::Dataset& dataset,
                     const std::function<void(Index, const Tensor&, const Tensor&)>& f) {
+  const InferenceSession session(graph);
   for (Index begin = 0; begin < dataset.size(); begin += images_per_batch) {
     const Index end = std::min(begin + images_per_batch, dataset.size());
-    f(begin, graph.run(data::to_unit_range(dataset.images.rows(begin, end))), dataset.labels.rows(begin, end));
+    f(begin, session.run(data::to_unit_range(dataset.images.rows(begin, end))), dataset.labels.rows(begin, end));
   }
 }
 

@@ -13,6 +13,8 @@ template <class Code>
 const CodeKernels<Code>& code_table() {
   if constexpr (sizeof(Code) == sizeof(std::int32_t))
     return table().int32;
+  else if constexpr (sizeof(Code) == sizeof(std::int16_t))
+    return table().int16;
   else if constexpr (std::numeric_limits<Code>::is_signed)
     return table().int8;
   else

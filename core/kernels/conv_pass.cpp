@@ -46,8 +46,8 @@ void pack(const Phase& height, const Phase& width, const KernelLayout& layout, c
   }
 }
 
-void convolve(const DirectConvolution<float>& p) { table().convolve_float(&p); }
-void convolve(const DirectConvolution<std::int32_t>& p) { table().convolve_int32(&p); }
+void convolve(const KernelTable& loops, const DirectConvolution<float>& p) { loops.convolve_float(&p); }
+void convolve(const KernelTable& loops, const DirectConvolution<std::int32_t>& p) { loops.convolve_int32(&p); }
 
 /// Channels that a frame holds.
 template <Index Elements, class T>
@@ -88,9 +88,28 @@ struct PackedPass<T, Frame>::Item {
   Index terms() const { return static_cast<Index>(offsets.size()) * run_length; }
 };
 
+/// Where results go: sums or codes.
+template <class T, class Frame>
+struct PackedPass<T, Frame>::Target {
+  Word* sums = nullptr;
+  std::int16_t* codes = nullptr;
+
+  Target image(Index first) const {
+    return codes != nullptr ? Target{.codes = codes + first} : Target{.sums = sums + first};
+  }
+  /// Makes `place` of the target the first place that the loops write to.
+  void from(Index place, DirectConvolution<Word>& p) const {
+    if (codes != nullptr)
+      p.codes = codes + place;
+    else
+      p.y = sums + place;
+  }
+};
+
 template <class T, class Frame>
 PackedPass<T, Frame>::PackedPass(Pass<T> pass)
-    : pass_(std::move(pass)),
+    : loops_(table()),
+      pass_(std::move(pass)),
       source_(pass_.source, seen(pass_.heights, 0, most_outputs(pass_.heights)),
               seen(pass_.widths, 0, most_outputs(pass_.widths)), channels_of_frame<elements>(pass_)),
       bands_(pass_.heights, source_.row(), band_elements) {
@@ -98,6 +117,9 @@ PackedPass<T, Frame>::PackedPass(Pass<T> pass)
   start_.assign(static_cast<std::size_t>(pass_.groups * row), Word{0});
   for (Index group = 0; pass_.start != nullptr && group < pass_.groups; ++group)
     std::copy_n(pass_.start + group * channels, channels, start_.data() + group * row);
+  if (pass_.codes.multiplier != nullptr) multipliers_.assign(start_.size(), 0.0F);
+  for (Index group = 0; !multipliers_.empty() && group < pass_.groups; ++group)
+    std::copy_n(pass_.codes.multiplier + group * channels, channels, multipliers_.data() + group * row);
   for (const Phase& height : pass_.heights)
     for (const Phase& width : pass_.widths) items_.emplace_back(pass_, source_, height, width);
 }
@@ -140,30 +162,36 @@ DirectConvolution<SumOf<T>> PackedPass<T, Frame>::arguments(const Item& item) co
           .add = pass_.store == Store::add,
           .products = elements > 1      ? Products::pairs
                       : pass_.depthwise ? Products::depthwise
-                                        : Products::dense};
+                                        : Products::dense,
+          .multiplier = multipliers_.data(),
+          .lo = static_cast<float>(pass_.codes.lo),
+          .hi = static_cast<float>(pass_.codes.hi)};
 }
 
-/// One band of one pair of phases, all groups. `x` and `y` are where pixel (0, 0) of source and target lie.
+/// One band of one pair of phases, all groups. `x` is where pixel (0, 0) of the source lies, and y begins with that of
+/// the target.
 template <class T, class Frame>
-void PackedPass<T, Frame>::run_item(const Item& item, Index row, Index end, const Word* x, Word* y) const {
+void PackedPass<T, Frame>::run_item(const Item& item, Index row, Index end, const Word* x, const Target& y) const {
   const Phase &height = item.height, &width = item.width;
   const Index target_pixel = pass_.target.channels, target_row = pass_.target.width * target_pixel;
   DirectConvolution<Word> p = arguments(item);
   p.rows = end - row;
   p.source_row = row * height.source_step;
   p.x = x + row * p.x_row;
-  p.y = y + (height.first + row * height.step) * target_row + width.first * target_pixel;
+  const Index place = (height.first + row * height.step) * target_row + width.first * target_pixel;
   for (Index group = 0; group < pass_.groups; ++group) {
-    convolve(p);
+    y.from(place + group * pass_.target_channels(), p);
+    convolve(loops_, p);
     p.x += pass_.source_channels() / elements;
-    p.y += pass_.target_channels();
     p.weights += item.group_weights;
-    p.start += static_cast<Index>(start_.size()) / pass_.groups;
+    const Index filled_channels = static_cast<Index>(start_.size()) / pass_.groups;
+    p.start += filled_channels;
+    if (!multipliers_.empty()) p.multiplier += filled_channels;
   }
 }
 
 template <class T, class Frame>
-void PackedPass<T, Frame>::run(Index batch, const T* x, SumOf<T>* y) const {
+void PackedPass<T, Frame>::run_images(Index batch, const T* x, const Target& y) const {
   const Index grain = std::max<Index>(chunk_work / band_work(), 1);
   parallel_for(batch * bands_.count(), grain, [&](Index begin, Index end) {
     const Scratch<Frame> scratch(source_.scratch(bands_.source_rows()));
@@ -172,13 +200,13 @@ void PackedPass<T, Frame>::run(Index batch, const T* x, SumOf<T>* y) const {
       const Frame* from = source_.band(x, n, bands_.source(band), scratch.data());
       for (const Item& item : items_)
         run_item(item, bands_.begin(band), bands_.end(band, item.height), reinterpret_cast<const Word*>(from),
-                 y + n * pass_.target.size());
+                 y.image(n * pass_.target.size()));
     }
   });
 }
 
 template <class T, class Frame>
-void PackedPass<T, Frame>::run_pixels(Index pixels, const Frame* x, SumOf<T>* y) const {
+void PackedPass<T, Frame>::run_pixels_to(Index pixels, const Frame* x, const Target& y) const {
   const Item& item = items_.front();
   const Index work = std::max<Index>(item.terms() * pass_.target.channels, 1);
   parallel_for(pixels, std::max<Index>(chunk_work / work, 1), [&](Index begin, Index end) {
@@ -186,9 +214,28 @@ void PackedPass<T, Frame>::run_pixels(Index pixels, const Frame* x, SumOf<T>* y)
     p.rows = 1;
     p.pixels = end - begin;
     p.x = reinterpret_cast<const Word*>(x) + begin * p.x_pixel;
-    p.y = y + begin * p.y_pixel;
-    convolve(p);
+    y.from(begin * p.y_pixel, p);
+    convolve(loops_, p);
   });
+}
+
+template <class T, class Frame>
+void PackedPass<T, Frame>::run(Index batch, const T* x, SumOf<T>* y) const {
+  run_images(batch, x, {.sums = y});
+}
+template <class T, class Frame>
+void PackedPass<T, Frame>::run_pixels(Index pixels, const Frame* x, SumOf<T>* y) const {
+  run_pixels_to(pixels, x, {.sums = y});
+}
+template <class T, class Frame>
+void PackedPass<T, Frame>::run(Index batch, const T* x, std::int16_t* y) const
+    requires(sizeof(T) == sizeof(std::int16_t)) {
+  run_images(batch, x, {.codes = y});
+}
+template <class T, class Frame>
+void PackedPass<T, Frame>::run_pixels(Index pixels, const Frame* x, std::int16_t* y) const
+    requires(sizeof(T) == sizeof(std::int16_t)) {
+  run_pixels_to(pixels, x, {.codes = y});
 }
 
 template class PackedPass<float>;

@@ -20,6 +20,13 @@ struct KernelLayout {
   Index k_w, tap, source, target;
 };
 
+/// How sums of integers become int16 codes on the way out, without a tensor of sums between: clamp(half_even(float(sum)
+/// * multiplier[c]), lo, hi). Bounds have the zero point taken off and fit int16.
+struct OutputCodes {
+  const float* multiplier = nullptr;  ///< one per target channel
+  std::int32_t lo = 0, hi = 0;
+};
+
 /// A pass from a source image to a target image: the forward pass from x to y, the data gradient from dy to dx.
 template <class T>
 struct Pass {
@@ -32,6 +39,7 @@ struct Pass {
   const SumOf<T>* start;  ///< where the sums of every target channel start; null for zeros
   Store store;
   bool depthwise;  ///< groups is 1 then, and every target channel sees the source channel of the same number
+  OutputCodes codes = {};
 
   /// Per group: source channels that meet in one target channel, and target channels.
   Index source_channels() const { return depthwise ? 1 : source.channels / groups; }
@@ -70,21 +78,29 @@ class PackedPass {
   void run(Index batch, const T* x, SumOf<T>* y) const;
   /// The same for a pointwise pass without groups over any number of pixels, each of framed_channels() elements.
   void run_pixels(Index pixels, const Frame* x, SumOf<T>* y) const;
+  /// Both, to codes, by the rule of the pass.
+  void run(Index batch, const T* x, std::int16_t* y) const requires(sizeof(T) == sizeof(std::int16_t));
+  void run_pixels(Index pixels, const Frame* x, std::int16_t* y) const requires(sizeof(T) == sizeof(std::int16_t));
   Index framed_channels() const { return source_.pixel(); }
 
  private:
   using Word = SumOf<T>;  // what the loops see: an element, or a pair of int16
   static constexpr Index elements = sizeof(Word) / sizeof(Frame);
   struct Item;
+  struct Target;
 
   Index band_work() const;
   DirectConvolution<Word> arguments(const Item& item) const;
-  void run_item(const Item& item, Index row, Index end, const Word* x, Word* y) const;
+  void run_item(const Item& item, Index row, Index end, const Word* x, const Target& y) const;
+  void run_images(Index batch, const T* x, const Target& y) const;
+  void run_pixels_to(Index pixels, const Frame* x, const Target& y) const;
 
+  const KernelTable& loops_;  // those that the weights are packed for
   Pass<T> pass_;
   Source<T, Frame> source_;
   Bands bands_;
-  std::vector<Word> start_;  // of every group, filled up to the end of its last block
+  std::vector<Word> start_;         // of every group, filled up to the end of its last block
+  std::vector<float> multipliers_;  // likewise; empty without a rule for codes
   std::vector<Item> items_;  // [phase of rows][phase of columns]
 };
 

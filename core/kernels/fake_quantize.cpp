@@ -209,6 +209,7 @@ BITGRAD_INSTANTIATE(double)
 BITGRAD_INSTANTIATE(std::int32_t)
 BITGRAD_INSTANTIATE(std::uint8_t)
 BITGRAD_INSTANTIATE(std::int8_t)
+BITGRAD_INSTANTIATE(std::int16_t)
 #undef BITGRAD_INSTANTIATE
 
 }  // namespace bitgrad::kernels

@@ -19,6 +19,16 @@ void start_rows(Index rows, Index channels, const std::int32_t* bias, std::int32
   for (Index row = 0; row < rows; ++row) std::copy_n(bias, channels, acc + row * channels);
 }
 
+/// The rule as the passes take it. Without multipliers there is none.
+direct::OutputCodes output_codes(const CentredCodes& codes) {
+  if (codes.multiplier != nullptr) check_codes<std::int16_t>("codes of a convolution", codes.lo, codes.hi);
+  return {codes.multiplier, codes.lo, codes.hi};
+}
+
+void require_codes(bool to_codes) {
+  if (!to_codes) fail<StateError>("Int16Conv2D and Int16Dense: made without a rule for codes, asked for codes");
+}
+
 }  // namespace
 
 template <class Code>
@@ -44,40 +54,102 @@ void dense_codes_int32(Index rows, Index in, Index out, const std::int32_t* x, c
 
 struct Int16Conv2D::Packed {
   std::variant<direct::PackedPass<std::int16_t>, direct::PackedPass<std::int16_t, std::int32_t>> pass;
+  bool to_codes;
 };
 
-Int16Conv2D::Int16Conv2D(const Conv2DGeometry& geometry, const std::int16_t* kernel, const std::int32_t* bias) {
+Int16Conv2D::Int16Conv2D(const Conv2DGeometry& geometry, const std::int16_t* kernel, const std::int32_t* bias)
+    : Int16Conv2D(geometry, kernel, bias, CentredCodes{nullptr}) {}
+
+Int16Conv2D::Int16Conv2D(const Conv2DGeometry& geometry, const std::int16_t* kernel, const std::int32_t* bias,
+                         const CentredCodes& codes) {
   const Conv2DGeometry g = direct::flattened(geometry);
-  const auto pass = direct::forward_pass(g, kernel, bias);
-  const bool in_pairs = g.groups == 1 || g.in_c / g.groups % 2 == 0;
+  auto pass = direct::forward_pass(g, kernel, bias);
+  pass.codes = output_codes(codes);
+  const bool to_codes = codes.multiplier != nullptr, in_pairs = g.groups == 1 || g.in_c / g.groups % 2 == 0;
   if (in_pairs && !pass.depthwise)
-    packed_ = std::make_shared<const Packed>(Packed{direct::PackedPass<std::int16_t>(pass)});
+    packed_ = std::make_shared<const Packed>(Packed{direct::PackedPass<std::int16_t>(pass), to_codes});
   else
-    packed_ = std::make_shared<const Packed>(Packed{direct::PackedPass<std::int16_t, std::int32_t>(pass)});
+    packed_ = std::make_shared<const Packed>(Packed{direct::PackedPass<std::int16_t, std::int32_t>(pass), to_codes});
 }
 
 void Int16Conv2D::run(Index batch, const std::int16_t* x, std::int32_t* acc) const {
   std::visit([&](const auto& pass) { pass.run(batch, x, acc); }, packed_->pass);
 }
 
+void Int16Conv2D::run(Index batch, const std::int16_t* x, std::int16_t* codes) const {
+  require_codes(packed_->to_codes);
+  std::visit([&](const auto& pass) { pass.run(batch, x, codes); }, packed_->pass);
+}
+
 struct Int16Dense::Packed {
   Index in;
   direct::PackedPass<std::int16_t> pass;
+  bool to_codes;
 };
 
-Int16Dense::Int16Dense(Index in, Index out, const std::int16_t* weights, const std::int32_t* bias) {
+Int16Dense::Int16Dense(Index in, Index out, const std::int16_t* weights, const std::int32_t* bias)
+    : Int16Dense(in, out, weights, bias, CentredCodes{nullptr}) {}
+
+Int16Dense::Int16Dense(Index in, Index out, const std::int16_t* weights, const std::int32_t* bias,
+                       const CentredCodes& codes) {
   const Conv2DGeometry g = conv2d_geometry({1, 1, 1, in}, {1, 1, in, out}, {1, 1}, Padding::valid());
+  auto pass = direct::forward_pass(g, weights, bias);
+  pass.codes = output_codes(codes);
   packed_ = std::make_shared<const Packed>(
-      Packed{in, direct::PackedPass<std::int16_t>(direct::forward_pass(g, weights, bias))});
+      Packed{in, direct::PackedPass<std::int16_t>(pass), codes.multiplier != nullptr});
 }
 
-void Int16Dense::run(Index rows, const std::int16_t* x, std::int32_t* acc) const {
+template <class Y>
+void Int16Dense::run_rows(Index rows, const std::int16_t* x, Y* y) const {
   const Index in = packed_->in, framed = packed_->pass.framed_channels();
-  if (in == framed) return packed_->pass.run_pixels(rows, x, acc);
+  if (in == framed) return packed_->pass.run_pixels(rows, x, y);
   const Scratch<std::int16_t> filled(rows * framed);
   for (Index row = 0; row < rows; ++row)
     std::fill_n(std::copy_n(x + row * in, in, filled.data() + row * framed), framed - in, std::int16_t{0});
-  packed_->pass.run_pixels(rows, filled.data(), acc);
+  packed_->pass.run_pixels(rows, filled.data(), y);
+}
+
+void Int16Dense::run(Index rows, const std::int16_t* x, std::int32_t* acc) const { run_rows(rows, x, acc); }
+
+void Int16Dense::run(Index rows, const std::int16_t* x, std::int16_t* codes) const {
+  require_codes(packed_->to_codes);
+  run_rows(rows, x, codes);
+}
+
+struct Int32Conv2D::Packed {
+  direct::PackedPass<std::int32_t> pass;
+};
+
+Int32Conv2D::Int32Conv2D(const Conv2DGeometry& geometry, const std::int32_t* kernel, const std::int32_t* bias)
+    : packed_(std::make_shared<const Packed>(
+          Packed{direct::PackedPass<std::int32_t>(direct::forward_pass(direct::flattened(geometry), kernel, bias))})) {}
+
+void Int32Conv2D::run(Index batch, const std::int32_t* x, std::int32_t* acc) const {
+  packed_->pass.run(batch, x, acc);
+}
+
+void add_codes(Index n, const std::int16_t* a, const std::int16_t* b, const CodeAddition& rule, std::int16_t* y) {
+  parallel_for(n, elements_per_chunk, [&](Index begin, Index end) {
+    table().add_codes(&rule, end - begin, a + begin, b + begin, y + begin);
+  });
+}
+
+void max_pool2d_codes(const Pool2DGeometry& g, const std::int16_t* x, std::int16_t* y) {
+  const Index row_work = g.out_w * g.k_h * g.k_w * g.channels;
+  const Index grain = std::max<Index>(elements_per_chunk / std::max<Index>(row_work, 1), 1);
+  parallel_for(g.batch * g.out_h, grain, [&](Index begin, Index end) {
+    const Scratch<std::int16_t> columns(g.in_w * g.channels);
+    table().max_pool_codes(&g, begin, end, x, y, columns.data());
+  });
+}
+
+void sum_pixels(Index batch, Index pixels, Index channels, const std::int16_t* x, std::int32_t* sums) {
+  std::fill_n(sums, batch * channels, 0);
+  const Index grain = std::max<Index>(elements_per_chunk / std::max<Index>(pixels * channels, 1), 1);
+  parallel_for(batch, grain, [&](Index begin, Index end) {
+    for (Index n = begin; n < end; ++n)
+      table().sum_codes(pixels, channels, x + n * pixels * channels, sums + n * channels);
+  });
 }
 
 template <class Accumulator, class Code>
@@ -103,5 +175,6 @@ void requantize(Index rows, Index channels, const Accumulator* acc, const Requan
 BITGRAD_INSTANTIATE(std::int32_t)
 BITGRAD_INSTANTIATE(std::uint8_t)
 BITGRAD_INSTANTIATE(std::int8_t)
+BITGRAD_INSTANTIATE(std::int16_t)
 
 }  // namespace bitgrad::kernels

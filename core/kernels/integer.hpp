@@ -4,11 +4,12 @@
 #include <cstdint>
 #include <memory>
 
+#include <bitgrad/core/kernels/code_addition.hpp>
 #include <bitgrad/core/kernels/geometry.hpp>
 
 namespace bitgrad::kernels {
 
-/// y = int32(q) - zero_point. Code is int32, uint8 or int8.
+/// y = int32(q) - zero_point. Code is int32, int16, uint8 or int8.
 template <class Code>
 void subtract_zero_point(Index n, const Code* q, std::int32_t zero_point, std::int32_t* y);
 
@@ -22,14 +23,26 @@ void conv2d_codes_int32(const Conv2DGeometry& geometry, const std::int32_t* x, c
 void dense_codes_int32(Index rows, Index in, Index out, const std::int32_t* x, const std::int32_t* weights,
                        const std::int32_t* bias, std::int32_t* acc);
 
+/// How accumulators become codes with the zero point taken off: clamp(half_even(float(acc) * multiplier[c]), lo, hi),
+/// as Requantization below.
+struct CentredCodes {
+  const float* multiplier;          ///< one per channel
+  std::int32_t lo = 0, hi = 0;  ///< bounds minus the zero point, both within int16
+};
+
 /// A convolution of int16 codes with the zero point taken off, its weights packed once: sums as conv2d_codes_int32()
 /// has them. No product of -32768 with itself.
 class Int16Conv2D {
  public:
   /// The batch of the geometry does not matter. `kernel` is HWIO; `bias`, [out_c], may be null.
   Int16Conv2D(const Conv2DGeometry& geometry, const std::int16_t* kernel, const std::int32_t* bias);
+  /// One whose accumulators become codes on the way out. ValueError for bounds that do not fit int16.
+  Int16Conv2D(const Conv2DGeometry& geometry, const std::int16_t* kernel, const std::int32_t* bias,
+              const CentredCodes& codes);
   /// x [batch, in_h, in_w, in_c] to acc [batch, out_h, out_w, out_c].
   void run(Index batch, const std::int16_t* x, std::int32_t* acc) const;
+  /// The same to codes; StateError where it was made without a rule for them.
+  void run(Index batch, const std::int16_t* x, std::int16_t* codes) const;
 
  private:
   struct Packed;
@@ -41,13 +54,40 @@ class Int16Dense {
  public:
   /// `weights` [in, out]; `bias`, [out], may be null.
   Int16Dense(Index in, Index out, const std::int16_t* weights, const std::int32_t* bias);
+  Int16Dense(Index in, Index out, const std::int16_t* weights, const std::int32_t* bias, const CentredCodes& codes);
   /// x [rows, in] to acc [rows, out].
   void run(Index rows, const std::int16_t* x, std::int32_t* acc) const;
+  /// The same to codes; StateError where it was made without a rule for them.
+  void run(Index rows, const std::int16_t* x, std::int16_t* codes) const;
+
+ private:
+  template <class Y>
+  void run_rows(Index rows, const std::int16_t* x, Y* y) const;
+
+  struct Packed;
+  std::shared_ptr<const Packed> packed_;
+};
+
+/// A convolution as conv2d_codes_int32(), its weights packed once.
+class Int32Conv2D {
+ public:
+  /// The batch of the geometry does not matter. `bias` may be null.
+  Int32Conv2D(const Conv2DGeometry& geometry, const std::int32_t* kernel, const std::int32_t* bias);
+  void run(Index batch, const std::int32_t* x, std::int32_t* acc) const;
 
  private:
   struct Packed;
   std::shared_ptr<const Packed> packed_;
 };
+
+/// Sums of two codes by the rule; y may be a or b.
+void add_codes(Index n, const std::int16_t* a, const std::int16_t* b, const CodeAddition& rule, std::int16_t* y);
+
+/// Largest code of every window; padding never wins.
+void max_pool2d_codes(const Pool2DGeometry& geometry, const std::int16_t* x, std::int16_t* y);
+
+/// Sums [batch, channels] over the pixels of x [batch, pixels, channels]; exact below 2^31.
+void sum_pixels(Index batch, Index pixels, Index channels, const std::int16_t* x, std::int32_t* sums);
 
 /// How accumulators become codes: clamp(half_even(float(acc) * multiplier[c]) + zero_point, lo, hi), the conversion and
 /// the product each rounded to float32: the rule of ONNX Runtime's fused QLinearConv.
@@ -58,7 +98,7 @@ struct Requantization {
   std::int32_t hi = 255;
 };
 
-/// Accumulators of [rows, channels], int32 or whole numbers carried in float32, to codes of int32, uint8 or int8.
+/// Accumulators of [rows, channels], int32 or whole numbers carried in float32, to codes of int32, int16, uint8 or int8.
 /// Throws ValueError when lo or hi does not fit Code, or bounds or zero point exceed 2^20.
 template <class Accumulator, class Code>
 void requantize(Index rows, Index channels, const Accumulator* acc, const Requantization& rule, Code* q);

@@ -183,8 +183,8 @@ enum class RequantizationMode {
   tflite_reference  ///< LiteRT's reference kernels: dense layers as single, everything else as tflm_double
 };
 
-/// What training hands over. run() and run_integer() are const, safe to call from several threads at once, and give
-/// every sample the same bytes whatever the batch.
+/// What training hands over. run() and the others pack the weights anew in every call: for more than one, hold an
+/// InferenceSession (session.hpp), which says what they do.
 class InferenceGraph {
  public:
   std::vector<GraphTensor> tensors;
@@ -194,16 +194,10 @@ class InferenceGraph {
   RequantizationMode mode = RequantizationMode::ort;
   std::map<std::string, std::string> metadata;  ///< free text: model, data, seed
 
-  /// float32 [batch, input shape] to float32 [batch, output shape]. Codes between layers are carried through float32
-  /// matrix products that are exact by their bounds.
+  /// InferenceSession(*this).run(x), and so on.
   Tensor run(const Tensor& x) const;
-  /// Every tensor of the graph for a batch, by tensor number: codes as int32, the rest float32.
   std::vector<Tensor> run_all(const Tensor& x) const;
-  /// Integer codes (int32) of the first quantized tensor in, and out: codes as int32 when the output has a grid,
-  /// otherwise the last float32 values. Integer arithmetic between codes. NotImplementedError naming the first layer
-  /// that is left in float before the output.
   Tensor run_integer(const Tensor& input_codes) const;
-  /// The same, keeping every tensor.
   std::vector<Tensor> run_integer_all(const Tensor& input_codes) const;
   /// Number of the tensor whose codes run_integer() takes: the quantized input.
   int integer_input() const;

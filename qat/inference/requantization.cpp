@@ -5,6 +5,7 @@
 
 #include <bitgrad/core/error.hpp>
 #include <bitgrad/qat/inference/detail/fixed_point.hpp>
+#include <bitgrad/qat/inference/session.hpp>
 
 namespace bitgrad {
 namespace {
@@ -78,7 +79,7 @@ std::vector<ModeComparison> compare_modes(const InferenceGraph& graph, const Ten
   InferenceGraph trained = graph;
   set_requantization(trained, RequantizationMode::ort);
   std::vector<ModeComparison> results;
-  std::vector<std::pair<std::size_t, InferenceGraph>> others;
+  std::vector<std::pair<std::size_t, InferenceSession>> others;
   for (const RequantizationMode mode : modes) {
     ModeComparison& result = results.emplace_back();
     result.mode = mode;
@@ -86,14 +87,15 @@ std::vector<ModeComparison> compare_modes(const InferenceGraph& graph, const Ten
     try {
       InferenceGraph other = trained;
       set_requantization(other, mode);
-      others.emplace_back(results.size() - 1, std::move(other));
+      others.emplace_back(results.size() - 1, InferenceSession(other));
     } catch (const NotImplementedError& error) {
       result.refused = error.what();
     }
   }
+  const InferenceSession session(trained);
   for (Index begin = 0; begin < images.dim(0); begin += batch) {
     const Tensor x = images.rows(begin, std::min(begin + batch, images.dim(0)));
-    const std::vector<Tensor> expected = trained.run_all(x);
+    const std::vector<Tensor> expected = session.run_all(x);
     for (const auto& [number, other] : others) {
       const std::vector<Tensor> found = other.run_all(x);
       for (std::size_t t = 0; t < expected.size(); ++t)

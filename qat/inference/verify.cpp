@@ -11,6 +11,7 @@
 #include <bitgrad/qat/inference/detail/names.hpp>
 #include <bitgrad/qat/inference/detail/training_forward.hpp>
 #include <bitgrad/qat/inference/requantization.hpp>
+#include <bitgrad/qat/inference/session.hpp>
 
 namespace bitgrad {
 namespace {
@@ -53,7 +54,11 @@ std::vector<int> promised_tensors(const InferenceGraph& graph) {
 
 class Verification {
  public:
-  explicit Verification(const InferenceGraph& graph) : graph_(graph), promised_(promised_tensors(graph)) {
+  explicit Verification(const InferenceGraph& graph)
+      : graph_(graph),
+        integers_(graph, InferenceEngine::integer),
+        floats_(graph, InferenceEngine::float32),
+        promised_(promised_tensors(graph)) {
     for (const GraphNode& node : graph.nodes) {
       if (inference::integer_weights(node.operation)) report_.certificates.push_back(certify(graph, node));
       if (inference::is_float_operation(node.operation)) report_.float_layers.push_back(node.name);
@@ -63,11 +68,12 @@ class Verification {
   VerifyReport run(const Tensor& images, Index batch, Model* model, bool training_forward);
 
  private:
-  void run_integer_engine(const std::vector<Tensor>& expected);
+  void run_integers(const std::vector<Tensor>& expected);
   void compare(std::string_view executor, const std::vector<Tensor>& expected, const std::vector<Tensor>& found);
   void compare_tensor(std::string_view executor, std::size_t order, const Tensor& expected, const Tensor& found);
 
   const InferenceGraph& graph_;
+  InferenceSession integers_, floats_;
   std::vector<int> promised_;
   VerifyReport report_;
   Index first_sample_ = 0;                         ///< of the batch at hand
@@ -101,11 +107,11 @@ void Verification::compare(std::string_view executor, const std::vector<Tensor>&
   }
 }
 
-void Verification::run_integer_engine(const std::vector<Tensor>& expected) {
+void Verification::run_integers(const std::vector<Tensor>& expected) {
   if (!report_.integer_engine_skipped.empty()) return;
   try {
     const Tensor& codes = expected[static_cast<std::size_t>(graph_.integer_input())];
-    compare("integer engine", expected, graph_.run_integer_all(codes));
+    compare("integer engine", expected, integers_.run_integer_all(codes));
   } catch (const NotImplementedError& error) {
     report_.integer_engine_skipped = error.what();
   }
@@ -127,20 +133,27 @@ std::vector<Tensor> aligned(const InferenceGraph& graph, const InferenceGraph& l
   return result;
 }
 
+InferenceGraph lowered(const Model& model, RequantizationMode mode) {
+  InferenceGraph graph = convert2inferable(model);
+  set_requantization(graph, mode);
+  return graph;
+}
+
 VerifyReport Verification::run(const Tensor& images, Index batch, Model* model, bool training_forward) {
   if (batch < 1) fail<ValueError>("verify: a batch of ", batch, ", expected at least 1");
-  std::optional<InferenceGraph> live;
+  std::optional<InferenceSession> live;
   std::optional<inference::TrainingForward> layers;
-  if (model) set_requantization(live.emplace(convert2inferable(*model)), graph_.mode);
+  if (model) live.emplace(lowered(*model, graph_.mode));
   if (model && training_forward) layers.emplace(*model, graph_);
   report_.samples = images.dim(0);
   for (Index begin = 0; begin < images.dim(0); begin += batch) {
     const Tensor x = images.rows(begin, std::min(begin + batch, images.dim(0)));
     first_sample_ = begin;
     const std::vector<Tensor> expected = run_naive(graph_, x);
-    if (live) compare("evaluate", expected, aligned(graph_, *live, live->run_all(x)));
-    compare("engine", expected, graph_.run_all(x));
-    run_integer_engine(expected);
+    if (live) compare("evaluate", expected, aligned(graph_, live->graph(), live->run_all(x)));
+    compare("integer engine", expected, integers_.run_all(x));
+    compare("float engine", expected, floats_.run_all(x));
+    run_integers(expected);
     if (layers) layers->compare(x, expected);
   }
   if (layers) report_.training_forward = layers->agreements();

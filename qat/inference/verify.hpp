@@ -23,7 +23,7 @@ struct CodeDifference {
   Index element = 0;          ///< flat index inside the sample
   std::int32_t expected = 0;  ///< naive executor; for logits of an integer layer the bits of the float32
   std::int32_t found = 0;
-  std::string executor;  ///< "evaluate", "engine" (reloaded graph), "integer engine"
+  std::string executor;  ///< "evaluate", or of the reloaded graph "integer engine", "float engine"
 };
 
 /// The worst accumulator of an integer layer over its real weights.

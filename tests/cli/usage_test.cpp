@@ -107,8 +107,6 @@ TEST_CASE("options without effect are refused when they are typed, and taken fro
 
   check_error(run_cli({"lr-range", "--data", shop.path("data"), "--model", "mlp", "--momentum", "0.5"}), 2,
               Contains("--momentum has no effect without --optimizer sgd or rmsprop"));
-  check_error(run_cli({"infer", "x", "--input", "a.npy", "--codes", "b.npz", "--engine", "integer"}), 2,
-              Contains("--engine has no effect without --output"));
   check_error(run_cli({"summary", "x.safetensors", "--width", "2"}), 2,
               Contains("--width has no effect without a model by name"));
   check_error(run_cli({"bench", "train", "--mode", "float", "--bits", "4"}), 2,

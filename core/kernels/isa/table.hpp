@@ -7,6 +7,7 @@
 #include <cstdint>
 
 #include <bitgrad/core/kernels/clamp.hpp>
+#include <bitgrad/core/kernels/code_addition.hpp>
 #include <bitgrad/core/kernels/geometry.hpp>
 #include <bitgrad/core/kernels/optimizer_step.hpp>
 
@@ -88,6 +89,11 @@ struct DirectConvolution {
   Index y_row, y_pixel;
   bool add;  ///< to what y holds, instead of overwriting it
   Products products;
+  // Integers only: where codes is not null they become clamp(half_even(float(sum) * multiplier[c]), lo, hi), written to
+  // codes as they would have been to y.
+  std::int16_t* codes = nullptr;
+  const float* multiplier = nullptr;  ///< [channels], filled up like start
+  float lo = 0, hi = 0;               ///< whole numbers that fit int16
 };
 
 /// Arguments of kernel_gradient: sums[block][term][c] += sum over images, rows and pixels of
@@ -178,6 +184,7 @@ struct KernelTable {
   CodeKernels<std::int32_t> int32;
   CodeKernels<std::uint8_t> uint8;
   CodeKernels<std::int8_t> int8;
+  CodeKernels<std::int16_t> int16;
   void (*quantize_to_values)(Index n, Index width, const float* x, const float* inverse, const float* s,
                              const float* lo, const float* hi, float* y);
 
@@ -197,6 +204,14 @@ struct KernelTable {
   void (*convolve_float)(const DirectConvolution<float>*);
   void (*convolve_int32)(const DirectConvolution<std::int32_t>*);
   void (*kernel_gradient)(const KernelGradient*);
+
+  // Codes as int16, their zero points taken off.
+  void (*add_codes)(const CodeAddition*, Index n, const std::int16_t* a, const std::int16_t* b, std::int16_t* y);
+  /// Output rows as above; `columns` has room for a row of the input.
+  void (*max_pool_codes)(const Pool2DGeometry*, Index row_begin, Index row_end, const std::int16_t* x, std::int16_t* y,
+                         std::int16_t* columns);
+  /// sums[c] += x[row * width + c] over all rows.
+  void (*sum_codes)(Index rows, Index width, const std::int16_t* x, std::int32_t* sums);
 
   // Matrix products c += a * b, c (m, n), a (m, k), b (k, n), all dense; each element adds its products in the order of
   // k.

@@ -80,16 +80,31 @@ void PreparedLayer::add_products(Index rows, const float* matrix, std::int32_t* 
 }
 
 template <class T>
-Engine<T>::Engine(const InferenceGraph& graph) : graph_(graph) {
-  for (const GraphNode& node : graph.nodes) {
-    const IntegerWeights* weights = integer_weights(node.operation);
-    const auto input = [&]() -> const Grid& { return *graph.tensors[static_cast<std::size_t>(node.inputs[0])].grid; };
-    const bool float_products = std::is_same_v<T, float> && is_matrix_product(node.operation);
-    layers_.push_back(weights ? std::make_unique<PreparedLayer>(*weights, input(), float_products) : nullptr);
-    const std::optional<Grid>& output = graph.tensors[static_cast<std::size_t>(node.output)].grid;
-    if (weights && output && uses_fixed_point(graph.mode))
-      layers_.back()->fixed = layer_multipliers(*weights, input(), *output);
-  }
+Engine<T>::Engine(const InferenceGraph& graph) : graph_(graph), layers_(graph.nodes.size()) {
+  for (std::size_t n = 0; n < graph.nodes.size(); ++n) prepare(n);
+}
+
+template <class T>
+Engine<T>::Engine(const InferenceGraph& graph, std::span<const std::size_t> nodes)
+    : graph_(graph), layers_(graph.nodes.size()) {
+  for (const std::size_t n : nodes) prepare(n);
+}
+
+template <class T>
+void Engine<T>::prepare(std::size_t number) {
+  const GraphNode& node = graph_.nodes[number];
+  const IntegerWeights* weights = integer_weights(node.operation);
+  if (!weights) return;
+  const GraphTensor& input = graph_.tensors[static_cast<std::size_t>(node.inputs[0])];
+  const bool float_products = std::is_same_v<T, float> && is_matrix_product(node.operation);
+  auto layer = std::make_unique<PreparedLayer>(*weights, *input.grid, float_products);
+  const std::optional<Grid>& output = graph_.tensors[static_cast<std::size_t>(node.output)].grid;
+  if (output && uses_fixed_point(graph_.mode)) layer->fixed = layer_multipliers(*weights, *input.grid, *output);
+  const auto* conv = std::get_if<IntegerConv2D>(&node.operation);
+  if (conv && layer->blocks.empty())
+    layer->convolution.emplace(conv2d_geometry(input.shape.prepended(1), weights->codes.shape(), conv->window),
+                               layer->centred.data(), weights->bias.template data<std::int32_t>());
+  layers_[number] = std::move(layer);
 }
 
 template <class T>
@@ -134,8 +149,7 @@ Tensor Engine<T>::convolve(const GraphNode& node, const IntegerConv2D& op, const
   }
   const Tensor integers = x.to(DType::int32);
   const kernels::Scratch<std::int32_t> accumulators(y.size());
-  kernels::conv2d_codes_int32(g, integers.data<std::int32_t>(), layer.centred.data(),
-                              op.weights.bias.template data<std::int32_t>(), accumulators.data());
+  layer.convolution->run(g.batch, integers.data<std::int32_t>(), accumulators.data());
   finish(op.weights, layer, output, y.size() / layer.out, accumulators.data(), 0, y);
   return y;
 }
@@ -197,9 +211,7 @@ Tensor Engine<T>::import_codes(int tensor, const Tensor& codes, Index sample) co
   const std::int32_t* from = codes.data<std::int32_t>();
   T* to = result.data<T>();
   for (Index i = 0; i < codes.size(); ++i) {
-    if (from[i] < grid.lo || from[i] > grid.hi)
-      fail<ValueError>("run_integer: code ", from[i], " of sample ", sample + i / target.shape.size(), " is outside ",
-                       grid.lo, "..", grid.hi, ", the codes of \"", target.name, "\"");
+    if (from[i] < grid.lo || from[i] > grid.hi) refuse_code(target, from[i], sample + i / target.shape.size());
     to[i] = static_cast<T>(from[i] - grid.zero_point[0]);
   }
   return result;

@@ -127,6 +127,8 @@ template void requantize_in_fixed_point(const IntegerWeights&, const Grid&, Roun
                                         Index, const std::int32_t*, float*);
 template void requantize_in_fixed_point(const IntegerWeights&, const Grid&, Rounding, const std::vector<FixedPoint>&,
                                         Index, const std::int32_t*, std::int32_t*);
+template void requantize_in_fixed_point(const IntegerWeights&, const Grid&, Rounding, const std::vector<FixedPoint>&,
+                                        Index, const std::int32_t*, std::int16_t*);
 template Tensor run_in_mode<float>(const IntegerAdd&, const CodeOperands&);
 template Tensor run_in_mode<std::int32_t>(const IntegerAdd&, const CodeOperands&);
 template Tensor run_in_mode<float>(const IntegerGlobalAveragePool2D&, const CodeOperands&);

@@ -11,16 +11,19 @@
 
 namespace bitgrad::inference {
 
-/// x [n, h, w, c] with a border of `fill`; `shape` [n, h', w', c] is the result's.
+/// x [n, h, w, c] of shape `in` with a border of `fill`: y [n, h', w', c] of shape `out`.
+template <class T>
+void pad2d(const Shape& in, const Shape& out, const Padding& padding, T fill, const T* x, T* y) {
+  std::fill_n(y, out.size(), fill);
+  const Index row = in[2] * in[3];
+  for (Index n = 0; n < in[0]; ++n)
+    for (Index h = 0; h < in[1]; ++h, x += row)
+      std::copy_n(x, row, y + (((n * out[1] + h + padding.top) * out[2]) + padding.left) * out[3]);
+}
 template <class T>
 Tensor pad2d(const Tensor& x, const Padding& padding, const Shape& shape, T fill) {
   Tensor y(shape, x.dtype());
-  std::ranges::fill(y.span<T>(), fill);
-  const Index row = x.dim(2) * x.dim(3);
-  for (Index n = 0; n < x.dim(0); ++n)
-    for (Index h = 0; h < x.dim(1); ++h)
-      std::copy_n(x.data<T>() + (n * x.dim(1) + h) * row, row,
-                  y.data<T>() + (((n * y.dim(1) + h + padding.top) * y.dim(2)) + padding.left) * y.dim(3));
+  pad2d(x.shape(), shape, padding, fill, x.data<T>(), y.data<T>());
   return y;
 }
 

@@ -71,15 +71,23 @@ void rescale(const IntegerWeights& weights, Index rows, const std::int32_t* accu
       values[row * out + c] = static_cast<float>(accumulators[row * out + c]) * multiplier[c];
 }
 
+void refuse_code(const GraphTensor& tensor, std::int32_t code, Index sample) {
+  fail<ValueError>("run_integer: code ", code, " of sample ", sample, " is outside ", tensor.grid->lo, "..",
+                   tensor.grid->hi, ", the codes of \"", tensor.name, "\"");
+}
+
+void refuse_nan(const GraphTensor& output, std::span<const float> x, Index first_sample) {
+  const auto nan = std::ranges::find_if(x, [](float v) { return std::isnan(v); });
+  if (nan == x.end()) return;
+  const Index element = nan - x.begin(), sample = output.shape.size();
+  fail<ValueError>("quantize \"", output.name, "\": element ", element % sample, " of sample ",
+                   first_sample + element / sample, " is NaN, which has no code");
+}
+
 template <class T>
 Tensor quantize_values(const GraphTensor& output, const Tensor& x, Index first_sample) {
   const auto values = x.span<float>();
-  const auto nan = std::ranges::find_if(values, [](float v) { return std::isnan(v); });
-  if (nan != values.end()) {
-    const Index element = nan - values.begin(), sample = x.size() / x.dim(0);
-    fail<ValueError>("quantize \"", output.name, "\": element ", element % sample, " of sample ",
-                     first_sample + element / sample, " is NaN, which has no code");
-  }
+  refuse_nan(output, values, first_sample);
   const Grid& grid = *output.grid;
   Tensor codes(x.shape(), dtype_of<T>);
   quantize_centred(x.size(), values.data(), grid.scale[0], grid.zero_point[0], grid.lo, grid.hi, codes.data<T>());
@@ -95,22 +103,30 @@ Tensor dequantize_codes(const Grid& grid, const Tensor& codes) {
   return values;
 }
 
+kernels::CodeAddition code_addition(const IntegerAdd& op, const Grid& a, const Grid& b, const Grid& y) {
+  const auto zero = [](const Grid& grid) { return grid.zero_point[0] - grid.lo; };  // of codes offset to lo
+  kernels::CodeAddition rule{.zero_a = static_cast<float>(zero(a)),
+                             .ratio_a = a.scale[0] / y.scale[0],
+                             .zero_b = static_cast<float>(zero(b)),
+                             .ratio_b = b.scale[0] / y.scale[0],
+                             .lo = static_cast<float>(op.clamp_lo - y.lo),
+                             .hi = static_cast<float>(op.clamp_hi - y.lo),
+                             .zero_y = zero(y)};
+  rule.constant = static_cast<float>(zero(y)) - std::fma(rule.ratio_a, rule.zero_a, rule.ratio_b * rule.zero_b);
+  return rule;
+}
+
 template <class T>
 Tensor run_code_operation(const IntegerAdd& op, const CodeOperands& operands) {
   if (operands.mode != RequantizationMode::ort) return run_in_mode<T>(op, operands);
-  const Grid &a = *operands.grids[0], &b = *operands.grids[1], &y = *operands.output.grid;
-  const float ratio_a = a.scale[0] / y.scale[0], ratio_b = b.scale[0] / y.scale[0];
-  const auto zero = [](const Grid& grid) {
-    return static_cast<float>(grid.zero_point[0] - grid.lo);
-  };  // of codes offset to lo
-  const float zero_a = zero(a), zero_b = zero(b);
-  const float constant = zero(y) - std::fma(ratio_a, zero_a, ratio_b * zero_b);
+  const Grid& y = *operands.output.grid;
+  const kernels::CodeAddition rule = code_addition(op, *operands.grids[0], *operands.grids[1], y);
   Tensor result(operands.shape(), dtype_of<T>);
   const T *left = operands.inputs[0].data<T>(), *right = operands.inputs[1].data<T>();
   const kernels::Scratch<float> levels(result.size());
   for (Index i = 0; i < result.size(); ++i) {
-    const float u_a = static_cast<float>(left[i]) + zero_a, u_b = static_cast<float>(right[i]) + zero_b;
-    levels.data()[i] = std::fma(u_a, ratio_a, std::fma(u_b, ratio_b, constant));
+    const float u_a = static_cast<float>(left[i]) + rule.zero_a, u_b = static_cast<float>(right[i]) + rule.zero_b;
+    levels.data()[i] = std::fma(u_a, rule.ratio_a, std::fma(u_b, rule.ratio_b, rule.constant));
   }
   quantize_levels(result.size(), levels.data(), y, op.clamp_lo, op.clamp_hi, result.data<T>());
   return result;

@@ -8,6 +8,7 @@
 #include <span>
 #include <vector>
 
+#include <bitgrad/core/kernels/code_addition.hpp>
 #include <bitgrad/qat/inference/graph.hpp>
 
 namespace bitgrad::inference {
@@ -19,8 +20,12 @@ void requantize(const IntegerWeights& weights, const Grid& grid, Index rows, con
 /// Accumulators to real values, for outputs without a grid.
 void rescale(const IntegerWeights& weights, Index rows, const std::int32_t* accumulators, float* values);
 
-/// Codes of float32 values [n, ...] by true division. ValueError for a NaN, naming tensor, sample and element; x starts
-/// at sample `first_sample` of the caller's batch.
+/// ValueError: a code of that sample is outside of the tensor's grid.
+[[noreturn]] void refuse_code(const GraphTensor& tensor, std::int32_t code, Index sample);
+/// ValueError for the first NaN of x [n, ...], whose codes are asked for, naming tensor, sample and element; x starts at
+/// sample `first_sample` of the caller's batch.
+void refuse_nan(const GraphTensor& output, std::span<const float> x, Index first_sample);
+/// Codes of float32 values [n, ...] by true division. Refuses NaN.
 template <class T>
 Tensor quantize_values(const GraphTensor& output, const Tensor& x, Index first_sample);
 template <class T>
@@ -37,6 +42,9 @@ struct CodeOperands {
   const Grid& grid() const { return *grids.front(); }
   Shape shape() const { return output.shape.prepended(x().dim(0)); }
 };
+
+/// The numbers of the rule of IntegerAdd in mode ort.
+kernels::CodeAddition code_addition(const IntegerAdd& op, const Grid& a, const Grid& b, const Grid& y);
 
 /// Sums over the pixels of centred codes, int32 [batch, channels].
 template <class T>
