@@ -101,7 +101,7 @@ class PackedPass {
   Bands bands_;
   std::vector<Word> start_;         // of every group, filled up to the end of its last block
   std::vector<float> multipliers_;  // likewise; empty without a rule for codes
-  std::vector<Item> items_;  // [phase of rows][phase of columns]
+  std::vector<Item> items_;         // [phase of rows][phase of columns]
 };
 
 }  // namespace bitgrad::kernels::direct

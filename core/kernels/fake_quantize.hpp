@@ -84,8 +84,8 @@ struct CodeGrid {
 /// fake_quantize kernels. Infinities saturate, NaN stays NaN, the zero point's value is +0. y may be x.
 void quantize_to_values(const ChannelLayout& layout, const float* x, const CodeGrid& grid, float* y);
 
-/// q = code of x, by true division. Code is int32, int16, uint8 or int8. Throws ValueError naming `what` and the position for
-/// NaN (q is unspecified then), and when lo or hi does not fit Code.
+/// q = code of x, by true division. Code is int32, int16, uint8 or int8. Throws ValueError naming `what` and the
+/// position for NaN (q is unspecified then), and when lo or hi does not fit Code.
 template <class Code>
 void quantize_to_codes(const ChannelLayout& layout, const float* x, const CodeGrid& grid, std::string_view what,
                        Code* q);

@@ -95,8 +95,8 @@ Int16Dense::Int16Dense(Index in, Index out, const std::int16_t* weights, const s
   const Conv2DGeometry g = conv2d_geometry({1, 1, 1, in}, {1, 1, in, out}, {1, 1}, Padding::valid());
   auto pass = direct::forward_pass(g, weights, bias);
   pass.codes = output_codes(codes);
-  packed_ = std::make_shared<const Packed>(
-      Packed{in, direct::PackedPass<std::int16_t>(pass), codes.multiplier != nullptr});
+  packed_ =
+      std::make_shared<const Packed>(Packed{in, direct::PackedPass<std::int16_t>(pass), codes.multiplier != nullptr});
 }
 
 template <class Y>
@@ -124,14 +124,11 @@ Int32Conv2D::Int32Conv2D(const Conv2DGeometry& geometry, const std::int32_t* ker
     : packed_(std::make_shared<const Packed>(
           Packed{direct::PackedPass<std::int32_t>(direct::forward_pass(direct::flattened(geometry), kernel, bias))})) {}
 
-void Int32Conv2D::run(Index batch, const std::int32_t* x, std::int32_t* acc) const {
-  packed_->pass.run(batch, x, acc);
-}
+void Int32Conv2D::run(Index batch, const std::int32_t* x, std::int32_t* acc) const { packed_->pass.run(batch, x, acc); }
 
 void add_codes(Index n, const std::int16_t* a, const std::int16_t* b, const CodeAddition& rule, std::int16_t* y) {
-  parallel_for(n, elements_per_chunk, [&](Index begin, Index end) {
-    table().add_codes(&rule, end - begin, a + begin, b + begin, y + begin);
-  });
+  parallel_for(n, elements_per_chunk,
+               [&](Index begin, Index end) { table().add_codes(&rule, end - begin, a + begin, b + begin, y + begin); });
 }
 
 void max_pool2d_codes(const Pool2DGeometry& g, const std::int16_t* x, std::int16_t* y) {

@@ -26,7 +26,7 @@ void dense_codes_int32(Index rows, Index in, Index out, const std::int32_t* x, c
 /// How accumulators become codes with the zero point taken off: clamp(half_even(float(acc) * multiplier[c]), lo, hi),
 /// as Requantization below.
 struct CentredCodes {
-  const float* multiplier;          ///< one per channel
+  const float* multiplier;      ///< one per channel
   std::int32_t lo = 0, hi = 0;  ///< bounds minus the zero point, both within int16
 };
 
@@ -98,8 +98,8 @@ struct Requantization {
   std::int32_t hi = 255;
 };
 
-/// Accumulators of [rows, channels], int32 or whole numbers carried in float32, to codes of int32, int16, uint8 or int8.
-/// Throws ValueError when lo or hi does not fit Code, or bounds or zero point exceed 2^20.
+/// Accumulators of [rows, channels], int32 or whole numbers carried in float32, to codes of int32, int16, uint8 or
+/// int8. Throws ValueError when lo or hi does not fit Code, or bounds or zero point exceed 2^20.
 template <class Accumulator, class Code>
 void requantize(Index rows, Index channels, const Accumulator* acc, const Requantization& rule, Code* q);
 

@@ -91,8 +91,8 @@ TEST_CASE("a convolution without a rule for codes gives none") {
 
 TEST_CASE("weights stay packed for the instruction set that they were packed for") {
   const Conv2DGeometry g = conv2d_geometry({1, 5, 5, 3}, {3, 3, 3, 21}, {1, 1}, Padding::same());
-  const auto x = small_integers<std::int16_t>(input_shape(g).size(), 1), w = small_integers<std::int16_t>(
-                                                                             kernel_shape(g).size(), 2);
+  const auto x = small_integers<std::int16_t>(input_shape(g).size(), 1),
+             w = small_integers<std::int16_t>(kernel_shape(g).size(), 2);
   std::vector<std::int32_t> expected(static_cast<std::size_t>(output_shape(g).size()));
   kernels::Int16Conv2D(g, w.data(), nullptr).run(1, x.data(), expected.data());
   for (const kernels::Isa packed_for : available_isas()) {

@@ -1,43 +1,20 @@
 #include <catch2/catch.hpp>
 
 #include <cmath>
-#include <thread>
 
-#include <bitgrad/core/parallel.hpp>
 #include <bitgrad/qat/inference/verify.hpp>
 
-#include <qat/inference_support.hpp>
+#include <qat/executors.hpp>
 
 using namespace bitgrad;
 using namespace bitgrad::test;
 
-namespace {
-
-/// Fails with the place of the first difference between tensors that both executions have.
-void check_same(const InferenceGraph& graph, const std::vector<Tensor>& expected, const std::vector<Tensor>& found) {
-  for (std::size_t t = 0; t < graph.tensors.size(); ++t) {
-    if (!found[t].defined()) continue;
-    INFO("tensor \"" << graph.tensors[t].name << "\" of\n" << graph.describe() << expected[t] << '\n' << found[t]);
-    REQUIRE(identical(expected[t], found[t]));
-  }
-}
-
-Tensor image_batch(const InferenceGraph& graph, Index batch, unsigned seed) {
-  return Dice(seed).tensor(graph.tensors[static_cast<std::size_t>(graph.input)].shape.prepended(batch), -0.2F, 1.2F);
-}
-
-}  // namespace
-
-TEST_CASE("engine, integer engine and naive executor agree code by code on random networks") {
+TEST_CASE("both engines and the naive executor agree code by code on random networks") {
   std::map<std::string, int> operations;
-  std::map<std::int64_t, int> distinct;
   for (unsigned seed = 0; seed < 150; ++seed) {
     const InferenceGraph graph = RandomNetwork(seed, seed % 3 == 2 ? 16 : 8).build();
     INFO("seed " << seed);
-    const Tensor x = image_batch(graph, 1 + seed % 4, seed);
-    const std::vector<Tensor> naive = run_naive(graph, x), engine = graph.run_all(x);
-    check_same(graph, naive, engine);
-    check_same(graph, naive, graph.run_integer_all(naive[static_cast<std::size_t>(graph.integer_input())]));
+    by_all_executors(graph, image_batch(graph, 1 + seed % 4, seed));
     for (const GraphNode& node : graph.nodes) ++operations[std::string(name_of(node.operation))];
   }
   // Every integer operation took part, and none was left in float32.
@@ -68,12 +45,9 @@ struct DenseNet {
   }
 };
 
-/// Codes of one tensor by all three executors, which must agree.
+/// Codes of one tensor by all executors, which must agree.
 std::vector<std::int32_t> codes_at(const InferenceGraph& graph, const std::string& tensor, const Tensor& x) {
-  const std::vector<Tensor> naive = run_naive(graph, x), engine = graph.run_all(x);
-  check_same(graph, naive, engine);
-  check_same(graph, naive, graph.run_integer_all(naive[static_cast<std::size_t>(graph.integer_input())]));
-  return codes_in(engine[static_cast<std::size_t>(tensor_number(graph, tensor))]);
+  return codes_in(by_all_executors(graph, x)[static_cast<std::size_t>(tensor_number(graph, tensor))]);
 }
 
 using Codes = std::vector<std::int32_t>;
@@ -268,9 +242,7 @@ TEST_CASE("sums beyond float32 are taken in blocks, products beyond it in intege
     CHECK(!certificate.float32_exact);
     CHECK(certificate.worst_accumulator > (std::int64_t{1} << 24));
     const Tensor images = dice.tensor({200, k}, 0, static_cast<float>((1 << bits) - 1));
-    const std::vector<Tensor> naive = run_naive(graph, images);
-    check_same(graph, naive, graph.run_all(images));
-    check_same(graph, naive, graph.run_integer_all(naive[1]));
+    by_all_executors(graph, images);
   }
 }
 
@@ -286,30 +258,7 @@ TEST_CASE("convolutions in blocks") {
                                     {"kernel", dice.tensor({3, 3, 300, 3}, 60, 127)}, {"bias", {}}));
   CHECK(!certify(graph, node_writing(graph, "conv")).float32_exact);
   const Tensor images = dice.tensor({30, 6, 5, 300}, -9, 240);
-  const std::vector<Tensor> naive = run_naive(graph, images);
-  check_same(graph, naive, graph.run_all(images));
-  check_same(graph, naive, graph.run_integer_all(naive[1]));
-}
-
-TEST_CASE("a sample's bytes do not depend on its batch, the threads or who else runs") {
-  const int threads = num_threads();
-  for (unsigned seed = 300; seed < 310; ++seed) {
-    const InferenceGraph graph = RandomNetwork(seed, 8).build();
-    const Tensor x = image_batch(graph, 37, seed);
-    set_num_threads(1);
-    const Tensor y = graph.run(x);
-    for (const Index i : {0, 5, 36}) CHECK(identical(graph.run(x.rows(i, i + 1)), y.rows(i, i + 1)));
-    CHECK(identical(graph.run(x.rows(3, 31)), y.rows(3, 31)));
-    set_num_threads(3);
-    CHECK(identical(graph.run(x), y));
-    std::vector<Tensor> results(4);
-    std::vector<std::thread> runners;
-    for (Tensor& result : results) runners.emplace_back([&] { result = graph.run(x); });
-    for (std::thread& runner : runners) runner.join();
-    for (const Tensor& result : results) CHECK(identical(result, y));
-    CHECK(graph.run(x.rows(0, 0)).dim(0) == 0);
-  }
-  set_num_threads(threads);
+  by_all_executors(graph, images);
 }
 
 TEST_CASE("float operations give a sample the same bytes in any batch") {

@@ -23,7 +23,7 @@ struct PreparedLayer {
   std::vector<float> centred_float;             ///< the same, where float32 products are exact
   std::vector<std::pair<Index, Index>> blocks;  ///< stretches of k whose float32 sums are exact; empty: int32 products
 
-  std::vector<FixedPoint> fixed;                     ///< multipliers, in modes that compute with them
+  std::vector<FixedPoint> fixed;                    ///< multipliers, in modes that compute with them
   std::optional<kernels::Int32Conv2D> convolution;  ///< packed; without blocks, of a convolution
 
   /// Without `float_products` integers are all there is.

@@ -25,8 +25,8 @@ struct Execution {
   Execution(const InferenceGraph& graph, int start_tensor);
 };
 
-/// Results [batch, shape...] of result_dtype() for tensors that are reached and wanted: all, or only the graph's output.
-/// Undefined otherwise.
+/// Results [batch, shape...] of result_dtype() for tensors that are reached and wanted: all, or only the graph's
+/// output. Undefined otherwise.
 std::vector<Tensor> make_results(const InferenceGraph& graph, const Execution& execution, Index batch, bool all);
 
 /// Cuts x [batch, ...] into slices and calls, for every slice and in execution order,
@@ -54,7 +54,8 @@ std::vector<Tensor> execute(const InferenceGraph& graph, const Execution& execut
       for (const int input : node.inputs) inputs.push_back(values[static_cast<std::size_t>(input)]);
       keep(node.output, run_node(n, std::span<const Tensor>(inputs), begin));
       for (const int input : node.inputs)
-        if (execution.last_use[static_cast<std::size_t>(input)] == n) values[static_cast<std::size_t>(input)] = Tensor();
+        if (execution.last_use[static_cast<std::size_t>(input)] == n)
+          values[static_cast<std::size_t>(input)] = Tensor();
     }
   });
   return results;

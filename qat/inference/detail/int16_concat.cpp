@@ -49,8 +49,8 @@ Step int16_concat(const InferenceGraph& graph, const MemoryPlan& plan, const Gra
     part.place = plan.places[t];
     part.width = part.place.elements / stretches;
   }
-  return [parts = std::move(parts), stretches, y = plan.places[static_cast<std::size_t>(node.output)]](
-             const Slice& slice) {
+  return [parts = std::move(parts), stretches,
+          y = plan.places[static_cast<std::size_t>(node.output)]](const Slice& slice) {
     std::int16_t* to = slice.at<std::int16_t>(y);
     for (Index i = 0; i < slice.samples * stretches; ++i)
       for (const Part& part : parts) {

@@ -114,8 +114,8 @@ Step Int16Step::linear(const IntegerWeights& weights, Make&& make) const {
     };
   }
   return [product = make(codes.data()), x = from(), y = to(), &weights, &target = output(), mode = graph_.mode,
-          multipliers = fixed ? layer_multipliers(weights, *input().grid, *output().grid) : std::vector<FixedPoint>()](
-             const Slice& slice) {
+          multipliers = fixed ? layer_multipliers(weights, *input().grid, *output().grid)
+                              : std::vector<FixedPoint>()](const Slice& slice) {
     const Index size = slice.samples * y.elements, rows = size / static_cast<Index>(weights.multiplier.size());
     const kernels::Scratch<std::int32_t> sums(size);
     product.run(slice.samples, slice.at<std::int16_t>(x), sums.data());
@@ -196,8 +196,8 @@ Step Int16Step::operator()(const MaxPool2DOp& op) const {
 Step Int16Step::operator()(const Pad2DOp& op) const {
   if (!all_int16()) return {};
   return [x = from(), y = to(), padding = op.padding, in = input().shape, out = output().shape](const Slice& slice) {
-    pad2d<std::int16_t>(in.prepended(slice.samples), out.prepended(slice.samples), padding, 0, slice.at<std::int16_t>(x),
-                        slice.at<std::int16_t>(y));
+    pad2d<std::int16_t>(in.prepended(slice.samples), out.prepended(slice.samples), padding, 0,
+                        slice.at<std::int16_t>(x), slice.at<std::int16_t>(y));
   };
 }
 

@@ -24,7 +24,7 @@ struct Place {
 
 /// Tensors share memory that are not needed at the same time; a reshaped tensor lies where it was.
 struct MemoryPlan {
-  std::vector<Place> places;    ///< by tensor number
+  std::vector<Place> places;     ///< by tensor number
   std::size_t sample_bytes = 0;  ///< of all together, for one sample
 
   explicit MemoryPlan(const InferenceGraph& graph);

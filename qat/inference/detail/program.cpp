@@ -76,8 +76,7 @@ std::vector<Tensor> IntegerProgram::run(const Execution& execution, const Tensor
   const auto run_slice = [&](Index begin, Index end) {
     const kernels::Scratch<std::byte> memory(static_cast<Index>(plan_.sample_bytes) * (end - begin));
     const bool floats = x.dtype() == DType::float32;
-    const Slice slice{end - begin, begin, memory.data(),
-                      floats ? x.data<float>() + begin * x.size() / batch : nullptr};
+    const Slice slice{end - begin, begin, memory.data(), floats ? x.data<float>() + begin * x.size() / batch : nullptr};
     if (!floats) load(execution, x.rows(begin, end), slice);
     keep(execution.start, slice);
     for (const std::size_t n : execution.steps) {

@@ -22,8 +22,8 @@ void rescale(const IntegerWeights& weights, Index rows, const std::int32_t* accu
 
 /// ValueError: a code of that sample is outside of the tensor's grid.
 [[noreturn]] void refuse_code(const GraphTensor& tensor, std::int32_t code, Index sample);
-/// ValueError for the first NaN of x [n, ...], whose codes are asked for, naming tensor, sample and element; x starts at
-/// sample `first_sample` of the caller's batch.
+/// ValueError for the first NaN of x [n, ...], whose codes are asked for, naming tensor, sample and element; x starts
+/// at sample `first_sample` of the caller's batch.
 void refuse_nan(const GraphTensor& output, std::span<const float> x, Index first_sample);
 /// Codes of float32 values [n, ...] by true division. Refuses NaN.
 template <class T>
