@@ -22,6 +22,7 @@ Quantiles quantiles(std::vector<double> samples) {
           .median = at(0.5),
           .p75 = at(0.75),
           .p90 = at(0.9),
+          .p95 = at(0.95),
           .most = samples.back()};
 }
 

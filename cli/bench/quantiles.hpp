@@ -7,7 +7,7 @@ namespace bitgrad::cli {
 
 /// Order statistics, interpolated linearly between neighbours.
 struct Quantiles {
-  double least = 0, p10 = 0, p25 = 0, median = 0, p75 = 0, p90 = 0, most = 0;
+  double least = 0, p10 = 0, p25 = 0, median = 0, p75 = 0, p90 = 0, p95 = 0, most = 0;
 };
 
 /// StateError when there are no samples.

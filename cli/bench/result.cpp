@@ -70,8 +70,8 @@ std::string to_json(const Machine& machine, const Peaks& peaks) {
 }
 
 std::string to_json(const Quantiles& quantiles) {
-  return Json{{"least", quantiles.least}, {"p10", quantiles.p10}, {"p25", quantiles.p25},  {"median", quantiles.median},
-              {"p75", quantiles.p75},     {"p90", quantiles.p90}, {"most", quantiles.most}}
+  return Json{{"least", quantiles.least}, {"p10", quantiles.p10}, {"p25", quantiles.p25}, {"median", quantiles.median},
+              {"p75", quantiles.p75},     {"p90", quantiles.p90}, {"p95", quantiles.p95}, {"most", quantiles.most}}
       .dump();
 }
 

@@ -158,6 +158,7 @@ TEST_CASE("quantiles") {
   CHECK(q.p25 == 2);
   CHECK(q.median == 3);
   CHECK(q.p90 == Approx(4.6));
+  CHECK(q.p95 == Approx(4.8));
   CHECK(q.most == 5);
   CHECK(cli::quantiles({7}).p75 == 7);
   CHECK_THROWS_AS(cli::quantiles({}), StateError);
@@ -189,6 +190,30 @@ TEST_CASE("bench infer runs either engine") {
   }
   const Benchmark floats({"infer", "--model", "mlp", "--mode", "float", "--batch", "4"});
   CHECK(floats.json["bits"] == 32);
+}
+
+TEST_CASE("bench infer measures the graph of a run at two batches by both engines") {
+  const Restored restored;
+  const support::TemporaryDirectory directory;
+  const std::string saved = (directory / "net").string();
+  const Benchmark first({"infer", "--model", "lenet5", "--batch", "2", "--save", saved});
+  CHECK(std::filesystem::exists(directory / "net/graph/graph.json"));
+  const Benchmark run({"infer", "--run", saved});
+  CHECK(run.json["run"] == saved);
+  CHECK(run.json["requantization"] == "ort");
+  std::set<std::pair<std::string, int>> found;
+  for (const nlohmann::json& each : run.json["measurements"]) {
+    check_keys(each, {"images_per_second", "batch_ms", "batch_ms_quantiles", "batches", "tensor_memory_mib"});
+    CHECK(each["batch_ms_quantiles"]["p95"] >= each["batch_ms"]);
+    found.emplace(each["engine"], each["batch"]);
+  }
+  CHECK(found == std::set<std::pair<std::string, int>>{{"float", 1}, {"float", 32}, {"integer", 1}, {"integer", 32}});
+  CHECK_THAT(run.outcome.out, Contains("net (28, 28, 1), requantization ort") && Contains("95 % ms"));
+  const Benchmark one({"infer", "--run", saved, "--engine", "integer", "--batch", "3"});
+  REQUIRE(one.json["measurements"].size() == 1);
+  CHECK(one.json["measurements"][0]["batch"] == 3);
+  check_error({"infer", "--run", saved, "--model", "mlp"}, "--run");
+  check_error({"infer", "--run", saved, "--save", saved}, "--run");
 }
 
 TEST_CASE("bench kernels times the passes of an operation") {
