@@ -5,6 +5,8 @@
 
 #include <bitgrad/core/kernels/code_table.hpp>
 #include <bitgrad/core/kernels/conv_pass.hpp>
+#include <bitgrad/core/kernels/depthwise_pass.hpp>
+#include <bitgrad/core/kernels/im2col.hpp>
 #include <bitgrad/core/kernels/rows.hpp>
 
 namespace bitgrad::kernels {
@@ -53,8 +55,16 @@ void dense_codes_int32(Index rows, Index in, Index out, const std::int32_t* x, c
 }
 
 struct Int16Conv2D::Packed {
-  std::variant<direct::PackedPass<std::int16_t>, direct::PackedPass<std::int16_t, std::int32_t>> pass;
+  std::variant<direct::PackedPass<std::int16_t>, direct::DepthwisePass, direct::PackedPass<std::int16_t, std::int32_t>>
+      pass;
   bool to_codes;
+  Index pixels = 0;  ///< of an image of which every pixel is a row of a matrix product; 0: windows
+
+  template <class Y>
+  void run(Index batch, const std::int16_t* x, Y* y) const {
+    if (pixels > 0) return std::get<0>(pass).run_pixels(batch * pixels, x, y);
+    std::visit([&](const auto& each) { each.run(batch, x, y); }, pass);
+  }
 };
 
 Int16Conv2D::Int16Conv2D(const Conv2DGeometry& geometry, const std::int16_t* kernel, const std::int32_t* bias)
@@ -65,20 +75,22 @@ Int16Conv2D::Int16Conv2D(const Conv2DGeometry& geometry, const std::int16_t* ker
   const Conv2DGeometry g = direct::flattened(geometry);
   auto pass = direct::forward_pass(g, kernel, bias);
   pass.codes = output_codes(codes);
-  const bool to_codes = codes.multiplier != nullptr, in_pairs = g.groups == 1 || g.in_c / g.groups % 2 == 0;
-  if (in_pairs && !pass.depthwise)
-    packed_ = std::make_shared<const Packed>(Packed{direct::PackedPass<std::int16_t>(pass), to_codes});
+  const bool to_codes = codes.multiplier != nullptr, in_pairs = g.in_c / g.groups % 2 == 0;
+  const bool rows = is_pointwise(g) && g.groups == 1 && in_pairs;
+  if (pass.depthwise)
+    packed_ = std::make_shared<const Packed>(Packed{direct::DepthwisePass(pass), to_codes});
+  else if (g.groups == 1 || in_pairs)
+    packed_ = std::make_shared<const Packed>(
+        Packed{direct::PackedPass<std::int16_t>(pass), to_codes, rows ? g.in_h * g.in_w : 0});
   else
     packed_ = std::make_shared<const Packed>(Packed{direct::PackedPass<std::int16_t, std::int32_t>(pass), to_codes});
 }
 
-void Int16Conv2D::run(Index batch, const std::int16_t* x, std::int32_t* acc) const {
-  std::visit([&](const auto& pass) { pass.run(batch, x, acc); }, packed_->pass);
-}
+void Int16Conv2D::run(Index batch, const std::int16_t* x, std::int32_t* acc) const { packed_->run(batch, x, acc); }
 
 void Int16Conv2D::run(Index batch, const std::int16_t* x, std::int16_t* codes) const {
   require_codes(packed_->to_codes);
-  std::visit([&](const auto& pass) { pass.run(batch, x, codes); }, packed_->pass);
+  packed_->run(batch, x, codes);
 }
 
 struct Int16Dense::Packed {

@@ -46,6 +46,11 @@ TEST_CASE("convolutions and dense layers of codes round on the way out as requan
            conv2d_geometry({2, 7, 6, 6}, {3, 3, 2, 9}, {1, 1}, Padding::same(), {1, 1}, 3),
            conv2d_geometry({2, 7, 6, 9}, {3, 3, 3, 33}, {1, 1}, Padding::same(), {1, 1}, 3),
            conv2d_geometry({2, 7, 6, 19}, {3, 3, 1, 19}, {1, 2}, Padding::same(), {1, 1}, 19),
+           conv2d_geometry({2, 25, 5, 64}, {3, 3, 1, 64}, {1, 1}, Padding::same(), {1, 1}, 64),
+           conv2d_geometry({2, 9, 8, 40}, {2, 3, 1, 40}, {2, 1}, Padding::valid(), {1, 2}, 40),
+           conv2d_geometry({2, 9, 13, 32}, {1, 1, 1, 32}, {1, 1}, Padding::valid(), {1, 1}, 32),
+           conv2d_geometry({2, 9, 13, 32}, {1, 1, 32, 20}, {1, 1}, Padding::valid()),
+           conv2d_geometry({1, 11, 13, 7}, {1, 1, 7, 16}, {1, 1}, Padding::valid()),
        }) {
     const auto x = small_integers<std::int16_t>(input_shape(g).size(), 1, -255, 255);
     const auto w = small_integers<std::int16_t>(kernel_shape(g).size(), 2, -128, 127);
@@ -53,6 +58,10 @@ TEST_CASE("convolutions and dense layers of codes round on the way out as requan
     const std::vector<float> m = multipliers(g.out_c);
     std::vector<std::int32_t> acc(static_cast<std::size_t>(output_shape(g).size()));
     kernels::Int16Conv2D(g, w.data(), bias.data()).run(g.batch, x.data(), acc.data());
+    const std::vector<std::int32_t> x32(x.begin(), x.end()), w32(w.begin(), w.end());
+    std::vector<std::int32_t> same(acc.size());
+    kernels::conv2d_codes_int32(g, x32.data(), w32.data(), bias.data(), same.data());
+    CHECK(same_bits(acc, same));
     for (const auto& [lo, hi] : {std::pair{-128, 127}, {0, 255}, {-32767, 32767}}) {
       const std::vector<std::int16_t> expected = codes_of(acc, m, lo, hi);
       for_each_setting([&] {

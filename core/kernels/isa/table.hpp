@@ -96,6 +96,24 @@ struct DirectConvolution {
   float lo = 0, hi = 0;               ///< whole numbers that fit int16
 };
 
+/// Arguments of convolve_depthwise_codes: as DirectConvolution, every output channel with the input channel of its
+/// number, for int16 codes. Blocks are of depthwise_block channels; within one, start, multiplier and the weights of a
+/// pair come in the order of the vectors' halves: channels 0-3, 8-11, ... and then 4-7, 12-15, ...
+struct DepthwiseConvolution {
+  Index rows, pixels, channels;
+  const std::int16_t* x;  ///< pixels filled up to the end of the last block
+  Index x_row, x_pixel;
+  const Index* tap_offset;  ///< two per pair
+  Index pairs;
+  const std::int16_t* weights;  ///< [block][pair][channel of the block][tap of the pair]
+  const std::int32_t* start;
+  Index y_row, y_pixel;
+  std::int32_t* sums;   ///< where codes is null
+  std::int16_t* codes;  ///< see DirectConvolution
+  const float* multiplier;
+  float lo, hi;
+};
+
 /// Arguments of kernel_gradient: sums[block][term][c] += sum over images, rows and pixels of
 ///   x[image * x_image + row * x_row + pixel * x_pixel + offset[term]] * dy[image * dy_image + row * dy_row + pixel *
 ///   dy_pixel + c].
@@ -206,6 +224,8 @@ struct KernelTable {
   void (*kernel_gradient)(const KernelGradient*);
 
   // Codes as int16, their zero points taken off.
+  Index depthwise_block;
+  void (*convolve_depthwise_codes)(const DepthwiseConvolution*);
   void (*add_codes)(const CodeAddition*, Index n, const std::int16_t* a, const std::int16_t* b, std::int16_t* y);
   /// Output rows as above; `columns` has room for a row of the input.
   void (*max_pool_codes)(const Pool2DGeometry*, Index row_begin, Index row_end, const std::int16_t* x, std::int16_t* y,
