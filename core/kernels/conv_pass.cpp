@@ -112,7 +112,8 @@ PackedPass<T, Frame>::PackedPass(Pass<T> pass)
       pass_(std::move(pass)),
       source_(pass_.source, seen(pass_.heights, 0, most_outputs(pass_.heights)),
               seen(pass_.widths, 0, most_outputs(pass_.widths)), channels_of_frame<elements>(pass_)),
-      bands_(pass_.heights, source_.row(), band_elements) {
+      bands_(pass_.heights, source_.row(), band_elements),
+      fine_bands_(bands_) {
   const Index channels = pass_.target_channels(), row = filled(channels);
   start_.assign(static_cast<std::size_t>(pass_.groups * row), Word{0});
   for (Index group = 0; pass_.start != nullptr && group < pass_.groups; ++group)
@@ -122,6 +123,7 @@ PackedPass<T, Frame>::PackedPass(Pass<T> pass)
     std::copy_n(pass_.codes.multiplier + group * channels, channels, multipliers_.data() + group * row);
   for (const Phase& height : pass_.heights)
     for (const Phase& width : pass_.widths) items_.emplace_back(pass_, source_, height, width);
+  if (elements > 1) fine_bands_ = bands_.of_rows(chunk_work / (4 * row_work()));
 }
 
 template <class T, class Frame>
@@ -129,12 +131,12 @@ PackedPass<T, Frame>::PackedPass(PackedPass&&) noexcept = default;
 template <class T, class Frame>
 PackedPass<T, Frame>::~PackedPass() = default;
 
-/// Multiply-adds of one band.
+/// Multiply-adds of a row of outputs.
 template <class T, class Frame>
-Index PackedPass<T, Frame>::band_work() const {
+Index PackedPass<T, Frame>::row_work() const {
   Index terms = 0;
   for (const Item& item : items_) terms += item.terms() * item.width.count;
-  return std::max<Index>(bands_.rows() * terms * pass_.target.channels, 1);
+  return std::max<Index>(terms * pass_.target.channels, 1);
 }
 
 /// What the loops are told whatever the band: everything of the first group.
@@ -192,14 +194,18 @@ void PackedPass<T, Frame>::run_item(const Item& item, Index row, Index end, cons
 
 template <class T, class Frame>
 void PackedPass<T, Frame>::run_images(Index batch, const T* x, const Target& y) const {
-  const Index grain = std::max<Index>(chunk_work / band_work(), 1);
-  parallel_for(batch * bands_.count(), grain, [&](Index begin, Index end) {
-    const Scratch<Frame> scratch(source_.scratch(bands_.source_rows()));
+  const bool fine = elements > 1 && batch == 1 && num_threads() > 1;
+  const Bands& bands = fine ? fine_bands_ : bands_;
+  const Index grain = fine ? 1 : std::max<Index>(chunk_work / (bands.rows() * row_work()), 1);
+  parallel_for(batch * bands.count(), grain, [&](Index begin, Index end) {
+    const Scratch<Frame> scratch(source_.scratch(bands.source_rows()));
+    const bool cleared = bands.count() == 1;
+    if (cleared) source_.clear(bands.source_rows(), scratch.data());
     for (Index i = begin; i < end; ++i) {
-      const Index n = i / bands_.count(), band = i % bands_.count();
-      const Frame* from = source_.band(x, n, bands_.source(band), scratch.data());
+      const Index n = i / bands.count(), band = i % bands.count();
+      const Frame* from = source_.band(x, n, bands.source(band), scratch.data(), cleared);
       for (const Item& item : items_)
-        run_item(item, bands_.begin(band), bands_.end(band, item.height), reinterpret_cast<const Word*>(from),
+        run_item(item, bands.begin(band), bands.end(band, item.height), reinterpret_cast<const Word*>(from),
                  y.image(n * pass_.target.size()));
     }
   });

@@ -89,7 +89,7 @@ class PackedPass {
   struct Item;
   struct Target;
 
-  Index band_work() const;
+  Index row_work() const;
   DirectConvolution<Word> arguments(const Item& item) const;
   void run_item(const Item& item, Index row, Index end, const Word* x, const Target& y) const;
   void run_images(Index batch, const T* x, const Target& y) const;
@@ -99,6 +99,7 @@ class PackedPass {
   Pass<T> pass_;
   Source<T, Frame> source_;
   Bands bands_;
+  Bands fine_bands_;                // for a single image and several threads: of int16, whose sums do not depend on it
   std::vector<Word> start_;         // of every group, filled up to the end of its last block
   std::vector<float> multipliers_;  // likewise; empty without a rule for codes
   std::vector<Item> items_;         // [phase of rows][phase of columns]

@@ -54,6 +54,21 @@ void copy_framed(const Image& image, const From* x, Span rows, Span columns, Ind
   }
 }
 
+/// The same into a frame that holds zeros or another image in the same place: what surrounds the image stays.
+template <class From, class To>
+void copy_inside(const Image& image, const From* x, Span rows, Span columns, Index channels, To* out) {
+  const Index begin = std::max<Index>(columns.begin, 0), end = std::min(columns.end, image.width);
+  const Index first = std::max<Index>(rows.begin, 0), last = std::min(rows.end, image.height);
+  for (Index row = first; row < last && begin < end; ++row) {
+    const From* from = x + (row * image.width + begin) * image.channels;
+    To* to = out + ((row - rows.begin) * columns.size() + begin - columns.begin) * channels;
+    if (channels == image.channels)
+      std::copy_n(from, (end - begin) * channels, to);
+    else
+      for (Index i = 0; i < end - begin; ++i) std::copy_n(from + i * image.channels, image.channels, to + i * channels);
+  }
+}
+
 /// How the kernels see images: framed copies of bands of them, or the images themselves where they serve.
 template <class From, class To = From>
 class Source {
@@ -68,12 +83,20 @@ class Source {
   Index row() const { return channels_ * (direct_ ? image_.width : columns_.size()); }
   /// Elements of scratch for a band of that many rows.
   Index scratch(Index rows) const { return direct_ ? 1 : rows * row(); }
-  /// Where pixel (0, 0) of image n of x would lie, given a band of its rows that the caller reads.
-  const To* band(const From* x, Index n, Span rows, To* scratch) const {
+  /// Zeros for copies of the same rows of several images.
+  void clear(Index rows, To* scratch) const {
+    if (!direct_) std::fill_n(scratch, rows * row(), To{0});
+  }
+  /// Where pixel (0, 0) of image n of x would lie, given a band of its rows that the caller reads. Cleared: the scratch
+  /// was, and has only seen these rows since.
+  const To* band(const From* x, Index n, Span rows, To* scratch, bool cleared = false) const {
     const From* image = x + n * image_.size();
     if constexpr (std::is_same_v<From, To>)
       if (direct_) return image;
-    copy_framed(image_, image, rows, columns_, channels_, scratch);
+    if (cleared)
+      copy_inside(image_, image, rows, columns_, channels_, scratch);
+    else
+      copy_framed(image_, image, rows, columns_, channels_, scratch);
     return scratch - rows.begin * row() - columns_.begin * channels_;
   }
 
@@ -92,10 +115,13 @@ class Bands {
     const Index all = most_outputs(heights_), first = seen(heights_, 0, 1).size();
     const Index further = std::max<Index>(seen(heights_, 0, 2).size() - first, 1);  // source rows per row more
     const Index room = elements / std::max<Index>(source_row, 1);
-    const Index most = std::clamp<Index>(1 + (room - first) / further, 1, all);
-    rows_ = chunk_count(all, chunk_count(all, most));
-    count_ = chunk_count(all, rows_);
-    for (Index band = 0; band < count_; ++band) source_rows_ = std::max(source_rows_, source(band).size());
+    cut(std::clamp<Index>(1 + (room - first) / further, 1, all));
+  }
+  /// The same in bands of at most so many rows.
+  Bands of_rows(Index most) const {
+    Bands bands = *this;
+    bands.cut(std::clamp<Index>(most, 1, rows_));
+    return bands;
   }
   Index count() const { return count_; }
   Index rows() const { return rows_; }                ///< of the largest band
@@ -105,6 +131,14 @@ class Bands {
   Span source(Index band) const { return seen(heights_, band * rows_, (band + 1) * rows_); }
 
  private:
+  void cut(Index most) {
+    const Index all = most_outputs(heights_);
+    rows_ = chunk_count(all, chunk_count(all, most));
+    count_ = chunk_count(all, rows_);
+    source_rows_ = 0;
+    for (Index band = 0; band < count_; ++band) source_rows_ = std::max(source_rows_, source(band).size());
+  }
+
   std::vector<Phase> heights_;
   Index rows_ = 0, count_ = 0, source_rows_ = 0;
 };
