@@ -218,6 +218,8 @@ ThreadPool& pool() {
 SerialScope::SerialScope() : before_(inside_region) { inside_region = true; }
 SerialScope::~SerialScope() { inside_region = before_; }
 
+bool runs_serially() { return inside_region || pool().threads() == 1; }
+
 int num_threads() { return pool().threads(); }
 
 void set_num_threads(int threads) {

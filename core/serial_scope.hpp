@@ -16,4 +16,7 @@ class SerialScope {
   bool before_;
 };
 
+/// True where parallel regions of this thread run serially: with one thread, in such a scope, in a region.
+bool runs_serially();
+
 }  // namespace bitgrad

@@ -2,6 +2,8 @@
 
 #include <cstring>
 
+#include <bitgrad/core/serial_scope.hpp>
+
 namespace bitgrad::kernels::direct {
 namespace {
 
@@ -194,12 +196,12 @@ void PackedPass<T, Frame>::run_item(const Item& item, Index row, Index end, cons
 
 template <class T, class Frame>
 void PackedPass<T, Frame>::run_images(Index batch, const T* x, const Target& y) const {
-  const bool fine = elements > 1 && batch == 1 && num_threads() > 1;
+  const bool fine = elements > 1 && batch == 1 && !runs_serially();
   const Bands& bands = fine ? fine_bands_ : bands_;
   const Index grain = fine ? 1 : std::max<Index>(chunk_work / (bands.rows() * row_work()), 1);
   parallel_for(batch * bands.count(), grain, [&](Index begin, Index end) {
     const Scratch<Frame> scratch(source_.scratch(bands.source_rows()));
-    const bool cleared = bands.count() == 1;
+    const bool cleared = bands.count() == 1 && source_.clears(end - begin);
     if (cleared) source_.clear(bands.source_rows(), scratch.data());
     for (Index i = begin; i < end; ++i) {
       const Index n = i / bands.count(), band = i % bands.count();

@@ -85,7 +85,7 @@ void DepthwisePass::run_images(Index batch, const std::int16_t* x, std::int32_t*
   const Index grain = std::max<Index>(chunk_work / (4 * std::max<Index>(band_work, 1)), 1);  // slower than dense ones
   parallel_for(batch * bands_.count(), grain, [&](Index begin, Index end) {
     const Scratch<std::int16_t> scratch(source_.scratch(bands_.source_rows()));
-    const bool cleared = bands_.count() == 1;
+    const bool cleared = bands_.count() == 1 && source_.clears(end - begin);
     if (cleared) source_.clear(bands_.source_rows(), scratch.data());
     for (Index i = begin; i < end; ++i) {
       const Index n = i / bands_.count(), band = i % bands_.count(), place = n * target_.size();

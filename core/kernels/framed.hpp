@@ -83,10 +83,10 @@ class Source {
   Index row() const { return channels_ * (direct_ ? image_.width : columns_.size()); }
   /// Elements of scratch for a band of that many rows.
   Index scratch(Index rows) const { return direct_ ? 1 : rows * row(); }
-  /// Zeros for copies of the same rows of several images.
-  void clear(Index rows, To* scratch) const {
-    if (!direct_) std::fill_n(scratch, rows * row(), To{0});
-  }
+  /// Whether clear() pays for copies of the same rows of so many images: it does for channels in between, too.
+  bool clears(Index images) const { return !direct_ && (images > 1 || channels_ != image_.channels); }
+  /// Zeros for such copies.
+  void clear(Index rows, To* scratch) const { std::fill_n(scratch, rows * row(), To{0}); }
   /// Where pixel (0, 0) of image n of x would lie, given a band of its rows that the caller reads. Cleared: the scratch
   /// was, and has only seen these rows since.
   const To* band(const From* x, Index n, Span rows, To* scratch, bool cleared = false) const {

@@ -9,6 +9,7 @@
 
 #include <bitgrad/core/error.hpp>
 #include <bitgrad/core/parallel.hpp>
+#include <bitgrad/core/serial_scope.hpp>
 
 using namespace bitgrad;
 
@@ -106,4 +107,21 @@ TEST_CASE("a worker that was sent elsewhere to wake up may run anywhere afterwar
     CHECK(seen[0] == all);
     CHECK(seen[1] == all);
   }
+}
+
+TEST_CASE("runs_serially tells where regions do") {
+  {
+    const Threads one(1);
+    CHECK(runs_serially());
+  }
+  const Threads two(2);
+  CHECK_FALSE(runs_serially());
+  std::atomic<int> inside = 0;
+  parallel_for(4, 1, [&](Index, Index) { inside += runs_serially(); });
+  CHECK(inside == 4);
+  {
+    const SerialScope scope;
+    CHECK(runs_serially());
+  }
+  CHECK_FALSE(runs_serially());
 }
