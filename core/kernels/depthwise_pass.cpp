@@ -17,8 +17,8 @@ DepthwisePass::DepthwisePass(const Pass<std::int16_t>& pass)
       target_(pass.target),
       height_(pass.heights.front()),
       width_(pass.widths.front()),
-      source_(image_, seen(pass.heights, 0, height_.count), seen(pass.widths, 0, width_.count),
-              chunk_count(image_.channels, loops_.depthwise_block) * loops_.depthwise_block),
+      source_(image_, seen(pass.heights, 0, height_.count), seen(pass.widths, 0, width_.count), image_.channels,
+              image_.channels % loops_.depthwise_block == 0),
       bands_(pass.heights, source_.row(), band_elements),
       codes_(pass.codes) {
   pack_taps(pass);
@@ -48,7 +48,7 @@ void DepthwisePass::pack_taps(const Pass<std::int16_t>& pass) {
 
 void DepthwisePass::pack_channels(const Pass<std::int16_t>& pass) {
   const Index block = loops_.depthwise_block;
-  for (Index i = 0; i < source_.pixel(); ++i) {
+  for (Index i = 0; i < chunk_count(image_.channels, block) * block; ++i) {
     const Index channel = i / block * block + channel_at(i % block, block);
     const bool real = channel < image_.channels;
     start_.push_back(real && pass.start != nullptr ? pass.start[channel] : 0);
@@ -84,7 +84,8 @@ void DepthwisePass::run_images(Index batch, const std::int16_t* x, std::int32_t*
   const Index band_work = bands_.rows() * width_.count * static_cast<Index>(offsets_.size()) * target_.channels;
   const Index grain = std::max<Index>(chunk_work / (4 * std::max<Index>(band_work, 1)), 1);  // slower than dense ones
   parallel_for(batch * bands_.count(), grain, [&](Index begin, Index end) {
-    const Scratch<std::int16_t> scratch(source_.scratch(bands_.source_rows()));
+    // The last block reaches into the next pixel, with weights of zero, and behind the last one.
+    const Scratch<std::int16_t> scratch(source_.scratch(bands_.source_rows()) + loops_.depthwise_block);
     const bool cleared = bands_.count() == 1 && source_.clears(end - begin);
     if (cleared) source_.clear(bands_.source_rows(), scratch.data());
     for (Index i = begin; i < end; ++i) {

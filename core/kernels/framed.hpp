@@ -30,6 +30,28 @@ struct Image {
   Index size() const { return height * width * channels; }
 };
 
+/// Pixels of `Channels` channels as such of `Filled`, the additional ones zero.
+template <Index Channels, Index Filled, class From, class To>
+void fill_pixels(const From* from, Index pixels, To* to) {
+  for (Index i = 0; i < pixels; ++i, from += Channels, to += Filled)
+    for (Index c = 0; c < Filled; ++c) to[c] = c < Channels ? static_cast<To>(from[c]) : To{0};
+}
+
+/// The same for any numbers of channels; those of images, whose pixels are many, without calls for each of them.
+template <class From, class To>
+void copy_pixels(const From* from, Index pixels, Index channels, Index filled_channels, To* to) {
+  if (channels == filled_channels) {
+    std::copy_n(from, pixels * channels, to);
+  } else if (channels == 1 && filled_channels == 2) {
+    fill_pixels<1, 2>(from, pixels, to);
+  } else if (channels == 3 && filled_channels == 4) {
+    fill_pixels<3, 4>(from, pixels, to);
+  } else {
+    for (Index i = 0; i < pixels; ++i, from += channels, to += filled_channels)
+      std::fill_n(std::copy_n(from, channels, to), filled_channels - channels, To{0});
+  }
+}
+
 /// Rows [rows.begin, rows.end) and columns [columns.begin, columns.end) of an image, its surroundings zero, with
 /// `channels` channels of which the additional ones are zero.
 template <class From, class To>
@@ -44,12 +66,7 @@ void copy_framed(const Image& image, const From* x, Span rows, Span columns, Ind
     }
     const From* from = x + (row * image.width + columns.begin + left) * image.channels;
     To* to = std::fill_n(out, left * channels, To{0});
-    if (channels == image.channels)
-      std::copy_n(from, inside * channels, to);
-    else
-      for (Index i = 0; i < inside; ++i)
-        std::fill_n(std::copy_n(from + i * image.channels, image.channels, to + i * channels),
-                    channels - image.channels, To{0});
+    copy_pixels(from, inside, image.channels, channels, to);
     std::fill_n(to + inside * channels, right * channels, To{0});
   }
 }
@@ -60,12 +77,8 @@ void copy_inside(const Image& image, const From* x, Span rows, Span columns, Ind
   const Index begin = std::max<Index>(columns.begin, 0), end = std::min(columns.end, image.width);
   const Index first = std::max<Index>(rows.begin, 0), last = std::min(rows.end, image.height);
   for (Index row = first; row < last && begin < end; ++row) {
-    const From* from = x + (row * image.width + begin) * image.channels;
-    To* to = out + ((row - rows.begin) * columns.size() + begin - columns.begin) * channels;
-    if (channels == image.channels)
-      std::copy_n(from, (end - begin) * channels, to);
-    else
-      for (Index i = 0; i < end - begin; ++i) std::copy_n(from + i * image.channels, image.channels, to + i * channels);
+    copy_pixels(x + (row * image.width + begin) * image.channels, end - begin, image.channels, channels,
+                out + ((row - rows.begin) * columns.size() + begin - columns.begin) * channels);
   }
 }
 
@@ -73,9 +86,9 @@ void copy_inside(const Image& image, const From* x, Span rows, Span columns, Ind
 template <class From, class To = From>
 class Source {
  public:
-  Source(const Image& image, Span all_rows, Span columns, Index channels)
+  Source(const Image& image, Span all_rows, Span columns, Index channels, bool may_be_direct = true)
       : image_(image), columns_(columns), channels_(channels) {
-    direct_ = std::is_same_v<From, To> && channels == image.channels && all_rows.begin >= 0 &&
+    direct_ = may_be_direct && std::is_same_v<From, To> && channels == image.channels && all_rows.begin >= 0 &&
               all_rows.end <= image.height && columns.begin >= 0 && columns.end <= image.width;
   }
   bool direct() const { return direct_; }
@@ -83,8 +96,8 @@ class Source {
   Index row() const { return channels_ * (direct_ ? image_.width : columns_.size()); }
   /// Elements of scratch for a band of that many rows.
   Index scratch(Index rows) const { return direct_ ? 1 : rows * row(); }
-  /// Whether clear() pays for copies of the same rows of so many images: it does for channels in between, too.
-  bool clears(Index images) const { return !direct_ && (images > 1 || channels_ != image_.channels); }
+  /// Whether clear() pays for copies of the same rows of so many images.
+  bool clears(Index images) const { return !direct_ && images > 1; }
   /// Zeros for such copies.
   void clear(Index rows, To* scratch) const { std::fill_n(scratch, rows * row(), To{0}); }
   /// Where pixel (0, 0) of image n of x would lie, given a band of its rows that the caller reads. Cleared: the scratch

@@ -47,6 +47,7 @@ TEST_CASE("convolutions and dense layers of codes round on the way out as requan
            conv2d_geometry({2, 7, 6, 9}, {3, 3, 3, 33}, {1, 1}, Padding::same(), {1, 1}, 3),
            conv2d_geometry({2, 7, 6, 19}, {3, 3, 1, 19}, {1, 2}, Padding::same(), {1, 1}, 19),
            conv2d_geometry({2, 25, 5, 64}, {3, 3, 1, 64}, {1, 1}, Padding::same(), {1, 1}, 64),
+           conv2d_geometry({2, 9, 8, 8}, {3, 3, 1, 8}, {1, 1}, Padding::valid(), {1, 1}, 8),
            conv2d_geometry({2, 9, 8, 40}, {2, 3, 1, 40}, {2, 1}, Padding::valid(), {1, 2}, 40),
            conv2d_geometry({2, 9, 13, 32}, {1, 1, 1, 32}, {1, 1}, Padding::valid(), {1, 1}, 32),
            conv2d_geometry({2, 9, 13, 32}, {1, 1, 32, 20}, {1, 1}, Padding::valid()),

@@ -101,7 +101,7 @@ struct DirectConvolution {
 /// pair come in the order of the vectors' halves: channels 0-3, 8-11, ... and then 4-7, 12-15, ...
 struct DepthwiseConvolution {
   Index rows, pixels, channels;
-  const std::int16_t* x;  ///< pixels filled up to the end of the last block
+  const std::int16_t* x;  ///< read up to the end of the last block, whose weights are zero behind the last channel
   Index x_row, x_pixel;
   const Index* tap_offset;  ///< two per pair
   Index pairs;
