@@ -9,8 +9,22 @@
 namespace bitgrad::kernels {
 namespace {
 
+/// With the products of VNNI where the processor has it.
+KernelTable make_avx512_table() {
+  KernelTable result = avx512_kernels;
+  if (!__builtin_cpu_supports("avx512vnni")) return result;
+  result.convolve_int32 = avx512_vnni_products.convolve_int32;
+  result.convolve_depthwise_codes = avx512_vnni_products.convolve_depthwise_codes;
+  return result;
+}
+
+const KernelTable& avx512_table() {
+  static const KernelTable instance = make_avx512_table();
+  return instance;
+}
+
 const KernelTable& table_of(Isa isa) {
-  if (isa == Isa::avx512) return avx512_kernels;
+  if (isa == Isa::avx512) return avx512_table();
   return isa == Isa::avx2 ? avx2_kernels : base_kernels;
 }
 

@@ -5,7 +5,8 @@
 
 namespace bitgrad::kernels {
 
-/// base: SSE2, every x86-64 processor. avx2: AVX2 and FMA. avx512: AVX-512 F, BW, DQ and VL.
+/// base: SSE2, every x86-64 processor. avx2: AVX2 and FMA. avx512: AVX-512 F, BW, DQ and VL,
+/// and VNNI for products of codes where the processor has it.
 enum class Isa { base, avx2, avx512 };
 
 /// "base", "avx2" or "avx512".

@@ -243,6 +243,13 @@ extern const KernelTable base_kernels;
 extern const KernelTable avx2_kernels;
 extern const KernelTable avx512_kernels;
 
+/// What VNNI does better than the table of AVX-512.
+struct PairProducts {
+  void (*convolve_int32)(const DirectConvolution<std::int32_t>*);
+  void (*convolve_depthwise_codes)(const DepthwiseConvolution*);
+};
+extern const PairProducts avx512_vnni_products;
+
 /// The table of active_isa().
 const KernelTable& table();
 

@@ -1,0 +1,25 @@
+// The loops over products of int16 pairs once more with VNNI, whose vpdpwssd multiplies and adds in one instruction
+// what vpmaddwd and vpaddd do in two: the same sums.
+#include <bitgrad/core/kernels/isa/table.hpp>
+
+#include <immintrin.h>
+
+#pragma GCC diagnostic ignored "-Wunused-function"  // of all loops, two
+
+namespace bitgrad::kernels {
+namespace {
+
+#include <bitgrad/core/kernels/isa/loops.inc>
+#include <bitgrad/core/kernels/isa/vectors.inc>
+//
+#include <bitgrad/core/kernels/isa/convolution.inc>
+#include <bitgrad/core/kernels/isa/depthwise.inc>
+
+}  // namespace
+
+extern const PairProducts avx512_vnni_products = {
+    .convolve_int32 = convolve<std::int32_t>,
+    .convolve_depthwise_codes = convolve_depthwise_codes,
+};
+
+}  // namespace bitgrad::kernels
