@@ -1,5 +1,6 @@
 #include <bitgrad/qat/inference/session.hpp>
 
+#include <algorithm>
 #include <optional>
 #include <string>
 
@@ -59,6 +60,11 @@ void require_integers(const InferenceGraph& graph, int start) {
   }
 }
 
+bool quantizes(const InferenceGraph& graph) {
+  return std::ranges::any_of(graph.nodes,
+                             [](const GraphNode& node) { return std::holds_alternative<QuantizeOp>(node.operation); });
+}
+
 }  // namespace
 }  // namespace inference
 
@@ -73,7 +79,7 @@ struct InferenceSession::Prepared {
   std::optional<inference::Engine<float>> engine;  ///< one of the two
 
   Prepared(const InferenceGraph& source, InferenceEngine kind) : graph(source), from_input(graph, graph.input) {
-    if (kind == InferenceEngine::integer)
+    if (kind == InferenceEngine::integer && inference::quantizes(graph))  // floats alone ride best as tensors
       program.emplace(graph);
     else
       engine.emplace(graph);
