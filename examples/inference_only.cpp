@@ -6,7 +6,7 @@
 
 #include <bitgrad/core/data/find.hpp>
 #include <bitgrad/layers/metrics.hpp>
-#include <bitgrad/qat/inference/graph.hpp>
+#include <bitgrad/qat/inference/session.hpp>
 
 using namespace bitgrad;
 
@@ -17,7 +17,8 @@ int main(int argc, char** argv) {
     std::cout << graph.describe();
 
     const Tensor images = data::to_unit_range(test.images.rows(0, 10));  // float32 [10, 28, 28, 1] in [0, 1]
-    const Tensor classes = predictions(graph.run(images));               // int32 [10]
+    const InferenceSession session(graph);                               // weights are packed once, here
+    const Tensor classes = predictions(session.run(images));             // int32 [10]
     for (Index i = 0; i < classes.size(); ++i) {
       const auto name = [&](const Tensor& labels) {
         return test.class_names[static_cast<std::size_t>(labels.at<std::int32_t>({i}))];
