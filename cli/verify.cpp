@@ -74,7 +74,7 @@ Comparison read(const RunDirectory& run, const std::optional<std::string>& data,
 
 /// Prints what each requantization mode changes.
 void compare_requantizations(const Comparison& given) {
-  std::vector<Row> rows{{"requantization", "codes", "differing", "percent", "largest step", "argmaxes", "accuracy"}};
+  std::vector<Row> rows{{"requantization", "codes", "differing", "percent", "largest step", "other class", "accuracy"}};
   std::string refusals;
   for (const ModeComparison& each : compare_modes(given.graph, data::to_unit_range(given.test.images))) {
     Row& row = rows.emplace_back(Row{std::string(name_of(each.mode))});

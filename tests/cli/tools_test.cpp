@@ -51,7 +51,7 @@ TEST_CASE("verify --modes shows what other roundings change") {
   CAPTURE(outcome.err);
   CHECK(outcome.code == 0);
   for (const char* part :
-       {"requantization", "argmaxes", "\nort ", "\nxnnpack ", "\ntflm_double ", "\nsingle ", "\ntflite_reference "})
+       {"requantization", "other class", "\nort ", "\nxnnpack ", "\ntflm_double ", "\nsingle ", "\ntflite_reference "})
     CHECK_THAT(outcome.out, Contains(part));
 }
 
