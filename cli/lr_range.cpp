@@ -51,6 +51,8 @@ struct LrRangeCommand {
     const Shape shape = images.images.shape().without_front();
     Model fresh = models::make(model, shape, images.classes);
     fresh.build(shape, training.seed);
+    fresh.load_state_dict(models::normalization_state(fresh, data::channel_statistics(images.images)),
+                          LoadMode::partial);
     const RateRange result = learning_rate_range(fresh, images, training, range);
     if (!csv.empty()) io::write_file_atomically(csv, std::string_view(csv_of(result)));
     if (!html.empty()) io::write_file_atomically(html, std::string_view(page(result)));
@@ -60,7 +62,7 @@ struct LrRangeCommand {
  private:
   void check() const {
     require_dataset(data);
-    require_known("model", model, models::names());
+    require_model(model);
     require_known("optimizer", training.optimizer, optimizer_names());
     parse("--augment", training.augmentation, data::parse_augmentation);
     if (!(range.from > 0) || !std::isfinite(range.from))

@@ -4,6 +4,7 @@
 
 #include <bitgrad/cli/commands.hpp>
 #include <bitgrad/core/suggest.hpp>
+#include <bitgrad/layers/models/models.hpp>
 
 namespace bitgrad::cli {
 
@@ -15,6 +16,14 @@ std::string joined(const std::vector<std::string>& names) {
 
 void require_known(std::string_view what, const std::string& name, const std::vector<std::string>& names) {
   if (std::ranges::find(names, name) == names.end()) throw UsageError(unknown_name(what, name, names));
+}
+
+void require_model(const std::string& name) {
+  try {
+    models::usual_input_shape(name);
+  } catch (const ValueError& error) {
+    throw UsageError(error.what());
+  }
 }
 
 }  // namespace bitgrad::cli

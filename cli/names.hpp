@@ -13,4 +13,7 @@ std::string joined(const std::vector<std::string>& names);
 /// UsageError with the nearest name unless `name` is one of `names`.
 void require_known(std::string_view what, const std::string& name, const std::vector<std::string>& names);
 
+/// UsageError unless models::make() knows the name, NAME[:WIDTH][:normalized].
+void require_model(const std::string& name);
+
 }  // namespace bitgrad::cli

@@ -76,7 +76,7 @@ struct SummaryCommand {
 
  private:
   void print_reference() const {
-    require_known("model", model, models::names());
+    require_model(model);
     const Shape shape = input.empty() ? models::usual_input_shape(model) : Shape(std::span<const Index>(input));
     print(models::make(model, shape, classes, width), shape, {});
   }

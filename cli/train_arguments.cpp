@@ -127,7 +127,7 @@ void TrainOptions::check_given() const {
   if (!given.from.empty() && !given.init.empty()) throw UsageError("--from and --init: weights come from one file");
   if (given.model.empty() && given.from.empty())
     throw UsageError("--model is required, one of " + joined(models::names()));
-  if (!given.model.empty()) require_known("model", given.model, models::names());
+  if (!given.model.empty()) require_model(given.model);
   require_known("optimizer", training.optimizer, optimizer_names());
   require_known("schedule", training.schedule, schedule_names());
   check_threads(given.threads);

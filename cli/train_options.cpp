@@ -33,7 +33,11 @@ void TrainOptions::declare(CLI::App& command) {
   command.option_defaults()->take_last();
   given.data = "fashion-mnist";
   command.add_option("--data", given.data, data_help)->type_name("NAME|PATH")->capture_default_str()->group("The job");
-  command.add_option("--model", given.model, "Model: " + joined(models::names()) + " (with --from: the checkpoint's)")
+  command
+      .add_option("--model", given.model,
+                  "Model: " + joined(models::names()) +
+                      " (with --from: the checkpoint's); resnet8:2 is twice as wide, " +
+                      "resnet8:normalized takes mean and deviation of the training images off its input")
       ->type_name("NAME")
       ->group("The job");
   command.add_option("--out", given.out, "Directory for checkpoints, graph, metrics and report")

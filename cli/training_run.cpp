@@ -74,16 +74,21 @@ Model TrainingRun::start_model() const {
   if (from_) return restore_model(*from_);
   Model fresh = models::make(arguments_.model, image_shape(train_), train_.classes);
   fresh.build(image_shape(train_), arguments_.float_training.seed);
-  if (init_) load_initial_weights(fresh);
+  const NamedTensors normalization = models::normalization_state(fresh, data::channel_statistics(train_.images));
+  fresh.load_state_dict(normalization, LoadMode::partial);
+  if (init_) load_initial_weights(fresh, normalization);
   return fresh;
 }
 
-void TrainingRun::load_initial_weights(Model& model) const {
+void TrainingRun::load_initial_weights(Model& model, const NamedTensors& normalization) const {
   const auto is_checkpoint = [](const NamedTensors::Entry& entry) { return entry.first.starts_with("model/"); };
   if (std::ranges::any_of(*init_, is_checkpoint))
     fail<ValueError>(arguments_.init, ": a checkpoint of bitgrad, which --from takes");
+  NamedTensors weights = *init_;
+  for (const auto& [name, value] : normalization)
+    if (!weights.find(name)) weights.add(name, value);
   try {
-    import_weights(model, *init_, arguments_.init_layout);
+    import_weights(model, weights, arguments_.init_layout);
   } catch (const ShapeError& error) {
     fail<ShapeError>(arguments_.init, ": ", error.what());
   } catch (const ValueError& error) {

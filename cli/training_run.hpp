@@ -49,8 +49,9 @@ class TrainingRun {
 
   /// The float model that training starts from.
   Model start_model() const;
-  /// --init; ValueError or ShapeError naming the file and every tensor that does not fit.
-  void load_initial_weights(Model& model) const;
+  /// --init, with the normalisation of the images unless the file has one; ValueError or ShapeError naming the file and
+  /// every tensor that does not fit.
+  void load_initial_weights(Model& model, const NamedTensors& normalization) const;
   /// Throws what the model or the quantizers do, for images they cannot take and for specs that do not go together.
   void require_trainable() const;
   Model train_float();

@@ -13,8 +13,7 @@ enum class WeightLayout {
   /// As here: kernels [height, width, in / groups, out] and [in, out]; "conv1/kernel", "bn1/moving_mean".
   bitgrad,
   /// As in PyTorch's state_dict(): kernels [out, in / groups, height, width] (depthwise ones [in * M, 1, height,
-  /// width])
-  /// and [out, in]; "conv1.weight", "bn1.running_var".
+  /// width]) and [out, in]; "conv1.weight", "bn1.running_var".
   /// The inputs of a dense layer behind a Flatten are in the order of [channels, height, width].
   pytorch,
 };

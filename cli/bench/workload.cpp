@@ -58,7 +58,7 @@ void Workload::declare(CLI::App& command) {
 }
 
 void Workload::check() const {
-  require_known("model", model, models::names());
+  require_model(model);
   require_known("mode", mode, mode_names());
   if (bits < 1 || bits > 16) fail<UsageError>("--bits ", bits, ": expected 1 to 16");
   if (width < 1 || width > 64) fail<UsageError>("--width ", width, ": expected 1 to 64");

@@ -1,5 +1,6 @@
 #include <bitgrad/layers/models/models.hpp>
 
+#include <algorithm>
 #include <charconv>
 #include <map>
 
@@ -53,13 +54,15 @@ struct ModelName {
   static constexpr std::string_view normalized_suffix = ":normalized";
 };
 
+constexpr const char* normalization = "normalize";
+
 /// The model behind a normalisation, its layers under the same names.
 Model behind_normalization(const Model& model, const Shape& input_shape) {
   const auto channels = static_cast<std::size_t>(input_shape[-1]);
   Model result;
   const Model::Value input =
       result.add(Normalize({.mean = std::vector<float>(channels, 0), .deviation = std::vector<float>(channels, 1)}),
-                 result.input(), "normalize");
+                 result.input(), normalization);
   std::vector<Model::Value> values;
   const auto here = [&](int node) { return node < 0 ? input : values[static_cast<std::size_t>(node)]; };
   for (const Model::Node& node : model.nodes()) {
@@ -89,6 +92,14 @@ Model make(std::string_view name, const Shape& input_shape, Index classes, Index
   if (width < 1) fail<ValueError>("model ", name, ": width is ", width, ", expected at least 1");
   Model model = known.make(input_shape, classes, width);
   return parts.normalized ? behind_normalization(model, input_shape) : model;
+}
+
+NamedTensors normalization_state(const Model& model, const data::ChannelStatistics& statistics) {
+  NamedTensors state;
+  if (std::ranges::find(model.nodes(), normalization, &Model::Node::name) == model.nodes().end()) return state;
+  state.add(message(normalization, "/mean"), statistics.mean);
+  state.add(message(normalization, "/deviation"), statistics.deviation);
+  return state;
 }
 
 }  // namespace bitgrad::models

@@ -5,6 +5,8 @@
 #include <string_view>
 #include <vector>
 
+#include <bitgrad/core/data/dataset.hpp>
+#include <bitgrad/core/named_tensors.hpp>
 #include <bitgrad/layers/model.hpp>
 
 // Each takes the shape of one sample and the number of classes, and ends in logits. `width` multiplies filters and
@@ -60,5 +62,9 @@ Shape usual_input_shape(std::string_view name);
 /// whose mean 0 and deviation 1, a number per channel, wait for those of a data set. `width` multiplies what the name
 /// says. ValueError with the nearest name for an unknown one, for fewer than two classes or a width below 1.
 Model make(std::string_view name, const Shape& input_shape, Index classes, Index width = 1);
+
+/// What the layer "normalize" of such a model is to hold, for load_state_dict(): "normalize/mean" and
+/// "normalize/deviation". Nothing for a model without one.
+NamedTensors normalization_state(const Model& model, const data::ChannelStatistics& statistics);
 
 }  // namespace bitgrad::models

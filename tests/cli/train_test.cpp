@@ -271,3 +271,28 @@ TEST_CASE("recipes change the run, resume and are checked") {
   CHECK_THAT(refused(plus(plain, {"--freeze-batch-norm", "4"})), Contains("expected 0 to the 3 epochs"));
   CHECK_THAT(refused(plus(plain, {"--distill", "2"})), Contains("distillation is 2"));
 }
+
+TEST_CASE("train: a wider model, and one that takes mean and deviation of its images off its input") {
+  const Workshop shop;
+  const Outcome outcome = shop.train("run", {"--model", "fashion_cnn:2:normalized", "--epochs", "1", "--qat-epochs",
+                                             "1", "--weights", "lsq:4", "--activations", "lsq:4", "--limit", "32"});
+  CAPTURE(outcome.err);
+  REQUIRE(outcome.code == 0);
+  CHECK(report_of(shop, "run")["differing_codes"] == 0);
+  CHECK(report_of(shop, "run")["model"] == "fashion_cnn:2:normalized");
+  const Model restored = restore_model(read_checkpoint(shop / "run/quantized.safetensors"));
+  const auto [mean, deviation] = data::channel_statistics(support::tiny_dataset(128, 8, 1).images.rows(0, 32));
+  CHECK(identical(restored.state_dict().at("normalize/mean"), mean));
+  CHECK(identical(restored.state_dict().at("normalize/deviation"), deviation));
+  // Weights that know nothing of it.
+  REQUIRE(shop.train("plain", {"--model", "mlp", "--epochs", "0"}).code == 0);
+  NamedTensors weights = read_checkpoint(shop / "plain/float.safetensors").state;
+  io::write_safetensors(shop / "w.safetensors", weights);
+  REQUIRE(
+      shop.train("init", {"--model", "mlp:normalized", "--init", shop.path("w.safetensors"), "--limit", "32"}).code ==
+      0);
+  const NamedTensors state = read_checkpoint(shop / "init/float.safetensors").state;
+  CHECK(identical(state.at("normalize/mean"), mean));
+  CHECK(identical(state.at("dense1/kernel"), weights.at("dense1/kernel")));
+  CHECK(shop.train("x", {"--model", "lenet5:wide"}).code == 2);
+}
