@@ -190,6 +190,8 @@ def main():
     removed = f" Removed from the environment: {', '.join(settings.removed)}." if settings.removed else ""
     print(f"bitgrad's integer engine (kernels {machine['isa']}), ONNX Runtime {version}; {machine['processor']}; medians of {settings.rounds} "
           f"rounds of {settings.seconds:g} s;\nload before {load:.2f}; {codes}.{removed}")
+    if load > 0.5:
+        print(f"The machine was not quiet (load {load:.2f}): these figures are worth little.", file=sys.stderr)
     if settings.json:
         everything = [{"model": each.graph.name, "batch": each.batch, "threads": each.threads, "rounds": each.rounds} for each in series]
         pathlib.Path(settings.json).write_text(json.dumps(everything, indent=1) + "\n")
