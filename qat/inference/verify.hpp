@@ -47,13 +47,13 @@ struct LayerAgreement {
 
 struct VerifyReport {
   Index samples = 0;
-  Index codes_compared = 0;
+  Index codes_compared = 0;  ///< by all executors together: evaluate, both engines, and the integer engine on codes
   Index differing_codes = 0;
   std::optional<CodeDifference> first_difference;
   std::vector<LayerAgreement> training_forward;
   std::vector<LayerCertificate> certificates;
   std::vector<std::string> float_layers;  ///< left in float32, outside the promise
-  std::string integer_engine_skipped;     ///< why the integer engine could not take part; empty: it did
+  std::string integer_engine_skipped;     ///< why it could not run on codes alone; empty: it did
   bool passed() const { return differing_codes == 0; }
   /// The table a person reads.
   std::string describe() const;
