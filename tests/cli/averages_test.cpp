@@ -58,7 +58,7 @@ TEST_CASE("with --ema the averages are evaluated, converted and go on, and the r
              Contains("float/ema is 0.9 there and 0.8 here"));
   const Outcome wrong = shop.train("x", {"--model", "mlp", "--ema", "1"});
   CHECK(wrong.code == 2);
-  CHECK_THAT(wrong.err, Contains("ema is 1, expected at least 0 (none) and less than 1"));
+  CHECK_THAT(wrong.err, Contains("--ema 1: expected at least 0 (none) and less than 1"));
 }
 
 TEST_CASE("with --ema and --best the best epoch's average is the result") {

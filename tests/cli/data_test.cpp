@@ -140,7 +140,7 @@ TEST_CASE(
   CHECK_THAT(shop.text("plain/float.safetensors"), !Contains("mixup"));
   const Outcome wrong = shop.train("run", plus(mlp, {"--mixup", "-1"}));
   CHECK(wrong.code == 2);
-  CHECK_THAT(wrong.err, Contains("mixup is -1, expected 0 (none) to 1000"));
+  CHECK_THAT(wrong.err, Contains("--mixup -1: expected 0 (none) to 1000"));
   CHECK_FALSE(shop.exists("run"));
 }
 

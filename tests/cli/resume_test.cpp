@@ -290,7 +290,7 @@ TEST_CASE("a disk that is full stops the run, and leaves the last good checkpoin
   }
 }
 
-TEST_CASE("--resume is refused where there is no run, and nothing is made there") {
+TEST_CASE("a resume is refused where there is no run, and nothing is made there") {
   const Workshop shop(16, 8);
   const std::vector<std::string> mlp{"--model", "mlp", "--epochs", "1"};
   const Outcome missing = support::run_cli(resuming(shop.training("mistyped", mlp)));

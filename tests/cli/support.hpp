@@ -50,7 +50,9 @@ class Workshop {
       return argument == "--weights" || argument == "--activations" || argument == "--qat-epochs" ||
              argument == "--bits" || argument == "--gradual";
     };
-    if (std::ranges::any_of(more, asks_for_quantizers)) arguments.insert(arguments.end(), {"--calibration", "64"});
+    const bool quantizes =
+        std::ranges::any_of(more, asks_for_quantizers) && std::ranges::find(more, "none") == more.end();
+    if (quantizes) arguments.insert(arguments.end(), {"--calibration", "64"});
     arguments.insert(arguments.end(), more.begin(), more.end());
     return arguments;
   }

@@ -269,7 +269,7 @@ TEST_CASE("recipes change the run, resume and are checked") {
   CHECK_THAT(refused({"--model", "mlp", "--distill", "0.5"}), Contains("--qat-epochs"));
   CHECK_THAT(refused(plus(plain, {"--temperature", "2"})), Contains("--temperature has no effect without --distill"));
   CHECK_THAT(refused(plus(plain, {"--freeze-batch-norm", "4"})), Contains("expected 0 to the 3 epochs"));
-  CHECK_THAT(refused(plus(plain, {"--distill", "2"})), Contains("distillation is 2"));
+  CHECK_THAT(refused(plus(plain, {"--distill", "2"})), Contains("--distill 2: expected 0 to 1"));
 }
 
 TEST_CASE("train: a wider model, and one that takes mean and deviation of its images off its input") {

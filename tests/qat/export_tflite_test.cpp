@@ -91,7 +91,10 @@ struct File {
   std::vector<T> data(const std::string& name) const {
     const Table buffer = model().tables(4).at(tensor(name).scalar<std::uint32_t>(2));
     CHECK((buffer.address(0) + 4) % 16 == 0);
-    return buffer.numbers<T>(0);
+    const std::vector<std::uint8_t> stored = buffer.numbers<std::uint8_t>(0);
+    std::vector<T> result(stored.size() / sizeof(T));
+    std::memcpy(result.data(), stored.data(), result.size() * sizeof(T));
+    return result;
   }
 
   io::Bytes bytes;
