@@ -86,6 +86,8 @@ OnnxOptions ExportCommand::onnx_options() const {
 void ExportCommand::check(const CLI::App& command) const {
   if (onnx.empty() && tflite.empty() && c.empty() && npz.empty() && safetensors.empty())
     throw UsageError("export: nothing to write; give --onnx, --tflite, --c, --npz or --safetensors with a file");
+  if (pack == 2 && onnx.empty() && !tflite.empty())
+    throw UsageError("--pack 2: the smallest weights of a TFLite file have 4 bits, expected 4 or 8");
   check_mode(mode);
   refuse_idle_options(typed_options(command), {{"--opset", !onnx.empty(), "--onnx"},
                                                {"--pack", !onnx.empty() || !tflite.empty(), "--onnx or --tflite"},

@@ -12,6 +12,7 @@
 #include <bitgrad/cli/idle_options.hpp>
 #include <bitgrad/cli/limited_data.hpp>
 #include <bitgrad/cli/names.hpp>
+#include <bitgrad/cli/option_kinds.hpp>
 #include <bitgrad/cli/parse.hpp>
 #include <bitgrad/cli/svg.hpp>
 #include <bitgrad/cli/text_table.hpp>
@@ -155,7 +156,7 @@ void add_lr_range_command(CLI::App& program) {
   number("--momentum", options->training.momentum, "X", "Momentum of sgd and rmsprop");
   number("--weight-decay", options->training.weight_decay, "X", "Weight decay of kernels");
   number("--label-smoothing", options->training.label_smoothing, "X", "Share of the target spread over all classes");
-  number("--seed", options->training.seed, "S", "Seed of weights, order and randomness");
+  number("--seed", options->training.seed, "S", "Seed of weights, order and randomness")->check(whole_number);
   number("--limit", options->limit, "N", "Use only the first N training images; 0: all");
   declare_threads(*command, options->threads);
   command->add_option("--csv", options->csv, "Write all steps into this file")->type_name("FILE");

@@ -55,4 +55,9 @@ void check_numbers(CLI::App& command) {
   for (CLI::App* subcommand : command.get_subcommands(nullptr)) check_numbers(*subcommand);
 }
 
+std::string whole_number(const std::string& text) {
+  const bool digits = !text.empty() && text.find_first_not_of("0123456789") == std::string::npos;
+  return digits ? "" : text + ", expected a whole number, 0 or more";
+}
+
 }  // namespace bitgrad::cli

@@ -28,6 +28,8 @@ std::errc read_number(const std::string& text, T& value) {
 OptionKind kind_of(const CLI::Option& option);
 /// "a whole number"
 std::string_view expected(OptionKind kind);
+/// A check for unsigned options: "-1" would become the largest number there is.
+std::string whole_number(const std::string& text);
 /// Makes all options of a command and of its subcommands refuse numbers that are none, or that 64 bits cannot hold: the
 /// parser would take the nearest one without a word.
 void check_numbers(CLI::App& command);

@@ -5,22 +5,25 @@
 
 #include <CLI/App.hpp>
 #include <algorithm>
+#include <cerrno>
+#include <csignal>
 #include <cstring>
 #include <filesystem>
 #include <iostream>
 #include <map>
 #include <memory>
 #include <optional>
-#include <thread>
 
 #include <bitgrad/cli/commands.hpp>
 #include <bitgrad/cli/interruption.hpp>
+#include <bitgrad/cli/metrics.hpp>
 #include <bitgrad/cli/report.hpp>
 #include <bitgrad/cli/run_directory.hpp>
 #include <bitgrad/cli/sweep_grid.hpp>
 #include <bitgrad/cli/sweep_schedule.hpp>
 #include <bitgrad/cli/sweep_table.hpp>
 #include <bitgrad/cli/threads.hpp>
+#include <bitgrad/core/parallel.hpp>
 
 extern char** environ;
 
@@ -73,12 +76,11 @@ struct SweepCommand {
 };
 
 std::vector<std::string> SweepCommand::arguments_of(const GridPoint& point) const {
-  const int processors = static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
   std::vector<std::string> arguments{
       "bitgrad",   "train",
       "--config",  config,
       "--out",     directory(point).path.string(),
-      "--threads", std::to_string(threads > 0 ? threads : std::max(1, processors / jobs))};
+      "--threads", std::to_string(threads > 0 ? threads : std::max(1, num_threads() / jobs))};
   if (directory(point).holds_run()) arguments.emplace_back("--resume");
   for (const Setting& setting : point) arguments.push_back(message("--", setting.option, '=', setting.value));
   return arguments;
@@ -94,7 +96,11 @@ void SweepCommand::take_over(const GridPoint& from, const GridPoint& to) const {
   const auto copy = [](const io::Path& original, const io::Path& path) {
     if (std::filesystem::exists(original)) io::write_file_atomically(path, io::read_file(original));
   };
-  copy(source.metrics(), target.metrics());
+  if (std::filesystem::exists(source.metrics())) {
+    std::vector<EpochMetrics> rows = MetricsFile(source.metrics()).rows();
+    std::erase_if(rows, [](const EpochMetrics& row) { return row.stage != "float"; });
+    io::write_file_atomically(target.metrics(), std::string_view(format_metrics(rows)));
+  }
   copy(source.best_float_checkpoint(), target.best_float_checkpoint());
   copy(source.float_checkpoint(), target.float_checkpoint());  // last: with it the run has begun
 }
@@ -106,15 +112,22 @@ int SweepCommand::run_all(const std::vector<GridPoint>& points) const {
   std::map<pid_t, GridPoint> running;
   int failed = 0;
   while (true) {
-    while (static_cast<int>(running.size()) < jobs && !Interruption::requested()) {
-      const std::optional<SweepSchedule::Next> next = schedule.next();
-      if (!next) break;
-      if (next->leader) take_over(*next->leader, next->point);
-      running.emplace(start(arguments_of(next->point), log(next->point)), next->point);
+    try {
+      while (static_cast<int>(running.size()) < jobs && !Interruption::requested()) {
+        const std::optional<SweepSchedule::Next> next = schedule.next();
+        if (!next) break;
+        if (next->leader) take_over(*next->leader, next->point);
+        running.emplace(start(arguments_of(next->point), log(next->point)), next->point);
+      }
+    } catch (...) {  // the others must not go on alone: the next sweep would start them a second time
+      for (const auto& [id, point] : running) ::kill(id, SIGTERM);
+      for (const auto& [id, point] : running) ::waitpid(id, nullptr, 0);
+      throw;
     }
     if (running.empty()) break;
     int status = 0;
     const pid_t id = ::waitpid(-1, &status, 0);
+    if (id < 0 && errno != EINTR) fail<IoError>("sweep: cannot wait for its runs: ", std::strerror(errno));
     const auto found = running.find(id);
     if (found == running.end()) continue;
     const bool good = WIFEXITED(status) && WEXITSTATUS(status) == 0;

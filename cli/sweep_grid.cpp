@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 #include <cctype>
+#include <set>
 
 #include <bitgrad/cli/commands.hpp>
 #include <bitgrad/cli/train_arguments.hpp>
@@ -89,6 +90,10 @@ std::vector<GridPoint> parse_grid(const std::vector<std::string>& axes) {
       }
     points = std::move(longer);
   }
+  std::set<std::string> names;
+  for (const GridPoint& point : points)
+    if (!names.insert(name_of(point)).second)
+      fail<UsageError>("--grid: two runs would be called ", name_of(point), ", expected values that tell them apart");
   return points;
 }
 

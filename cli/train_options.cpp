@@ -3,6 +3,7 @@
 
 #include <bitgrad/cli/limited_data.hpp>
 #include <bitgrad/cli/names.hpp>
+#include <bitgrad/cli/option_kinds.hpp>
 #include <bitgrad/cli/threads.hpp>
 #include <bitgrad/cli/train_arguments.hpp>
 #include <bitgrad/layers/models/models.hpp>
@@ -13,12 +14,6 @@ namespace {
 // The groups of the help whose options decide nothing of the float model.
 constexpr const char* quantization_group = "Quantization";
 constexpr const char* recipes_group = "Recipes with quantizers";
-
-/// For unsigned options: "-1" would become the largest number there is.
-std::string whole_number(const std::string& text) {
-  const bool digits = !text.empty() && text.find_first_not_of("0123456789") == std::string::npos;
-  return digits ? "" : text + ", expected a whole number, 0 or more";
-}
 
 }  // namespace
 

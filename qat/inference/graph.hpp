@@ -177,7 +177,7 @@ struct GraphNode {
 /// requantization.hpp.
 enum class RequantizationMode {
   ort,              ///< ONNX Runtime's fused kernels; what training computes
-  xnnpack,          ///< LiteRT's default kernels: layers as ort, sums and global averages in their own way
+  xnnpack,          ///< LiteRT's default kernels: layers as ort, sums and averages in their own way
   tflm_double,      ///< TFLite's definition and TFLite Micro: multipliers of 31 bits, two roundings
   single,           ///< TFLite built for one rounding: multipliers of 31 bits, 64-bit products, halves up
   tflite_reference  ///< LiteRT's reference kernels: dense layers as single, everything else as tflm_double

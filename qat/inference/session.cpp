@@ -79,6 +79,7 @@ struct InferenceSession::Prepared {
   std::optional<inference::Engine<float>> engine;  ///< one of the two
 
   Prepared(const InferenceGraph& source, InferenceEngine kind) : graph(source), from_input(graph, graph.input) {
+    inference::check_mode(graph);                                         // `mode` is a public field
     if (kind == InferenceEngine::integer && inference::quantizes(graph))  // floats alone ride best as tensors
       program.emplace(graph);
     else

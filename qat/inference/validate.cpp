@@ -17,6 +17,13 @@ void check_tensors(const InferenceGraph& graph) {
   for (const GraphTensor& tensor : graph.tensors) {
     if (tensor.name.empty() || !names.insert(tensor.name).second)
       fail<ValueError>("graph: tensor name \"", tensor.name, "\" is empty or used twice");
+    double elements = 1;
+    for (const Index extent : tensor.shape.extents()) {
+      elements *= static_cast<double>(extent);
+      if (extent < 1 || extent > most_extent || elements > static_cast<double>(most_elements))
+        fail<ShapeError>("graph tensor \"", tensor.name, "\" has shape ", tensor.shape, ", expected extents of 1 to ",
+                         most_extent, " and at most ", most_elements, " elements");
+    }
     if (!tensor.grid) continue;
     validate(*tensor.grid, message("graph tensor \"", tensor.name, "\""));
     const Grid& grid = *tensor.grid;

@@ -97,6 +97,8 @@ TEST_CASE("export: wrong usage is one line and leaves no file") {
   refused({"--onnx", shop.path("m.onnx"), "--opset", "14"}, 2, "14");
   refused({"--onnx", shop.path("m.onnx"), "--pack", "3"}, 2, "3");
   refused({"--c", shop.path("m.onnx"), "--pack", "4"}, 2, "--pack has no effect without --onnx or --tflite");
+  refused({"--tflite", shop.path("m.onnx"), "--pack", "2"}, 2,
+          "--pack 2: the smallest weights of a TFLite file have 4");
   refused({"--tflite", shop.path("m.onnx"), "--opset", "13"}, 2, "--opset has no effect without --onnx");
   refused({"--npz", shop.path("m.onnx"), "--golden", shop.path("x.npy")}, 2, "--golden has no effect without --c");
   refused({"--onnx", shop.path("m.onnx"), "--c", shop.path("net.h"), "--golden", shop.path("none.npy")}, 1, "none.npy");

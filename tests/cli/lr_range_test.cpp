@@ -43,6 +43,7 @@ TEST_CASE("lr-range names what is wrong") {
     CHECK(outcome.out == "");
     return outcome.err;
   };
+  CHECK_THAT(refused({"--model", "mlp", "--seed", "-1"}), Contains("expected a whole number"));
   CHECK_THAT(refused({}), Contains("--model"));
   CHECK_THAT(refused({"--model", "mpl"}), Contains("did you mean \"mlp\""));
   CHECK_THAT(refused({"--model", "mlp", "--from", "0"}), Contains("--from 0: expected a positive rate"));

@@ -108,7 +108,8 @@ TEST_CASE("a sweep says which runs failed and which grids cannot be") {
   CHECK_THAT(shop.text("sweep/optimizer-adm.log"), Contains("did you mean"));
   for (const char* wrong :
        {"--grid seed", "--grid seed=", "--grid =1", "--grid seed=1,,2", "--grid out=a", "--grid seed=1 --grid seed=2",
-        "--grid seed=1 --jobs 0", "--grid sed=1", "--grid weights+seed=lsq:8", "--grid weights+seed=lsq:8+"}) {
+        "--grid seed=1 --jobs 0", "--grid sed=1", "--grid weights+seed=lsq:8", "--grid weights+seed=lsq:8+",
+        "--grid seed=1,1", "--grid from=a/b,a-b"}) {
     INFO(wrong);
     CHECK(sweep(shop, wrong) == 2);
   }

@@ -18,6 +18,7 @@
 #include <bitgrad/qat/checkpoint.hpp>
 #include <bitgrad/qat/evaluation.hpp>
 #include <bitgrad/qat/inference/detail/graph_format.hpp>
+#include <bitgrad/qat/inference/requantization.hpp>
 #include <bitgrad/qat/quantization_aware_training.hpp>
 #include <bitgrad/qat/sensitivity.hpp>
 #include <bitgrad/quantizers/inferable/lut.hpp>
@@ -185,6 +186,11 @@ int main(int argc, char** argv) try {
       R"({"format": "bitgrad.bits", "version": 1, "rules": [{"type": "Dense", "weights": 8}, {"layer": "conv*", "weights": "lsq-pot:2", "activations": 4}, {"layer": "x", "float": true}]})");
   for (unsigned seed : {2U, 5U, 9U, 14U})
     add_graph(corpus, "random" + std::to_string(seed), test::RandomNetwork(seed, 4).build());
+  for (const RequantizationMode mode : requantization_modes()) {
+    InferenceGraph graph = test::RandomNetwork(2, 4).build();
+    set_requantization(graph, mode);
+    add_graph(corpus, message("mode-", name_of(mode)), graph);
+  }
   add_models(corpus);
   add_quantizers(corpus);
   add_training_files(corpus);

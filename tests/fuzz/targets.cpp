@@ -14,7 +14,9 @@
 #include <bitgrad/qat/export/arrays.hpp>
 #include <bitgrad/qat/export/c_header.hpp>
 #include <bitgrad/qat/export/onnx.hpp>
+#include <bitgrad/qat/export/tflite.hpp>
 #include <bitgrad/qat/inference/detail/graph_format.hpp>
+#include <bitgrad/qat/inference/session.hpp>
 #include <bitgrad/qat/plan.hpp>
 #include <bitgrad/qat/quantization_config.hpp>
 #include <bitgrad/qat/sensitivity.hpp>
@@ -135,13 +137,15 @@ void read_graph(Input bytes) {
           "graph: read, written and read again differ");
   if (!is_small(graph)) return;
   const GraphTensor& input = graph.tensors[static_cast<std::size_t>(graph.input)];
-  allow_refusal([&] { graph.run_all(Tensor::full(input.shape.prepended(2), 0.5)); });
+  for (const InferenceEngine engine : {InferenceEngine::integer, InferenceEngine::float32})
+    allow_refusal([&] { InferenceSession(graph, engine).run_all(Tensor::full(input.shape.prepended(2), 0.5)); });
   allow_refusal([&] {
     const Shape shape = graph.tensors[static_cast<std::size_t>(graph.integer_input())].shape;
     graph.run_integer_all(Tensor::zeros(shape.prepended(1), DType::int32));
   });
   allow_refusal([&] { format_c_header(graph); });
   allow_refusal([&] { format_onnx(graph); });
+  allow_refusal([&] { format_tflite(graph); });
   allow_refusal([&] { format_npz(export_arrays(graph)); });
 }
 

@@ -276,6 +276,8 @@ TEST_CASE("requantization: what a mode has no arithmetic for is refused by name"
   InferenceGraph far = sum_graph(signed_grid(8, 1), signed_grid(8, 1), signed_grid(8, 0x1p-9F));
   CHECK_THROWS_WITH(set_requantization(far, RequantizationMode::xnnpack), Contains("\"sum\"") && Contains("2^8"));
   CHECK_NOTHROW(set_requantization(far, RequantizationMode::tflm_double));
+  InferenceGraph farther = sum_graph(signed_grid(8, 1), signed_grid(8, 1), signed_grid(8, 0x1p-19F));
+  CHECK_THROWS_WITH(set_requantization(farther, RequantizationMode::single), Contains("\"sum\"") && Contains("2^19"));
 }
 
 TEST_CASE("requantization: ONNX files are of mode ort alone") {

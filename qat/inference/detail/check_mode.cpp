@@ -1,5 +1,7 @@
 // What a requantization mode has arithmetic for.
 #include <algorithm>
+#include <cmath>
+#include <limits>
 
 #include <bitgrad/core/error.hpp>
 #include <bitgrad/qat/inference/detail/accumulator.hpp>
@@ -23,9 +25,9 @@ class ModeCheck {
     } else if constexpr (std::is_same_v<Op, IntegerAdd>) {
       check_addition();
     } else if constexpr (std::is_same_v<Op, IntegerGlobalAveragePool2D>) {
-      if (uses_fixed_point(graph_.mode)) check_average();
+      check_average();
     } else if constexpr (std::is_same_v<Op, IntegerAveragePool2D>) {
-      if (uses_fixed_point(graph_.mode)) check_windows(op);
+      check_windows(op);
     }
   }
 
@@ -51,19 +53,30 @@ class ModeCheck {
       check_product(bounds[c].magnitude() + std::abs(std::int64_t{weights.bias.data<std::int32_t>()[c]}),
                     multipliers[c], message("has accumulators in channel ", c));
   }
+  /// Of so many pixels, all with the code that is farthest from zero.
+  std::int64_t largest_sum(Index pixels) const {
+    const CentredRange range = centred_range(grid());
+    return pixels * std::max(range.hi, -range.lo);
+  }
+  /// XNNPACK's averages: sums in 32 bits, products in float32.
+  void check_float_average(Index pixels) const {
+    if (largest_sum(pixels) > std::numeric_limits<std::int32_t>::max() / 2)
+      refuse("has sums that can reach ", largest_sum(pixels), ", which 32 bits do not hold");
+    if (!std::isfinite(grid().scale[0] / output().grid->scale[0])) refuse("averages between scales too far apart");
+  }
   void check_average() const {
     const Shape& shape = tensor(node_.inputs[0]).shape;
-    const CentredRange range = centred_range(grid());
     const Index pixels = shape[0] * shape[1];
-    check_product(pixels * std::max(range.hi, -range.lo), average_multiplier(grid(), *output().grid, pixels),
-                  "has sums");
+    if (!uses_fixed_point(graph_.mode)) return check_float_average(pixels);
+    check_product(largest_sum(pixels), average_multiplier(grid(), *output().grid, pixels), "has sums");
   }
   void check_windows(const IntegerAveragePool2D& op) const {
-    const CentredRange range = centred_range(grid());
     const Shape input = tensor(node_.inputs[0]).shape.prepended(1);
     for (const Index pixels : window_pixels(pool2d_geometry(input, op.window, op.stride, op.padding)))
-      check_product(pixels * std::max(range.hi, -range.lo), window_multiplier(grid(), *output().grid, pixels).fixed,
-                    "has sums");
+      if (uses_fixed_point(graph_.mode))
+        check_product(largest_sum(pixels), window_multiplier(grid(), *output().grid, pixels).fixed, "has sums");
+      else
+        check_float_average(pixels);
   }
   void check_addition() const {
     const float y = output().grid->scale[0];

@@ -11,8 +11,6 @@
 namespace bitgrad::inference {
 namespace {
 
-constexpr Index most_extent = Index{1} << 30;
-
 /// Checks one node against the tensors around it.
 class NodeCheck {
  public:
@@ -103,11 +101,24 @@ class NodeCheck {
         complain<ValueError>("the accumulator of channel ", c, " can leave int32");
   }
 
+  /// Numbers small enough that no sum or product of a geometry leaves 64 bits.
+  void check_extents(std::string_view field, std::initializer_list<Index> extents) const {
+    for (const Index extent : extents)
+      if (extent > most_extent)
+        complain<ValueError>("field ", field, " has ", extent, ", expected at most ", most_extent);
+  }
+  void check_padding(const Padding& p) const { check_extents("padding", {p.top, p.bottom, p.left, p.right}); }
   void check_window(const Conv2DArguments& window, const Shape& kernel) const {
-    if (window.dilation.h > most_extent || window.dilation.w > most_extent)
-      complain<ValueError>("field dilation is [", window.dilation.h, ",", window.dilation.w, "], expected at most ",
-                           most_extent);
-    check_shape(output_shape(conv2d_geometry(batch_of_one(), kernel, window)).without_front());
+    check_extents("stride", {window.stride.h, window.stride.w});
+    check_extents("dilation", {window.dilation.h, window.dilation.w});
+    check_padding(window.padding);
+    const Conv2DGeometry g = conv2d_geometry(batch_of_one(), kernel, window);
+    // Kernels copy the image with its padding.
+    const double framed = static_cast<double>(g.in_h + g.pad_top + g.pad_bottom) *
+                          static_cast<double>(g.in_w + g.pad_left + g.pad_right) * static_cast<double>(g.in_c);
+    if (framed > static_cast<double>(most_elements))
+      complain<ValueError>("the image with its padding has ", framed, " elements, expected at most ", most_elements);
+    check_shape(output_shape(g).without_front());
   }
   void check(const IntegerConv2D& op) const {
     check_weights(op.weights, 4);
@@ -148,6 +159,11 @@ class NodeCheck {
     check_clamp(op.clamp_lo, op.clamp_hi);
   }
   void check_pool(const PoolWindow& window, Stride stride, const Padding& padding) const {
+    constexpr Index most_window = Index{1} << 15;  // their pixels are multiplied
+    for (const Index extent : {window.h, window.w})
+      if (extent > most_window) complain<ValueError>("field window has ", extent, ", expected at most ", most_window);
+    check_extents("stride", {stride.h, stride.w});
+    check_padding(padding);
     check_shape(output_shape(pool2d_geometry(batch_of_one(), window, stride, padding)).without_front());
   }
   void check(const IntegerAveragePool2D& op) const {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <bit>
 #include <cmath>
+#include <limits>
 #include <set>
 
 namespace bitgrad::inference {
@@ -14,6 +15,7 @@ double ratio(const Grid& x, const Grid& y) { return static_cast<double>(x.scale[
 
 FixedPoint fixed_point(double real) {
   if (real == 0) return {};
+  if (!(real < 0x1p31)) return {std::numeric_limits<std::int32_t>::max(), 32};  // too large: check_mode() refuses it
   int shift = 0;
   auto value = static_cast<std::int64_t>(std::round(std::ldexp(std::frexp(real, &shift), 31)));
   if (value == std::int64_t{1} << 31) {

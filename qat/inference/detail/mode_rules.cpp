@@ -87,7 +87,8 @@ Tensor run_in_mode(const IntegerGlobalAveragePool2D& op, const CodeOperands& ope
     const std::int32_t zero = y.zero_point[0] - y.lo + lowest_int8;
     fill([&](std::int32_t sum) {
       const float product = static_cast<float>(sum + zero_sum) * average.multiplier;
-      return static_cast<std::int64_t>(std::nearbyint(product + average.bias)) - zero;
+      const float level = std::nearbyint(product + average.bias);
+      return static_cast<std::int64_t>(std::clamp(level, -0x1p30F, 0x1p30F)) - zero;
     });
   } else {
     const FixedPoint multiplier = average_multiplier(x, y, pixels);
@@ -100,9 +101,9 @@ template <class T>
 Tensor run_in_mode(const IntegerAveragePool2D& op, const CodeOperands& operands) {
   const Grid &x = operands.grid(), &y = *operands.output.grid;
   const Pool2DGeometry g = pool2d_geometry(operands.x().shape(), op.window, op.stride, op.padding);
-  std::vector<WindowMultiplier> multipliers(static_cast<std::size_t>(g.k_h * g.k_w + 1));  // by the number of pixels
-  for (const Index pixels : window_pixels(g))
-    multipliers[static_cast<std::size_t>(pixels)] = window_multiplier(x, y, pixels);
+  const std::vector<Index> counts = window_pixels(g);  // rising
+  std::vector<WindowMultiplier> multipliers(static_cast<std::size_t>(counts.empty() ? 1 : counts.back() + 1));
+  for (const Index pixels : counts) multipliers[static_cast<std::size_t>(pixels)] = window_multiplier(x, y, pixels);
   const auto average = [&](std::int32_t sum, const WindowMultiplier& multiplier) -> std::int64_t {
     if (uses_fixed_point(operands.mode)) return multiply(rounding_of(operands.mode), sum, multiplier.fixed);
     const float level = std::nearbyint(static_cast<float>(sum) * multiplier.real);

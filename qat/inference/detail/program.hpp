@@ -15,7 +15,8 @@ namespace bitgrad::inference {
 using Step = std::function<void(const Slice&)>;
 
 /// The step of a node between codes that ride as int16, its weights packed; an empty one where this has no loops for
-/// the node: other carriers, float32 operations, sums in modes other than ort.
+/// the node: other carriers, float32 operations, windowed averages, repeated pixels and zeros between pixels, sums and
+/// averages in modes other than ort.
 Step int16_step(const InferenceGraph& graph, const MemoryPlan& plan, std::size_t node);
 /// The step of any node, by an engine on tensors that was made for it.
 Step tensor_step(const InferenceGraph& graph, const MemoryPlan& plan, std::size_t node,

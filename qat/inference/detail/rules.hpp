@@ -1,7 +1,7 @@
 // The arithmetic of graph.hpp's rules as the engines compute it. A code is carried "centred", minus its zero point, so
 // that real zero is 0, padding needs no care and only the bounds change: clamp(r + z, lo, hi) - z = clamp(r, lo - z, hi
-// - z). T is what carries it: float in the engine behind run(), std::int32_t in the one behind run_integer(). The naive
-// executor shares nothing with this file.
+// - z). T is what carries it: float in the float engine, std::int32_t in what the integer engine leaves to tensors. The
+// naive executor shares nothing with this file.
 #pragma once
 
 #include <cstdint>
