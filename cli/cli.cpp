@@ -19,7 +19,7 @@ namespace {
 
 constexpr const char* examples = R"(Examples:
   bitgrad train --data fashion-mnist --model fashion_cnn --epochs 8 --out runs/float
-  bitgrad train --data fashion-mnist --from runs/float/float.safetensors --epochs 0 --qat-epochs 4 \
+  bitgrad train --data fashion-mnist --from runs/float/float.safetensors --qat-epochs 4 \
       --weights lsq:4 --activations lsq:4 --out runs/w4a4
   bitgrad data fashion-mnist
   bitgrad summary resnet8
@@ -39,12 +39,26 @@ int report(const std::string& text, int code) {
   return code;
 }
 
+/// The subcommand that was meant, the innermost that was named.
+const CLI::App& meant(const CLI::App& program) {
+  const CLI::App* command = &program;
+  while (!command->get_subcommands().empty()) command = command->get_subcommands().front();
+  return *command;
+}
+
+/// Where to read on.
+std::string help_of(const CLI::App& program) {
+  std::string text = "--help";
+  for (const CLI::App* command = &meant(program); command; command = command->get_parent())
+    text = command->get_name() + ' ' + text;
+  return text;
+}
+
 /// What the parser found wrong; for a subcommand or option that does not exist, with the nearest that does.
 std::string explain(const CLI::App& program, const CLI::ParseError& error) {
   const std::vector<std::string> strangers = program.remaining(true);
   if (strangers.empty()) return error.what();
-  const CLI::App* command = &program;  // the innermost that was named
-  while (!command->get_subcommands().empty()) command = command->get_subcommands().front();
+  const CLI::App* command = &meant(program);
   std::vector<std::string> names;
   if (strangers.front().starts_with('-')) {
     for (const CLI::Option* option : command->get_options())
@@ -86,7 +100,7 @@ int run(int argc, const char* const* argv) {
     return 0;
   } catch (const CLI::ParseError& error) {
     if (error.get_exit_code() == 0) return program.exit(error);  // --help and --version
-    return report(explain(program, error) + "; see bitgrad --help and bitgrad SUBCOMMAND --help", 2);
+    return report(explain(program, error) + "; see " + help_of(program), 2);
   } catch (const UsageError& error) {
     return report(error.what(), 2);
   } catch (const UnreadableInput& error) {

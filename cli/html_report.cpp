@@ -198,6 +198,9 @@ std::string section(const FinishedRun& run) {
               r.quantized() ? message("; weights ", escaped(r.weights), ", activations ", escaped(r.activations)) : "",
               r.gradual.empty() ? "" : message(", bits:epochs ", escaped(r.gradual)),
               r.ema > 0 ? message("; a moving average of the weights, decay ", shown(r.ema, 6)) : "",
+              r.hold_out ? message("; accuracies are of the ", shown(100 * *r.hold_out, 3),
+                                   " % of the training images that were held out")
+                         : "",
               ". Float weights take ", bytes(r.float_bytes), ", these ", bytes(r.quantized_bytes), "."));
   if (!r.details)
     return html + element("p", "class=\"note\"", "This run's report.json is from before details were kept.");

@@ -125,7 +125,7 @@ struct LrRangeCommand {
             "p", "class=\"note\"",
             message(training.optimizer, ", batch ", training.batch, ", augmentation ", escaped(training.augmentation),
                     training.mixup > 0 ? message(", mixup ", training.mixup) : "", ", seed ", training.seed)) +
-        element("div", "class=\"charts\"",
+        element("div", "class=\"charts\" style=\"max-width:640px\"",
                 line_chart({smoothed, raw}, "Loss at rising rates", "cross entropy", Across::rates));
     return message(
         "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" "

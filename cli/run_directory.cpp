@@ -1,5 +1,11 @@
 #include <bitgrad/cli/run_directory.hpp>
 
+#include <fcntl.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
 #include <filesystem>
 #include <system_error>
 
@@ -46,5 +52,17 @@ bool RunDirectory::clear() const {
   }
   return found;
 }
+
+RunLock::RunLock(const RunDirectory& directory)
+    : file_(::open(directory.path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)) {
+  if (file_ < 0) fail<IoError>("cannot open ", directory.path.string(), ": ", std::strerror(errno));
+  if (::flock(file_, LOCK_EX | LOCK_NB) == 0) return;
+  const int reason = errno;
+  ::close(file_);
+  fail<IoError>(directory.path.string(),
+                reason == EWOULDBLOCK ? ": another process is training there" : message(": ", std::strerror(reason)));
+}
+
+RunLock::~RunLock() { ::close(file_); }
 
 }  // namespace bitgrad::cli

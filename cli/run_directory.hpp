@@ -35,4 +35,17 @@ struct RunDirectory {
   bool clear() const;
 };
 
+/// Held while a process trains into a directory, so that no second one does; free again when the process ends, however
+/// it does. IoError while another process holds it.
+class RunLock {
+ public:
+  explicit RunLock(const RunDirectory& directory);
+  ~RunLock();
+  RunLock(const RunLock&) = delete;
+  RunLock& operator=(const RunLock&) = delete;
+
+ private:
+  int file_;
+};
+
 }  // namespace bitgrad::cli

@@ -114,6 +114,7 @@ void TrainOptions::refuse_idle(const std::vector<std::string>& typed, const Trai
 
 /// A mistyped --out must not start a new run.
 void TrainOptions::check_resumable() const {
+  if (given.out.empty()) throw UsageError("--out is required: a directory for everything that the run leaves");
   const RunDirectory directory{given.out};
   if (given.resume && !directory.holds_run())
     fail<UsageError>("--resume: ", given.out,
@@ -122,7 +123,9 @@ void TrainOptions::check_resumable() const {
 }
 
 void TrainOptions::check_given() const {
-  if (given.out.empty()) throw UsageError("--out is required: a directory for everything that the run leaves");
+  namespace fs = std::filesystem;
+  if (!given.from.empty() && fs::weakly_canonical(given.from).parent_path() == fs::weakly_canonical(given.out))
+    fail<UsageError>("--from ", given.from, ": lies in --out, which the new run clears; give it another directory");
   require_dataset(given.data);
   if (!given.from.empty() && !given.init.empty()) throw UsageError("--from and --init: weights come from one file");
   if (given.model.empty() && given.from.empty())
@@ -145,8 +148,8 @@ void TrainOptions::check_given() const {
 TrainArguments TrainOptions::resolve(CLI::App& command) {
   const std::vector<std::string> typed = typed_options(command);
   if (!config.empty()) read_configuration(config, command);
-  check_given();
   check_resumable();
+  check_given();
   TrainArguments arguments = given;
   if (init_layout) arguments.init_layout = parse("--init-layout", *init_layout, parse_weight_layout);
   arguments.hold_out_seed = hold_out_seed.value_or(given.hold_out_seed);

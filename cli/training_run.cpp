@@ -57,6 +57,7 @@ TrainingRun::TrainingRun(TrainArguments arguments) : arguments_(std::move(argume
   }
   require_trainable();  // before anything in the directory is touched
   directory_.create();
+  lock_.emplace(directory_);
   if (!arguments_.resume && directory_.clear())
     std::cerr << "bitgrad: " << directory_.path.string()
               << " held an earlier run, which is replaced (--resume continues one)\n";

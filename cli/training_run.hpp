@@ -73,6 +73,7 @@ class TrainingRun {
 
   TrainArguments arguments_;
   RunDirectory directory_;
+  std::optional<RunLock> lock_;
   data::Dataset train_, test_;  ///< test_: what is tested on, held out of the training images where that was asked for
   std::optional<Checkpoint> from_;
   std::string from_digest_;  ///< of the file of --from or --init

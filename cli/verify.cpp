@@ -59,8 +59,9 @@ std::string data_of(const RunDirectory& run) {
 
 Comparison read(const RunDirectory& run, const std::optional<std::string>& data, Index limit) {
   InferenceGraph graph = InferenceGraph::load(run.graph().string());
-  if (graph.integer_input() < 0)
-    fail<ValueError>(run.graph().string(), ": quantizes nothing, there is nothing to verify");
+  if (std::ranges::none_of(graph.tensors, [](const GraphTensor& tensor) { return tensor.grid.has_value(); }))
+    fail<ValueError>(run.graph().string(), ": quantizes nothing, there is nothing to verify: train with --weights and ",
+                     "--activations first");
   Model model = restore_model(read_checkpoint(run.quantized_checkpoint()));
   const std::string name = data.value_or(data_of(run));
   data::Dataset test = load_limited(name, data::Split::test, limit);

@@ -68,13 +68,14 @@ std::vector<ActivationPlace> place_activations(const Topology& topology, LayerRu
   std::vector<ActivationPlace> places;
   for (const auto& [point, edge] : quantized_points(topology, rules)) {
     std::optional<QuantizerSpec> spec;
+    const bool images = point >= 0 && topology.node(static_cast<std::size_t>(point)).layer->type() == "Normalize";
     if (point < 0) {
       spec = rules.input();
     } else {
       std::vector<const Model::Node*> nodes;
       for (const std::size_t number : topology.computed_by(static_cast<std::size_t>(point)))
         nodes.push_back(&topology.node(number));
-      spec = rules.activations(nodes, edge);
+      spec = rules.activations(nodes, edge || images);  // images less their mean are still the network's input
     }
     if (spec) places.push_back({point, *spec});
   }

@@ -79,9 +79,10 @@ Path find_known_dataset(const KnownDataset& known) {
     if (!place.directory.empty() && directory_exists(directory)) return directory;
     searched += "\n  " + (place.directory.empty() ? place.remark : directory.string());
   }
-  fail<IoError>("data set \"", known.name, "\" was not found; looked for the directories", searched, "\nTo get it, ",
-                known.how_to_get,
-                " into one of these directories, or give the path of theirs. bitgrad downloads nothing.");
+  fail<IoError>(
+      "data set \"", known.name, "\" was not found; looked for the directories:", searched, "\nTo get it, ",
+      known.how_to_get,
+      " into one of these directories, or give --data the path of that directory. bitgrad downloads nothing.");
 }
 
 /// The classes of a known data set, which its files must not contradict.

@@ -311,3 +311,26 @@ TEST_CASE("a resume is refused where there is no run, and nothing is made there"
   CHECK(begun.code == 0);
   CHECK(shop.bytes("run/float.safetensors") == whole);
 }
+
+TEST_CASE("two processes never train in one directory") {
+  const Workshop shop(64);
+  REQUIRE(shop.train("run", {"--model", "mlp", "--epochs", "1"}).code == 0);
+  const auto before = shop.bytes("run/float.safetensors");
+  {
+    const cli::RunLock other({shop / "run"});
+    const Outcome refused = shop.train("run", {"--model", "mlp", "--epochs", "2"});
+    CHECK(refused.code == 1);
+    CHECK_THAT(refused.err, Contains("another process is training there"));
+    CHECK(shop.bytes("run/float.safetensors") == before);
+  }
+  CHECK(shop.train("run", {"--model", "mlp", "--epochs", "1", "--resume"}).code == 0);
+}
+
+TEST_CASE("a run does not clear the checkpoint that it starts from") {
+  const Workshop shop(64);
+  REQUIRE(shop.train("run", {"--model", "mlp", "--epochs", "1"}).code == 0);
+  const Outcome refused = shop.train("run", {"--from", shop.path("run/float.safetensors"), "--weights", "lsq:4"});
+  CHECK(refused.code == 2);
+  CHECK_THAT(refused.err, Contains("lies in --out"));
+  CHECK(shop.exists("run/report.json"));
+}

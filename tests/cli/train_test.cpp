@@ -280,6 +280,10 @@ TEST_CASE("train: a wider model, and one that takes mean and deviation of its im
   REQUIRE(outcome.code == 0);
   CHECK(report_of(shop, "run")["differing_codes"] == 0);
   CHECK(report_of(shop, "run")["model"] == "fashion_cnn:2:normalized");
+  const InferenceGraph graph = InferenceGraph::load(shop.path("run/graph"));
+  const auto images = std::ranges::find(graph.tensors, "normalize/out", &GraphTensor::name);
+  REQUIRE((images != graph.tensors.end() && images->grid));
+  CHECK(images->grid->hi - images->grid->lo == 255);  // 8 bits, as the input of other models
   const Model restored = restore_model(read_checkpoint(shop / "run/quantized.safetensors"));
   const auto [mean, deviation] = data::channel_statistics(support::tiny_dataset(128, 8, 1).images.rows(0, 32));
   CHECK(identical(restored.state_dict().at("normalize/mean"), mean));
