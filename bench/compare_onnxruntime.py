@@ -23,7 +23,8 @@ import sys
 import tempfile
 import time
 
-from compare_pytorch import ROOT, Failed, clean_environment, execute
+from compare_pytorch import ROOT, Failed, execute
+from environment import clean, misleading
 
 WORKER = pathlib.Path(__file__).resolve().parent / "onnxruntime_worker.py"
 MODELS = ("lenet5", "fashion_cnn", "resnet8", "ds_cnn", "mlp", "mobilenet_v1")
@@ -82,7 +83,7 @@ def write_images(folder):
 class Settings:
     def __init__(self, arguments):
         self.__dict__.update(vars(arguments))
-        self.environment, self.removed = clean_environment()
+        self.environment, self.removed = clean(), misleading()
 
     def program(self, *arguments):
         return execute([self.bitgrad, *(str(argument) for argument in arguments)], self.environment)
