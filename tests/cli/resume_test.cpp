@@ -85,13 +85,8 @@ void check_same_run(const Workshop& shop, const std::string& a, const std::strin
   CHECK(metrics_rows(shop, a) == metrics_rows(shop, b));
 }
 
-}  // namespace
-
-TEST_CASE("a run that is killed at random moments continues to the byte") {
-  const Workshop shop(192);
-  const std::vector<std::string> options = plus(
-      support::w4a4,
-      {"--augment", "flip,shift:1", "--mixup", "0.4", "--save-every", GENERATE("0", "1", "4"), "--accumulate", "2"});
+/// The run "whole", and "killed", which is killed so many times at random moments and goes on, have the same bytes.
+void check_killed_run(const Workshop& shop, const std::vector<std::string>& options, int kills_tried) {
   const auto start = std::chrono::steady_clock::now();
   REQUIRE(Child(shop.training("whole", options)).wait() == 0);
   const auto whole = std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - start);
@@ -99,7 +94,7 @@ TEST_CASE("a run that is killed at random moments continues to the byte") {
   Random random(static_cast<std::uint64_t>(std::chrono::steady_clock::now().time_since_epoch().count()));
   INFO("random state " << random.state());
   int kills = 0;
-  for (int attempt = 0; attempt < 6; ++attempt)
+  for (int attempt = 0; attempt < kills_tried; ++attempt)
     kills +=
         Child(going_on(shop, "killed", options)).kill_after(std::chrono::milliseconds(random.below(1 + whole.count())))
             ? 1
@@ -109,26 +104,23 @@ TEST_CASE("a run that is killed at random moments continues to the byte") {
   check_same_run(shop, "whole", "killed");
 }
 
+}  // namespace
+
+TEST_CASE("a run that is killed at random moments continues to the byte") {
+  const Workshop shop(192);
+  const std::vector<std::string> options = plus(
+      support::w4a4,
+      {"--augment", "flip,shift:1", "--mixup", "0.4", "--save-every", GENERATE("0", "1", "4"), "--accumulate", "2"});
+  check_killed_run(shop, options, 6);
+}
+
 TEST_CASE("a gradual run with averages that is killed at random moments continues to the byte") {
   const Workshop shop(192);
   const std::vector<std::string> options{"--model",       "fashion_cnn",   "--epochs",     "2",     "--weights",
                                          "lsq:2",         "--gradual",     "8:1,4:1,2:2",  "--ema", "0.9",
                                          "--schedule",    "plateau",       "--save-every", "2",     "--best",
                                          "--tensorboard", "--activations", "lsq:4"};
-  const auto start = std::chrono::steady_clock::now();
-  REQUIRE(Child(shop.training("whole", options)).wait() == 0);
-  const auto whole = std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - start);
-  Random random(static_cast<std::uint64_t>(std::chrono::steady_clock::now().time_since_epoch().count()));
-  INFO("random state " << random.state());
-  int kills = 0;
-  for (int attempt = 0; attempt < 10; ++attempt)
-    kills +=
-        Child(going_on(shop, "killed", options)).kill_after(std::chrono::milliseconds(random.below(1 + whole.count())))
-            ? 1
-            : 0;
-  REQUIRE(Child(going_on(shop, "killed", options)).wait() == 0);
-  INFO(kills << " kills");
-  check_same_run(shop, "whole", "killed");
+  check_killed_run(shop, options, 10);
   for (const char* run : {"whole", "killed"}) {
     const std::vector<io::Path> files = cli::EventFile::find(shop / run);
     REQUIRE(files.size() == 1);

@@ -205,21 +205,14 @@ void Engine<T>::finish(const IntegerWeights& weights, const PreparedLayer& layer
 
 template <class T>
 Tensor Engine<T>::import_codes(int tensor, const Tensor& codes, Index sample) const {
-  const GraphTensor& target = graph_.tensors[static_cast<std::size_t>(tensor)];
-  const Grid& grid = *target.grid;
   Tensor result(codes.shape(), dtype_of<T>);
-  const std::int32_t* from = codes.data<std::int32_t>();
-  T* to = result.data<T>();
-  for (Index i = 0; i < codes.size(); ++i) {
-    if (from[i] < grid.lo || from[i] > grid.hi) refuse_code(target, from[i], sample + i / target.shape.size());
-    to[i] = static_cast<T>(from[i] - grid.zero_point[0]);
-  }
+  inference::import_codes(graph_.tensors[static_cast<std::size_t>(tensor)], codes, sample, result.data<T>());
   return result;
 }
 
 template <class T>
 void Engine<T>::export_codes(const Grid& grid, const Tensor& codes, std::int32_t* to) {
-  std::ranges::transform(codes.span<T>(), to, [&](T q) { return static_cast<std::int32_t>(q) + grid.zero_point[0]; });
+  inference::export_codes(grid, codes.size(), codes.data<T>(), to);
 }
 
 template class Engine<float>;

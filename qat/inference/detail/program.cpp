@@ -4,27 +4,12 @@
 
 #include <bitgrad/core/kernels/buffer.hpp>
 #include <bitgrad/core/parallel.hpp>
+#include <bitgrad/qat/inference/detail/rules.hpp>
 
 namespace bitgrad::inference {
 namespace {
 
 constexpr std::size_t slice_bytes = std::size_t{1} << 18;  // of a slice's tensors: they stay in the second-level cache
-
-/// Codes of the outside minus their zero point, and back.
-template <class T>
-void import_codes(const GraphTensor& tensor, const Tensor& codes, const Slice& slice, T* to) {
-  const Grid& grid = *tensor.grid;
-  const std::int32_t* from = codes.data<std::int32_t>();
-  for (Index i = 0; i < codes.size(); ++i) {
-    if (from[i] < grid.lo || from[i] > grid.hi) refuse_code(tensor, from[i], slice.first + i / tensor.shape.size());
-    to[i] = static_cast<T>(from[i] - grid.zero_point[0]);
-  }
-}
-template <class T>
-void export_codes(const Grid& grid, Index count, const T* from, std::int32_t* to) {
-  const std::int32_t zero = grid.zero_point[0];
-  for (Index i = 0; i < count; ++i) to[i] = from[i] + zero;
-}
 
 }  // namespace
 
@@ -50,8 +35,8 @@ Index IntegerProgram::slice_for(Index batch) const {
 void IntegerProgram::load(const Execution& execution, const Tensor& x, const Slice& slice) const {
   const std::size_t t = static_cast<std::size_t>(execution.start);
   const Place& place = plan_.places[t];
-  if (place.carrier == Carrier::int16) import_codes(graph_.tensors[t], x, slice, slice.at<std::int16_t>(place));
-  if (place.carrier == Carrier::int32) import_codes(graph_.tensors[t], x, slice, slice.at<std::int32_t>(place));
+  if (place.carrier == Carrier::int16) import_codes(graph_.tensors[t], x, slice.first, slice.at<std::int16_t>(place));
+  if (place.carrier == Carrier::int32) import_codes(graph_.tensors[t], x, slice.first, slice.at<std::int32_t>(place));
 }
 
 void IntegerProgram::store(int tensor, const Slice& slice, Tensor& result) const {

@@ -22,6 +22,21 @@ void rescale(const IntegerWeights& weights, Index rows, const std::int32_t* accu
 
 /// ValueError: a code of that sample is outside of the tensor's grid.
 [[noreturn]] void refuse_code(const GraphTensor& tensor, std::int32_t code, Index sample);
+
+/// Codes of the outside, centred, and back. `sample` is the number of the first one's sample, for refuse_code().
+template <class T>
+void import_codes(const GraphTensor& tensor, const Tensor& codes, Index sample, T* to) {
+  const Grid& grid = *tensor.grid;
+  const std::int32_t* from = codes.data<std::int32_t>();
+  for (Index i = 0; i < codes.size(); ++i) {
+    if (from[i] < grid.lo || from[i] > grid.hi) refuse_code(tensor, from[i], sample + i / tensor.shape.size());
+    to[i] = static_cast<T>(from[i] - grid.zero_point[0]);
+  }
+}
+template <class T>
+void export_codes(const Grid& grid, Index count, const T* from, std::int32_t* to) {
+  for (Index i = 0; i < count; ++i) to[i] = static_cast<std::int32_t>(from[i]) + grid.zero_point[0];
+}
 /// ValueError for the first NaN of x [n, ...], whose codes are asked for, naming tensor, sample and element; x starts
 /// at sample `first_sample` of the caller's batch.
 void refuse_nan(const GraphTensor& output, std::span<const float> x, Index first_sample);
