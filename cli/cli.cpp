@@ -63,7 +63,9 @@ std::string explain(const CLI::App& program, const CLI::ParseError& error) {
   if (strangers.front().starts_with('-')) {
     for (const CLI::Option* option : command->get_options())
       for (const std::string& name : option->get_lnames()) names.push_back("--" + name);
-    return unknown_name("option", strangers.front(), names);
+    const std::string nearest = nearest_name(strangers.front(), names);  // all of them would be a page
+    return message("unknown option \"", strangers.front(), '"',
+                   nearest.empty() ? "" : message(" (did you mean \"", nearest, "\"?)"));
   }
   for (const CLI::App* subcommand : command->get_subcommands(nullptr)) names.push_back(subcommand->get_name());
   return names.empty() ? error.what() : unknown_name("subcommand", strangers.front(), names);

@@ -36,7 +36,7 @@ std::string name_of(const CLI::Option& option) {
 std::vector<CLI::Option*> options_of(CLI::App& command) {
   return command.get_options([](const CLI::Option* option) {
     const std::string name = name_of(*option);
-    return !name.empty() && name != "help" && name != "config" && name != "resume";
+    return !name.empty() && name != "help" && name != "config" && name != "resume" && name != "replace";
   });
 }
 
@@ -98,6 +98,14 @@ void parse_configuration(std::string_view text, const std::string& what, CLI::Ap
       fail<UsageError>(what, ": \"", key, "\" is ", value.dump(), ": ", error.what());
     }
   }
+}
+
+std::map<std::string, std::string> configured_options(const io::Path& path) {
+  std::map<std::string, std::string> options;
+  const Json file = parse_object(io::read_text_file(path), path.string());
+  for (const auto& [key, value] : file.items())
+    if (key != "format" && key != "version") options[key] = value.is_string() ? value.get<std::string>() : value.dump();
+  return options;
 }
 
 std::string configuration_of(const CLI::App& command, const std::map<std::string, std::string>& resolved) {

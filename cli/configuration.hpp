@@ -21,9 +21,12 @@ void read_configuration(const io::Path& path, CLI::App& command);
 /// The same of a file's text; `what` is the file's name.
 void parse_configuration(std::string_view text, const std::string& what, CLI::App& command);
 
+/// The options of a file and their values as text, whatever they are called.
+std::map<std::string, std::string> configured_options(const io::Path& path);
+
 /// What read_configuration() takes: every option that the command has been given, or else its text in `resolved`, or
 /// else the default that its help shows, in the order of the help, with format and version. Options that choose what is
-/// done to the run's directory rather than its numbers (--resume, --config) are left out.
+/// done to the run's directory rather than its numbers (--resume, --replace, --config) are left out.
 std::string configuration_of(const CLI::App& command, const std::map<std::string, std::string>& resolved);
 
 }  // namespace bitgrad::cli

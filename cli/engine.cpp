@@ -4,6 +4,11 @@
 
 namespace bitgrad::cli {
 
+InferenceGraph load_graph(const RunDirectory& run) {
+  run.require(run.graph());
+  return InferenceGraph::load(run.graph().string());
+}
+
 void check_engine(const std::string& engine) { require_known("engine", engine, {"float", "integer"}); }
 
 InferenceSession make_session(const InferenceGraph& graph, const std::string& engine) {

@@ -8,6 +8,7 @@
 #include <optional>
 
 #include <bitgrad/cli/commands.hpp>
+#include <bitgrad/cli/engine.hpp>
 #include <bitgrad/cli/idle_options.hpp>
 #include <bitgrad/cli/images.hpp>
 #include <bitgrad/cli/mode.hpp>
@@ -88,6 +89,8 @@ void ExportCommand::check(const CLI::App& command) const {
     throw UsageError("export: nothing to write; give --onnx, --tflite, --c, --npz or --safetensors with a file");
   if (pack == 2 && onnx.empty() && !tflite.empty())
     throw UsageError("--pack 2: the smallest weights of a TFLite file have 4 bits, expected 4 or 8");
+  if (!c.empty() && io::Path(c).extension() != ".h")
+    fail<UsageError>("--c ", c, ": expected a name that ends in .h, which is what it is included by");
   check_mode(mode);
   refuse_idle_options(typed_options(command), {{"--opset", !onnx.empty(), "--onnx"},
                                                {"--pack", !onnx.empty() || !tflite.empty(), "--onnx or --tflite"},
@@ -97,9 +100,9 @@ void ExportCommand::check(const CLI::App& command) const {
 
 /// The graph of a run, with what its report tells about it.
 InferenceGraph read_graph(const RunDirectory& run) {
-  InferenceGraph graph = InferenceGraph::load(run.graph().string());
+  InferenceGraph graph = load_graph(run);
   if (!std::filesystem::exists(run.report())) return graph;
-  const Report report = read_report(run.report());
+  const Report report = read_report(run);
   graph.metadata["accuracy"] = message(report.converted_accuracy, " %");
   graph.metadata["data"] = std::filesystem::path(report.data).filename().string();  // a path is nobody's business
   graph.metadata["seed"] = std::to_string(report.seed);

@@ -1,7 +1,9 @@
 #include <bitgrad/cli/html_report.hpp>
 
 #include <algorithm>
+#include <filesystem>
 
+#include <bitgrad/cli/configuration.hpp>
 #include <bitgrad/cli/html.hpp>
 #include <bitgrad/cli/html_style.hpp>
 #include <bitgrad/cli/progress.hpp>
@@ -188,6 +190,27 @@ std::string mistakes(const RunDetails& details) {
                          : element("div", "class=\"mistakes\"", figures);
 }
 
+/// How it was trained, from run.json.
+std::string recipe(const FinishedRun& run) {
+  const auto given = [&](const char* name) {
+    const auto found = run.options.find(name);
+    return found == run.options.end() ? std::string() : escaped(found->second);
+  };
+  std::string text = given("from").empty() ? "" : message(", from ", given("from"));
+  if (run.report.epochs + run.report.qat_epochs > 0)
+    for (const char* name : {"optimizer", "schedule", "lr", "qat-lr", "batch", "augment"})
+      if (!given(name).empty()) text += message(", ", name, ' ', given(name));
+  return text;
+}
+
+std::string all_options(const FinishedRun& run) {
+  std::string rows;
+  for (const auto& [name, value] : run.options) rows += cells("td", {escaped(name), escaped(value)});
+  return rows.empty()
+             ? ""
+             : element("details", "", element("summary", "", "All options") + table({"option", "value"}, rows));
+}
+
 std::string section(const FinishedRun& run) {
   const Report& r = run.report;
   std::string html = element("h2", "", escaped(run.name));
@@ -195,6 +218,7 @@ std::string section(const FinishedRun& run) {
       "p", "class=\"note\"",
       message(escaped(r.model), " on ", escaped(r.data), ", ", r.epochs, " epochs",
               r.qat_epochs > 0 ? message(" and ", r.qat_epochs, " with quantizers") : "", ", seed ", r.seed,
+              recipe(run),
               r.quantized() ? message("; weights ", escaped(r.weights), ", activations ", escaped(r.activations)) : "",
               r.gradual.empty() ? "" : message(", bits:epochs ", escaped(r.gradual)),
               r.ema > 0 ? message("; a moving average of the weights, decay ", shown(r.ema, 6)) : "",
@@ -202,6 +226,7 @@ std::string section(const FinishedRun& run) {
                                    " % of the training images that were held out")
                          : "",
               ". Float weights take ", bytes(r.float_bytes), ", these ", bytes(r.quantized_bytes), "."));
+  html += all_options(run);
   if (!r.details)
     return html + element("p", "class=\"note\"", "This run's report.json is from before details were kept.");
   const RunDetails& details = *r.details;
@@ -230,7 +255,9 @@ std::string section(const FinishedRun& run) {
 
 FinishedRun read_run(const io::Path& directory) {
   const RunDirectory run{directory};
-  return {run.name(), read_report(run.report()), MetricsFile(run.metrics()).rows()};
+  FinishedRun finished{run.name(), read_report(run), MetricsFile(run.metrics()).rows(), {}};
+  if (std::filesystem::exists(run.configuration())) finished.options = configured_options(run.configuration());
+  return finished;
 }
 
 std::string html_report(const std::vector<FinishedRun>& runs) {

@@ -1,6 +1,7 @@
 // report.html: runs on one self-contained page, without scripts.
 #pragma once
 
+#include <map>
 #include <string>
 #include <vector>
 
@@ -14,9 +15,11 @@ struct FinishedRun {
   std::string name;  ///< of its directory
   Report report;
   std::vector<EpochMetrics> epochs;
+  std::map<std::string, std::string> options;  ///< of run.json; empty where there is none
 };
 
-/// Reads report.json and metrics.csv of a run's directory; IoError naming the file that is missing or malformed.
+/// Reads report.json, metrics.csv and run.json of a run's directory; IoError naming the file that is missing or
+/// malformed.
 FinishedRun read_run(const io::Path& directory);
 
 /// The page: headline numbers and learning curves of all runs together, then of each run its layers, histograms,

@@ -83,7 +83,7 @@ void InferCommand::run() const {
   for (const std::string& file : {output, codes})
     if (!file.empty()) io::require_writable(file);
   use_threads(threads);
-  InferenceGraph graph = InferenceGraph::load(RunDirectory{directory}.graph().string());
+  InferenceGraph graph = load_graph({directory});
   use_mode(graph, mode);
   const auto shape = [&](int tensor) { return graph.tensors[static_cast<std::size_t>(tensor)].shape; };
   const Tensor images = read_images(input, graph);

@@ -145,7 +145,7 @@ void add_lr_range_command(CLI::App& program) {
     return command->add_option(name, value, text)->type_name(type)->capture_default_str();
   };
   number("--data", options->data, "NAME|PATH", data_help);
-  command->add_option("--model", options->model, "Model: " + joined(models::names()))->type_name("NAME")->required();
+  command->add_option("--model", options->model, model_help())->type_name("NAME")->required();
   number("--from", options->range.from, "X", "Rate of the first step");
   number("--to", options->range.to, "X", "Rate of the last step");
   number("--steps", options->range.steps, "N", "Steps, at least 20");

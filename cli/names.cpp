@@ -18,6 +18,12 @@ void require_known(std::string_view what, const std::string& name, const std::ve
   if (std::ranges::find(names, name) == names.end()) throw UsageError(unknown_name(what, name, names));
 }
 
+std::string model_help() {
+  return "Model: " + joined(models::names()) +
+         "; resnet8:2 is twice as wide, resnet8:normalized takes mean and deviation of the training images off its "
+         "input";
+}
+
 void require_model(const std::string& name) {
   try {
     models::usual_input_shape(name);

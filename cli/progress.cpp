@@ -37,32 +37,32 @@ std::string duration(double seconds) {
   return format("%lld h %02lld min", whole / 3600, whole / 60 % 60);
 }
 
-ProgressDisplay::ProgressDisplay(std::string stage)
-    : stage_(std::move(stage)), terminal_(::isatty(STDERR_FILENO) == 1) {}
+TerminalLine::TerminalLine() : terminal_(::isatty(STDERR_FILENO) == 1) {}
 
-ProgressDisplay::~ProgressDisplay() { erase_line(); }
+void TerminalLine::show(std::string text) {
+  if (!terminal_) return;
+  text.resize(std::min(text.size(), terminal_width() - 1));  // the cursor needs a place as well
+  const std::size_t rest = shown_ > text.size() ? shown_ - text.size() : 0;
+  std::cerr << '\r' << text << std::string(rest, ' ') << std::flush;
+  shown_ = text.size();
+}
 
-void ProgressDisplay::erase_line() {
+void TerminalLine::clear() {
   if (shown_ > 0) std::cerr << '\r' << std::string(shown_, ' ') << '\r' << std::flush;
   shown_ = 0;
 }
 
 void ProgressDisplay::step(const Progress& progress) {
-  if (!terminal_ || Clock::now() < next_) return;
+  if (!line_.is_terminal() || Clock::now() < next_) return;
   next_ = Clock::now() + refresh;
-  std::string line =
-      format("%s %lld/%lld %3lld %%  loss %.4f  accuracy %.2f %%  %s left  %.0f images/s", stage_.c_str(),
-             static_cast<long long>(progress.epoch), static_cast<long long>(progress.epochs),
-             static_cast<long long>(100 * progress.batch / progress.batches), progress.loss, 100 * progress.accuracy,
-             duration(progress.seconds_left).c_str(), progress.images_per_second);
-  line.resize(std::min(line.size(), terminal_width() - 1));  // the cursor needs a place as well
-  const std::size_t rest = shown_ > line.size() ? shown_ - line.size() : 0;
-  std::cerr << '\r' << line << std::string(rest, ' ') << std::flush;
-  shown_ = line.size();
+  line_.show(format("%s %lld/%lld %3lld %%  loss %.4f  accuracy %.2f %%  %s left  %.0f images/s", stage_.c_str(),
+                    static_cast<long long>(progress.epoch), static_cast<long long>(progress.epochs),
+                    static_cast<long long>(100 * progress.batch / progress.batches), progress.loss,
+                    100 * progress.accuracy, duration(progress.seconds_left).c_str(), progress.images_per_second));
 }
 
 void ProgressDisplay::epoch(const EpochResult& result, std::int64_t epochs, double test_accuracy) {
-  erase_line();
+  line_.clear();
   std::cout << format(
                    "%s epoch %lld/%lld  loss %.4f  training accuracy %.2f %%  test accuracy %.2f %%  %.0f images/s  %s",
                    stage_.c_str(), static_cast<long long>(result.epoch), static_cast<long long>(epochs), result.loss,

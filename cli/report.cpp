@@ -123,6 +123,9 @@ void write_report(const io::Path& path, const Report& report) {
   io::write_file_atomically(path, std::string_view(to_json(report)));
 }
 
-Report read_report(const io::Path& path) { return report_from_json(io::read_text_file(path), path.string()); }
+Report read_report(const RunDirectory& run) {
+  run.require(run.report());
+  return report_from_json(io::read_text_file(run.report()), run.report().string());
+}
 
 }  // namespace bitgrad::cli

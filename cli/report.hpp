@@ -8,6 +8,7 @@
 #include <vector>
 
 #include <bitgrad/cli/run_details.hpp>
+#include <bitgrad/cli/run_directory.hpp>
 #include <bitgrad/core/io/file.hpp>
 #include <bitgrad/qat/plan.hpp>
 
@@ -55,7 +56,7 @@ std::string to_json(const Report& report);
 Report report_from_json(std::string_view text, const std::string& what);
 
 void write_report(const io::Path& path, const Report& report);
-/// report_from_json() of a file.
-Report read_report(const io::Path& path);
+/// report_from_json() of a run's file; IoError that says so when the run is not finished.
+Report read_report(const RunDirectory& run);
 
 }  // namespace bitgrad::cli

@@ -24,6 +24,16 @@ std::string RunDirectory::name() const {
 
 bool RunDirectory::holds_run() const { return fs::exists(configuration()) || fs::exists(float_checkpoint()); }
 
+void RunDirectory::require(const io::Path& file) const {
+  if (fs::exists(file)) return;
+  if (!fs::is_directory(path))
+    fail<IoError>(path.string(), ": no such directory; one that bitgrad train wrote is expected");
+  if (!holds_run())
+    fail<IoError>(path.string(), ": holds no run of bitgrad train, ", file.filename().string(), " is missing");
+  fail<IoError>(path.string(), ": its run is not finished; bitgrad train --out ", path.string(),
+                " --resume finishes it");
+}
+
 void RunDirectory::create() const {
   std::error_code error;
   fs::create_directories(path, error);

@@ -28,6 +28,8 @@ struct RunDirectory {
 
   /// Whether `bitgrad train` has begun a run here, though there may be no checkpoint of it yet.
   bool holds_run() const;
+  /// IoError unless the run has left this file: whether it is unfinished, and what finishes it, or there is no run.
+  void require(const io::Path& file) const;
   /// Creates the directory where it is missing. IoError with the system's reason.
   void create() const;
   /// Removes what an earlier run left, and no other files; true when there was anything. The float checkpoint stays:

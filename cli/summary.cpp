@@ -112,8 +112,7 @@ void add_summary_command(CLI::App& program) {
   CLI::App* command = program.add_subcommand("summary", "List a model's layers, their shapes and what they cost");
   command->footer(help);
   const auto options = std::make_shared<SummaryCommand>();
-  command->add_option("MODEL", options->model, "Checkpoint (.safetensors), or a model: " + joined(models::names()))
-      ->required();
+  command->add_option("MODEL", options->model, "Checkpoint (.safetensors), or a name. " + model_help())->required();
   command->add_option("--input", options->input, "Shape of an image (the one the model was made for)")
       ->delimiter(',')
       ->allow_extra_args(false)

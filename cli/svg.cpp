@@ -96,8 +96,10 @@ double room_for(const Histogram& histogram) {
 
 std::string line_chart(const std::vector<Series>& series, const std::string& title, const std::string& unit,
                        Across across) {
+  // Of three charts in a row, or of one over the width of the page: in both the text has about the size it asks for.
   const bool rates = across == Across::rates;
-  constexpr int width = 460, height = 240, left = 46, right = 450, top = 14, bottom = 208;
+  const int width = rates ? 620 : 320, height = rates ? 300 : 200;
+  const double left = 46, right = width - 8, top = 12, bottom = height - 34;
   double x0 = 1e300, x1 = -1e300, y0 = 1e300, y1 = -1e300;
   for (const Series& each : series)
     for (const auto& [px, py] : each.points) {
@@ -109,7 +111,7 @@ std::string line_chart(const std::vector<Series>& series, const std::string& tit
   if (x0 > x1) return "";
   if (x1 - x0 < 1) x1 = x0 + 1;
   if (y1 - y0 < 1e-9) y1 = y0 + 1;
-  const double y_step = nice_step(y1 - y0, 4), x_step = std::max(1.0, nice_step(x1 - x0, 8));
+  const double y_step = nice_step(y1 - y0, 4), x_step = std::max(1.0, nice_step(x1 - x0, 6));
   const Axis x{x0, x1, left + 6, right - 6};
   const Axis y{std::floor(y0 / y_step) * y_step, std::ceil(y1 / y_step) * y_step, bottom, top};
   std::string svg = open_svg(width, height, title);
@@ -118,7 +120,7 @@ std::string line_chart(const std::vector<Series>& series, const std::string& tit
            text(left - 6, y(at) + 3.5, "tick end", shown(std::abs(at) < y_step / 1e6 ? 0 : at, 6));
   for (double at = std::ceil(x0 / x_step) * x_step; at <= x1 + 1e-9; at += x_step)
     svg += text(x(at), bottom + 16, "tick middle", rates ? message("1e", shown(at, 6)) : shown(at, 6));
-  svg += text((left + right) / 2.0, height - 3, "tick middle", rates ? "learning rate" : "epoch");
+  svg += text((left + right) / 2, height - 3, "tick middle", rates ? "learning rate" : "epoch");
   for (const Series& each : series) svg += drawn(each, x, y, !rates);
   const std::string heading = element("h3", "", message(escaped(title), " <small>", escaped(unit), "</small>"));
   return element("div", "class=\"chart\"", heading + svg + "</svg>" + legend_of(series));

@@ -13,6 +13,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <sstream>
 
 #include <bitgrad/cli/commands.hpp>
 #include <bitgrad/cli/interruption.hpp>
@@ -35,7 +36,8 @@ constexpr const char* help =
 values, into OUT/NAME. Its output goes to OUT/NAME.log. Options that go together are joined by +, as in
 weights+activations=lsq:8+lsq:8,lsq:2+lsq:4. Runs that part only with the quantizers train their float model once: the
 others take it over from the first of them. The same command again goes on where it was stopped (Ctrl-C, kill -9), and
-repeats what failed. OUT/table.csv has a row per run, OUT/table.md one per combination, over its seeds.
+repeats what failed; runs that outlive a sweep after kill -9 have to end first. OUT/table.csv has a row per run,
+OUT/table.md one per combination, over its seeds.
 
 Examples:
     bitgrad sweep --config base.json --grid weights+activations=lsq:8+lsq:8,lsq:2+lsq:4 \
@@ -56,6 +58,19 @@ pid_t start(const std::vector<std::string>& arguments, const io::Path& log) {
   posix_spawn_file_actions_destroy(&actions);
   if (error != 0) fail<IoError>("cannot start a run: ", std::strerror(error));
   return id;
+}
+
+/// What a person wants to know of a run that has ended.
+std::string outcome(int status, const io::Path& log) {
+  constexpr int stopped = 130;  // see Interrupted
+  if (WIFSIGNALED(status)) return message("killed by signal ", WTERMSIG(status));
+  if (WEXITSTATUS(status) == 0) return "done";
+  if (WEXITSTATUS(status) == stopped) return "stopped";
+  std::istringstream lines(io::read_text_file(log));
+  std::string last;
+  for (std::string line; std::getline(lines, line);)
+    if (!line.empty()) last = line;
+  return "failed: " + last;
 }
 
 struct SweepCommand {
@@ -131,7 +146,7 @@ int SweepCommand::run_all(const std::vector<GridPoint>& points) const {
     const auto found = running.find(id);
     if (found == running.end()) continue;
     const bool good = WIFEXITED(status) && WEXITSTATUS(status) == 0;
-    std::cout << name_of(found->second) << (good ? ": done" : ": failed, see its log") << std::endl;
+    std::cout << name_of(found->second) << ": " << outcome(status, log(found->second)) << std::endl;
     failed += good ? 0 : 1;
     schedule.done(found->second);
     running.erase(found);
@@ -143,8 +158,8 @@ int SweepCommand::run_all(const std::vector<GridPoint>& points) const {
 void SweepCommand::write_tables(const std::vector<GridPoint>& points) const {
   std::vector<SweepResult> results;
   for (const GridPoint& point : points)
-    if (const io::Path report = directory(point).report(); std::filesystem::exists(report))
-      results.push_back({point, read_report(report)});
+    if (const RunDirectory run = directory(point); std::filesystem::exists(run.report()))
+      results.push_back({point, read_report(run)});
   const std::string markdown = sweep_markdown(results);
   io::write_file_atomically(io::Path(out) / "table.csv", std::string_view(sweep_csv(results)));
   io::write_file_atomically(io::Path(out) / "table.md", std::string_view(markdown));

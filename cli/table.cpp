@@ -30,7 +30,7 @@ struct Run {
 
 Run read_run(const std::string& directory) {
   const RunDirectory run{directory};
-  return {run.name(), read_report(run.report())};
+  return {run.name(), read_report(run)};
 }
 
 std::string bits(int count) { return count == 32 ? "float" : std::to_string(count); }

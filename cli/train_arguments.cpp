@@ -112,14 +112,17 @@ void TrainOptions::refuse_idle(const std::vector<std::string>& typed, const Trai
                       });
 }
 
-/// A mistyped --out must not start a new run.
-void TrainOptions::check_resumable() const {
+/// A mistyped --out must neither start a new run nor end an old one.
+void TrainOptions::check_directory() const {
   if (given.out.empty()) throw UsageError("--out is required: a directory for everything that the run leaves");
   const RunDirectory directory{given.out};
+  if (given.resume && given.replace) throw UsageError("--resume goes on with a run and --replace deletes it: give one");
   if (given.resume && !directory.holds_run())
     fail<UsageError>("--resume: ", given.out,
                      std::filesystem::exists(directory.path) ? " holds no run" : " does not exist",
                      "; without --resume a new run starts there");
+  if (!given.resume && !given.replace && directory.holds_run())
+    fail<UsageError>("--out ", given.out, " holds a run: --resume goes on with it, --replace deletes it");
 }
 
 void TrainOptions::check_given() const {
@@ -148,7 +151,10 @@ void TrainOptions::check_given() const {
 TrainArguments TrainOptions::resolve(CLI::App& command) {
   const std::vector<std::string> typed = typed_options(command);
   if (!config.empty()) read_configuration(config, command);
-  check_resumable();
+  check_directory();
+  const RunDirectory run{given.out};
+  if (given.resume && config.empty() && std::filesystem::exists(run.configuration()))
+    read_configuration(run.configuration(), command);
   check_given();
   TrainArguments arguments = given;
   if (init_layout) arguments.init_layout = parse("--init-layout", *init_layout, parse_weight_layout);

@@ -27,6 +27,7 @@ struct TrainArguments {
   WeightLayout init_layout = WeightLayout::bitgrad;
   std::string out;
   bool resume = false;
+  bool replace = false;
   int threads = 0;                 ///< 0: as many as there are processors
   Index limit = 0;                 ///< use only the first images of both splits; 0: all
   std::optional<double> hold_out;  ///< share of the training images to test on; none: the test images are tested on
@@ -69,8 +70,12 @@ struct TrainOptions {
   TrainArguments resolve(CLI::App& command);
 
  private:
+  void declare_job(CLI::App& command);
+  void declare_quantization(CLI::App& command);
+  void declare_recipes(CLI::App& command);
+  void declare_training(CLI::App& command);
   void check_given() const;
-  void check_resumable() const;
+  void check_directory() const;
   /// What was typed and has no effect.
   void refuse_idle(const std::vector<std::string>& typed, const TrainArguments& arguments) const;
   void choose_phases(TrainArguments& arguments);

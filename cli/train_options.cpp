@@ -6,7 +6,6 @@
 #include <bitgrad/cli/option_kinds.hpp>
 #include <bitgrad/cli/threads.hpp>
 #include <bitgrad/cli/train_arguments.hpp>
-#include <bitgrad/layers/models/models.hpp>
 
 namespace bitgrad::cli {
 namespace {
@@ -15,81 +14,97 @@ namespace {
 constexpr const char* quantization_group = "Quantization";
 constexpr const char* recipes_group = "Recipes with quantizers";
 
+/// An option whose default the help shows.
+template <class Value>
+CLI::Option* number(CLI::App& command, const char* name, Value& value, const std::string& text) {
+  return command.add_option(name, value, text)->capture_default_str();
+}
+
+/// The default learning rates, for the help.
+std::string rates() {
+  return message(" (", default_learning_rate("adam"), " with adam and adamw, ", default_learning_rate("rmsprop"),
+                 " with rmsprop, ", default_learning_rate("sgd"), " with sgd)");
+}
+
 }  // namespace
 
 void TrainOptions::declare(CLI::App& command) {
-  const auto number = [&](const char* name, auto& value, const std::string& text) {
-    return command.add_option(name, value, text)->capture_default_str();
-  };
-  const std::string rates =
-      message(" (", default_learning_rate("adam"), " with adam and adamw, ", default_learning_rate("rmsprop"),
-              " with rmsprop, ", default_learning_rate("sgd"), " with sgd)");
-
   command.option_defaults()->take_last();
+  declare_job(command);
+  declare_quantization(command);
+  declare_recipes(command);
+  declare_training(command);
+}
+
+void TrainOptions::declare_job(CLI::App& command) {
+  const char* const group = "The job";
   given.data = "fashion-mnist";
-  command.add_option("--data", given.data, data_help)->type_name("NAME|PATH")->capture_default_str()->group("The job");
-  command
-      .add_option("--model", given.model,
-                  "Model: " + joined(models::names()) +
-                      " (with --from: the checkpoint's); resnet8:2 is twice as wide, " +
-                      "resnet8:normalized takes mean and deviation of the training images off its input")
+  command.add_option("--data", given.data, data_help)->type_name("NAME|PATH")->capture_default_str()->group(group);
+  command.add_option("--model", given.model, model_help() + " (with --from: the checkpoint's)")
       ->type_name("NAME")
-      ->group("The job");
+      ->group(group);
   command.add_option("--out", given.out, "Directory for checkpoints, graph, metrics and report")
       ->type_name("DIR")
-      ->group("The job");
+      ->group(group);
   command
       .add_option("--config", config,
                   "Options from a JSON file: {\"model\": \"mlp\", \"lr\": 0.01}. Those typed here win")
       ->type_name("FILE")
-      ->group("The job");
+      ->group(group);
   command.add_option("--from", given.from, "Start from a float checkpoint instead of random weights")
       ->type_name("FILE")
-      ->group("The job");
+      ->group(group);
   command
       .add_option("--init", given.init, "Start from float weights in an .npz or .safetensors file (docs/formats.md)")
       ->type_name("FILE")
-      ->group("The job");
+      ->group(group);
   command
       .add_option("--init-layout", init_layout, "How they are laid out and called: bitgrad (the default) or pytorch")
       ->type_name("NAME")
-      ->group("The job");
+      ->group(group);
   command
-      .add_flag("--resume", given.resume, "Continue the run in --out, from its last step; all other options as before")
-      ->group("The job");
+      .add_flag("--resume", given.resume,
+                "Continue the run in --out, from its last step, with the options it began with")
+      ->group(group);
+  command.add_flag("--replace", given.replace, "Delete the run that --out holds, and start anew")->group(group);
   command.add_option("--epochs", epochs, "Epochs of float training (8, with --from or --init 0)")
       ->type_name("N")
-      ->group("The job");
-  number("--seed", training.seed, "Seed of weights, order and randomness")
+      ->group(group);
+  number(command, "--seed", training.seed, "Seed of weights, order and randomness")
       ->type_name("S")
       ->check(whole_number)
-      ->group("The job");
-  number("--save-every", given.save_every, "Steps between checkpoints; 0: one after every epoch")
+      ->group(group);
+  number(command, "--save-every", given.save_every, "Steps between checkpoints; 0: one after every epoch")
       ->type_name("N")
-      ->group("The job");
+      ->group(group);
   command.add_flag("--tensorboard", given.tensorboard, "Write an event file for TensorBoard into --out as well")
-      ->group("The job");
-  declare_threads(command, given.threads)->group("The job");
-  number("--limit", given.limit, "Use only the first N training and N test images; 0: all")
+      ->group(group);
+  declare_threads(command, given.threads)->group(group);
+  number(command, "--limit", given.limit, "Use only the first N training and N test images; 0: all")
       ->type_name("N")
-      ->group("The job");
+      ->group(group);
   command
       .add_option("--hold-out", given.hold_out,
                   "Test on this share of every class's training images, not on the test images")
       ->type_name("SHARE")
-      ->group("The job");
+      ->group(group);
   command.add_option("--hold-out-seed", hold_out_seed, "Seed of that draw (1): --seed leaves it alone")
       ->type_name("S")
       ->check(whole_number)
-      ->group("The job");
+      ->group(group);
+}
 
-  const char* group = quantization_group;
-  number("--qat-epochs", qat_epochs, "Epochs with quantizers, after float training")->type_name("N")->group(group);
+void TrainOptions::declare_quantization(CLI::App& command) {
+  const char* const group = quantization_group;
+  number(command, "--qat-epochs", qat_epochs, "Epochs with quantizers, after float training")
+      ->type_name("N")
+      ->group(group);
   command.add_option("--weights", weights, "Quantizer of the weights, see below")->type_name("SPEC")->group(group);
   command.add_option("--activations", activations, "Quantizer of the activations, see below")
       ->type_name("SPEC")
       ->group(group);
-  number("--first-last-bits", given.quantization.first_last_bits, "Bits of the first and last layer; 0: as the others")
+  number(command, "--first-last-bits", given.quantization.first_last_bits,
+         "Bits of the first and last layer; 0: as the others")
       ->type_name("N")
       ->group(group);
   command
@@ -97,7 +112,7 @@ void TrainOptions::declare(CLI::App& command) {
                   "Mixed precision: bits or quantizers of single layers, from a JSON file (docs/quantization.md)")
       ->type_name("FILE")
       ->group(group);
-  number("--calibration", given.calibration, "Training images that quantizers are calibrated on")
+  number(command, "--calibration", given.calibration, "Training images that quantizers are calibrated on")
       ->type_name("N")
       ->group(group);
   command
@@ -105,8 +120,10 @@ void TrainOptions::declare(CLI::App& command) {
                   "Of starting values: mse (the default), minmax, percentile[=P] or kl")
       ->type_name("NAME")
       ->group(group);
+}
 
-  group = recipes_group;
+void TrainOptions::declare_recipes(CLI::App& command) {
+  const char* const group = recipes_group;
   command
       .add_option("--freeze-batch-norm", freeze_batch_norm,
                   "Epochs after which batch statistics are frozen (two thirds of them)")
@@ -117,62 +134,70 @@ void TrainOptions::declare(CLI::App& command) {
                   "Fewer bits phase by phase, --qat-epochs shared out or given: 8,4,2 or 8:2,4:2,2:4, see below")
       ->type_name("BITS")
       ->group(group);
-  number("--activation-delay", activation_delay, "Epochs in which only weights are quantized, at the start")
+  number(command, "--activation-delay", activation_delay, "Epochs in which only weights are quantized, at the start")
       ->type_name("X")
       ->group(group);
-  number("--distill", distillation, "Learn from the float model's answers too: their share of the loss, 0 to 1")
+  number(command, "--distill", distillation,
+         "Learn from the float model's answers too: their share of the loss, 0 to 1")
       ->type_name("X")
       ->group(group);
   command.add_option("--temperature", temperature, "Of --distill (4): the higher, the more the unlikely classes count")
       ->type_name("X")
       ->group(group);
 
-  command.add_option("--qat-lr", qat_learning_rate, "Highest learning rate with quantizers" + rates)
+  command.add_option("--qat-lr", qat_learning_rate, "Highest learning rate with quantizers" + rates())
       ->type_name("X")
       ->group(group);
   command
       .add_option("--qparams-rate", qparams_rate, "Learning rate of quantizer parameters, as a factor of --qat-lr (1)")
       ->type_name("X")
       ->group(group);
+}
 
-  group = "Training";
-  number("--batch", training.batch, "Images per step")->type_name("N")->group(group);
-  number("--accumulate", training.accumulate, "Batches whose gradients make one step")->type_name("N")->group(group);
-  number("--patience", given.patience, "Epochs without a higher test accuracy that end a stage; 0: any number")
+void TrainOptions::declare_training(CLI::App& command) {
+  const char* const group = "Training";
+  number(command, "--batch", training.batch, "Images per step")->type_name("N")->group(group);
+  number(command, "--accumulate", training.accumulate, "Batches whose gradients make one step")
+      ->type_name("N")
+      ->group(group);
+  number(command, "--patience", given.patience, "Epochs without a higher test accuracy that end a stage; 0: any number")
       ->type_name("N")
       ->group(group);
   command
       .add_flag("--best", given.best,
                 "A stage results in its epoch of the highest test accuracy (see --hold-out), not in its last")
       ->group(group);
-  number("--optimizer", training.optimizer, "Optimizer: " + joined(optimizer_names()))->type_name("NAME")->group(group);
-  command.add_option("--lr", learning_rate, "Highest learning rate of float training" + rates)
+  number(command, "--optimizer", training.optimizer, "Optimizer: " + joined(optimizer_names()))
+      ->type_name("NAME")
+      ->group(group);
+  command.add_option("--lr", learning_rate, "Highest learning rate of float training" + rates())
       ->type_name("X")
       ->group(group);
-  number("--augment", training.augmentation, "Random changes to training images, see below: flip,shift:4")
+  number(command, "--augment", training.augmentation, "Random changes to training images, see below: flip,shift:4")
       ->type_name("STEPS")
       ->group(group);
-  number("--mixup", training.mixup,
+  number(command, "--mixup", training.mixup,
          "Mix every image and its label with another, in shares from Beta(X, X), say 0.2; 0: no")
       ->type_name("X")
       ->group(group);
-  number("--schedule", training.schedule, "How the learning rate goes: " + joined(schedule_names()))
+  number(command, "--schedule", training.schedule, "How the learning rate goes: " + joined(schedule_names()))
       ->type_name("NAME")
       ->group(group);
-  number("--warmup-epochs", training.warmup_epochs, "Epochs over which the learning rate rises")
+  number(command, "--warmup-epochs", training.warmup_epochs, "Epochs over which the learning rate rises")
       ->type_name("X")
       ->group(group);
-  number("--momentum", training.momentum, "Momentum of sgd and rmsprop")->type_name("X")->group(group);
-  number("--weight-decay", training.weight_decay, "Weight decay of kernels; 0.01 is usual with adamw")
+  number(command, "--momentum", training.momentum, "Momentum of sgd and rmsprop")->type_name("X")->group(group);
+  number(command, "--weight-decay", training.weight_decay, "Weight decay of kernels; 0.01 is usual with adamw")
       ->type_name("X")
       ->group(group);
-  number("--gradient-clip", training.gradient_clip, "Largest norm of all gradients; 0: any")
+  number(command, "--gradient-clip", training.gradient_clip, "Largest norm of all gradients; 0: any")
       ->type_name("X")
       ->group(group);
-  number("--ema", training.ema, "Ship a moving average of the weights with this decay, say 0.999; 0: the weights")
+  number(command, "--ema", training.ema,
+         "Ship a moving average of the weights with this decay, say 0.999; 0: the weights")
       ->type_name("X")
       ->group(group);
-  number("--label-smoothing", training.label_smoothing, "Share of the target spread over all classes")
+  number(command, "--label-smoothing", training.label_smoothing, "Share of the target spread over all classes")
       ->type_name("X")
       ->group(group);
 }

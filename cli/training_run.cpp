@@ -2,13 +2,10 @@
 
 #include <algorithm>
 #include <filesystem>
-#include <iomanip>
-#include <iostream>
 
 #include <bitgrad/cli/best_epoch.hpp>
 #include <bitgrad/cli/commands.hpp>
 #include <bitgrad/cli/digest.hpp>
-#include <bitgrad/cli/html_report.hpp>
 #include <bitgrad/cli/interruption.hpp>
 #include <bitgrad/cli/limited_data.hpp>
 #include <bitgrad/cli/progress.hpp>
@@ -21,7 +18,6 @@
 #include <bitgrad/layers/models/models.hpp>
 #include <bitgrad/qat/evaluation.hpp>
 #include <bitgrad/qat/inference/builder.hpp>
-#include <bitgrad/qat/inference/verify.hpp>
 
 namespace bitgrad::cli {
 namespace {
@@ -58,9 +54,7 @@ TrainingRun::TrainingRun(TrainArguments arguments) : arguments_(std::move(argume
   require_trainable();  // before anything in the directory is touched
   directory_.create();
   lock_.emplace(directory_);
-  if (!arguments_.resume && directory_.clear())
-    std::cerr << "bitgrad: " << directory_.path.string()
-              << " held an earlier run, which is replaced (--resume continues one)\n";
+  if (!arguments_.resume) directory_.clear();
   if (arguments_.resume && !arguments_.quantizes() && std::filesystem::exists(directory_.quantized_checkpoint()))
     throw UsageError("--resume: " + directory_.quantized_checkpoint().string() +
                      " belongs to a run with quantizers: give --weights, --activations and --qat-epochs as before");
@@ -110,7 +104,7 @@ void TrainingRun::require_trainable() const {
 void TrainingRun::run() {
   const Interruption interruption;
   Model model = train_float();
-  report_.float_accuracy = percent(accuracy(model, test_));
+  report_.float_accuracy = 100 * accuracy(model, test_);
   report_.float_bytes = static_cast<std::int64_t>(convert2inferable(model).weight_bytes());
   report_.parameters = model.parameter_count();
   if (arguments_.quantizes()) model = train_quantized(model);
@@ -256,66 +250,6 @@ double TrainingRun::evaluated(const Model& model, std::int64_t epoch) const {
   } catch (const ValueError& error) {
     fail<DivergenceError>("epoch ", epoch, ": what was trained cannot be evaluated: ", error.what());
   }
-}
-
-// ---- what comes out ----
-
-void TrainingRun::convert_and_verify(Model& model) {
-  InferenceGraph graph = convert2inferable(model);
-  graph.metadata = {{"model", arguments_.model},
-                    {"weights", to_string(arguments_.quantization.weights)},
-                    {"activations", to_string(arguments_.quantization.activations)},
-                    {"seed", std::to_string(arguments_.float_training.seed)}};
-  if (!arguments_.quantization.overrides.empty()) graph.metadata["bits"] = bits_json(arguments_.quantization.overrides);
-  graph.save(directory_.graph().string());
-  const InferenceGraph reloaded = InferenceGraph::load(directory_.graph().string());
-  const VerifyReport verified = verify(model, reloaded, data::to_unit_range(test_.images));
-
-  report_.quantized_accuracy = percent(accuracy(model, test_));
-  report_.details = run_details(model, reloaded, test_);
-  report_.converted_accuracy = percent(report_.details->accuracy());
-  report_.codes_compared = verified.codes_compared;
-  report_.differing_codes = verified.differing_codes;
-  report_.quantized_bytes = static_cast<std::int64_t>(reloaded.weight_bytes());
-  describe_run();
-  write_report(directory_.report(), report_);
-  io::write_file_atomically(directory_.page(), std::string_view(html_report({read_run(directory_.path)})));
-
-  std::cout << std::fixed << std::setprecision(2) << "float accuracy " << report_.float_accuracy << " %";
-  if (arguments_.quantizes())
-    std::cout << ", quantized " << report_.quantized_accuracy << " %, converted " << report_.converted_accuracy
-              << " %, " << report_.differing_codes << " of " << report_.codes_compared << " codes differ";
-  std::cout << "; " << directory_.path.string() << std::endl;
-  if (verified.passed()) return;
-  std::cout << verified.describe();
-  fail<Error>("the converted model differs from the trained one in ", verified.differing_codes, " of ",
-              verified.codes_compared, " codes");
-}
-
-void TrainingRun::describe_run() {
-  const auto bits = [](const std::optional<QuantizerSpec>& spec) { return spec ? spec->bits : 32; };
-  report_.model = arguments_.model;
-  report_.data = arguments_.data;
-  report_.hold_out = arguments_.hold_out;
-  report_.weights = to_string(arguments_.quantization.weights);
-  report_.activations = to_string(arguments_.quantization.activations);
-  report_.weight_bits = bits(arguments_.quantization.weights);
-  report_.activation_bits = bits(arguments_.quantization.activations);
-  report_.epochs = arguments_.float_training.epochs;
-  report_.qat_epochs = arguments_.quantizes() ? arguments_.quantized_training.epochs : 0;
-  report_.seed = arguments_.float_training.seed;
-  report_.gradual = to_string(arguments_.gradual);
-  report_.ema = arguments_.float_training.ema;
-  report_.mixed = !arguments_.quantization.overrides.empty();
-  if (!plan_.empty()) report_.layers = layer_bits(QuantizationPlan::from_json(plan_));
-  double last_seconds = 0, images = 0;
-  for (const EpochMetrics& row : metrics_->rows()) {
-    report_.seconds += row.seconds;
-    if (row.stage != metrics_->rows().back().stage) continue;
-    last_seconds += row.seconds;
-    images += static_cast<double>(train_.size());
-  }
-  if (images > 0) report_.images_per_second = images / last_seconds;
 }
 
 }  // namespace bitgrad::cli

@@ -8,7 +8,9 @@
 #include <utility>
 
 #include <bitgrad/cli/commands.hpp>
+#include <bitgrad/cli/engine.hpp>
 #include <bitgrad/cli/limited_data.hpp>
+#include <bitgrad/cli/progress.hpp>
 #include <bitgrad/cli/report.hpp>
 #include <bitgrad/cli/run_directory.hpp>
 #include <bitgrad/cli/text_table.hpp>
@@ -54,11 +56,11 @@ struct Comparison {
 
 /// The data set that a run was trained on.
 std::string data_of(const RunDirectory& run) {
-  return std::filesystem::exists(run.report()) ? read_report(run.report()).data : "fashion-mnist";
+  return std::filesystem::exists(run.report()) ? read_report(run).data : "fashion-mnist";
 }
 
 Comparison read(const RunDirectory& run, const std::optional<std::string>& data, Index limit) {
-  InferenceGraph graph = InferenceGraph::load(run.graph().string());
+  InferenceGraph graph = load_graph(run);
   if (std::ranges::none_of(graph.tensors, [](const GraphTensor& tensor) { return tensor.grid.has_value(); }))
     fail<ValueError>(run.graph().string(), ": quantizes nothing, there is nothing to verify: train with --weights and ",
                      "--activations first");
@@ -105,7 +107,10 @@ void VerifyCommand::run() const {
       throw UnreadableInput(error.what());
     }
   }();
-  const VerifyReport report = verify(given.model, given.graph, data::to_unit_range(given.test.images));
+  const VerifyReport report = [&] {
+    const TerminalLine line(message("comparing the codes of ", given.test.size(), " images"));
+    return verify(given.model, given.graph, data::to_unit_range(given.test.images));
+  }();
   std::cout << report.describe() << "accuracy " << 100 * accuracy(given.graph, given.test) << " % of "
             << given.test.size() << " images" << std::endl;
   if (modes) compare_requantizations(given);

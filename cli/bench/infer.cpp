@@ -104,7 +104,7 @@ std::vector<InferMeasurement> InferBenchmark::measure_directory(const InferenceG
 }
 
 void InferBenchmark::run_directory(const Machine& machine) const {
-  const InferenceGraph graph = InferenceGraph::load(RunDirectory{directory}.graph().string());
+  const InferenceGraph graph = load_graph({directory});
   const std::vector<InferMeasurement> results = measure_directory(graph);
   const Peaks peaks = measure_peaks(std::min(0.5, measuring.seconds));
 

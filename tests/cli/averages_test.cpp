@@ -9,16 +9,8 @@
 using namespace bitgrad;
 using Catch::Matchers::Contains;
 using support::Outcome;
+using support::plus;
 using support::Workshop;
-
-namespace {
-
-std::vector<std::string> plus(std::vector<std::string> arguments, const std::vector<std::string>& more) {
-  arguments.insert(arguments.end(), more.begin(), more.end());
-  return arguments;
-}
-
-}  // namespace
 
 TEST_CASE("with --ema the averages are evaluated, converted and go on, and the run resumes") {
   const Workshop shop(96);

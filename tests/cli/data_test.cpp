@@ -11,6 +11,7 @@
 using namespace bitgrad;
 using Catch::Matchers::Contains;
 using support::Outcome;
+using support::plus;
 using support::run_cli;
 using support::Workshop;
 namespace fs = std::filesystem;
@@ -18,11 +19,6 @@ namespace fs = std::filesystem;
 namespace {
 
 const std::vector<std::string> mlp{"--model", "mlp", "--epochs", "2"};
-
-std::vector<std::string> plus(std::vector<std::string> arguments, const std::vector<std::string>& more) {
-  arguments.insert(arguments.end(), more.begin(), more.end());
-  return arguments;
-}
 
 /// Four pictures of two classes to train on and one to test on, in both forms.
 void write_pictures(const fs::path& folders, const fs::path& zips) {

@@ -171,6 +171,6 @@ TEST_CASE("train --tensorboard writes what metrics.csv says, also when it is res
   REQUIRE(shop.train("plain", options).code == 0);
   CHECK(steps_of(events_in(shop / "plain")) == steps_of(events));
   // A new run in the directory takes the old file away.
-  REQUIRE(shop.train("run", {"--model", "mlp", "--epochs", "1"}).code == 0);
+  REQUIRE(shop.train("run", {"--model", "mlp", "--epochs", "1", "--replace"}).code == 0);
   CHECK(EventFile::find(shop / "run").empty());
 }

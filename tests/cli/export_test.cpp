@@ -55,7 +55,7 @@ TEST_CASE("export: C header and arrays") {
   CHECK_THAT(shop.text("w4-a4.h"), Contains("void w4_a4_run(") &&
                                        Contains(message(" * bytes: ", graph.weight_bytes(), " of weights")) &&
                                        Contains(" * data: data\n"));
-  CHECK(cli::read_report(shop / "run/report.json").quantized_bytes == static_cast<std::int64_t>(graph.weight_bytes()));
+  CHECK(cli::read_report({shop / "run"}).quantized_bytes == static_cast<std::int64_t>(graph.weight_bytes()));
   CHECK(identical(io::read_npz(shop / "a.npz").at("dense2.kernel.codes"),
                   io::read_safetensors(shop / "a.safetensors").tensors.at("dense2.kernel.codes")));
 
@@ -90,13 +90,15 @@ TEST_CASE("export: wrong usage is one line and leaves no file") {
     CHECK_THAT(outcome.err, Contains(text));
     CHECK(outcome.err.find('\n') == outcome.err.size() - 1);
     CHECK_FALSE(shop.exists("m.onnx"));
+    CHECK_FALSE(shop.exists("m.h"));
   };
   refused({}, 2, "nothing to write");
   refused({"--onnx", shop.path("m.onnx"), "--pack", "2", "--opset", "21"}, 2,
           "--pack 2 needs --opset 25, got --opset 21");
   refused({"--onnx", shop.path("m.onnx"), "--opset", "14"}, 2, "14");
   refused({"--onnx", shop.path("m.onnx"), "--pack", "3"}, 2, "3");
-  refused({"--c", shop.path("m.onnx"), "--pack", "4"}, 2, "--pack has no effect without --onnx or --tflite");
+  refused({"--c", shop.path("m.onnx")}, 2, "m.onnx: expected a name that ends in .h");
+  refused({"--c", shop.path("m.h"), "--pack", "4"}, 2, "--pack has no effect without --onnx or --tflite");
   refused({"--tflite", shop.path("m.onnx"), "--pack", "2"}, 2,
           "--pack 2: the smallest weights of a TFLite file have 4");
   refused({"--tflite", shop.path("m.onnx"), "--opset", "13"}, 2, "--opset has no effect without --onnx");
@@ -108,7 +110,7 @@ TEST_CASE("export: wrong usage is one line and leaves no file") {
   const InferenceGraph graph = InferenceGraph::load(shop.path("run/graph"));
   io::write_npy(shop / "no_images.npy",
                 Tensor(graph.tensors[static_cast<std::size_t>(graph.input)].shape.prepended(0)));
-  refused({"--c", shop.path("m.onnx"), "--golden", shop.path("no_images.npy")}, 1, "holds no images");
+  refused({"--c", shop.path("m.h"), "--golden", shop.path("no_images.npy")}, 1, "holds no images");
 }
 
 TEST_CASE("export --mode: files of another requantization, and none where the format has one alone") {

@@ -11,14 +11,10 @@ using namespace bitgrad;
 using Catch::Matchers::Contains;
 using nlohmann::json;
 using support::Outcome;
+using support::plus;
 using support::Workshop;
 
 namespace {
-
-std::vector<std::string> plus(std::vector<std::string> arguments, const std::vector<std::string>& more) {
-  arguments.insert(arguments.end(), more.begin(), more.end());
-  return arguments;
-}
 
 const std::vector<std::string> w2a4{"--model", "fashion_cnn",   "--epochs", "1",         "--weights",
                                     "lsq:2",   "--activations", "lsq:4",    "--gradual", "8:1,4:2,2:1"};

@@ -25,7 +25,7 @@ TEST_CASE("train --init: float weights of either file, without training as they 
   io::write_npz(shop / "w.npz", weights);
   io::write_safetensors(shop / "w.safetensors", weights);
   for (const char* file : {"w.npz", "w.safetensors"}) {
-    const auto outcome = shop.train("again", {"--model", "mlp", "--init", shop.path(file)});
+    const auto outcome = shop.train("again", {"--model", "mlp", "--init", shop.path(file), "--replace"});
     CAPTURE(outcome.err);
     REQUIRE(outcome.code == 0);
     CHECK(identical(weights_of(shop, "again"), weights));

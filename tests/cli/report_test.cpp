@@ -54,8 +54,9 @@ TEST_CASE("every run leaves a page that needs nothing else, and several are comp
     INFO(part);
     CHECK(page.find(part) == std::string::npos);
   }
-  for (const char* part :
-       {"conv1/kernel", "relu1/out", "Confusion matrix", "Training loss", "Learning rate", "prefers-color-scheme"})
+  for (const char* part : {"conv1/kernel", "relu1/out", "Confusion matrix", "Training loss", "Learning rate",
+                           "prefers-color-scheme", "fashion_cnn on ", ", optimizer adam, schedule cosine, lr ",
+                           "All options", "<td>first-last-bits</td><td>8</td>"})
     CHECK_THAT(page, Contains(part));
   CHECK(count(page, "before and after quantization\">") == 10);  // five kernels, five activations
   const std::string hard = shop.text("hard/report.html");
@@ -71,7 +72,7 @@ TEST_CASE("every run leaves a page that needs nothing else, and several are comp
   CHECK(support::run_cli({"report", shop.path("w4a4"), shop.path("hard")}).code == 2);
   const Outcome missing = support::run_cli({"report", shop.path("nowhere")});
   CHECK(missing.code == 1);
-  CHECK_THAT(missing.err, Contains("nowhere/report.json"));
+  CHECK_THAT(missing.err, Contains("nowhere: no such directory"));
   // Written anew from what the run left.
   REQUIRE(support::run_cli({"report", shop.path("w4a4")}).code == 0);
   CHECK(shop.text("w4a4/report.html") == page);
@@ -117,7 +118,7 @@ TEST_CASE("the details of a report are those of the graph on the test images") {
 
 TEST_CASE("names cannot break out of the page") {
   CHECK(cli::escaped("<b a='x'>&\"") == "&lt;b a=&#39;x&#39;&gt;&amp;&quot;");
-  cli::FinishedRun run{"<script>", {}, {}};
+  cli::FinishedRun run{"<script>", {}, {}, {}};
   run.report.model = "\"><img src=x>";
   CHECK_THAT(cli::html_report({run}), !Contains("<script>") && !Contains("<img src=x>"));
   CHECK_THROWS_AS(cli::html_report({}), ValueError);

@@ -24,6 +24,7 @@ using namespace bitgrad;
 using Catch::Matchers::Contains;
 using support::metrics_rows;
 using support::Outcome;
+using support::plus;
 using support::Workshop;
 
 extern char** environ;
@@ -59,11 +60,6 @@ class Child {
  private:
   pid_t id_ = 0;
 };
-
-std::vector<std::string> plus(std::vector<std::string> arguments, const std::vector<std::string>& more) {
-  arguments.insert(arguments.end(), more.begin(), more.end());
-  return arguments;
-}
 
 std::vector<std::string> resuming(std::vector<std::string> arguments) {
   arguments.push_back("--resume");
@@ -210,9 +206,32 @@ TEST_CASE("patience ends a stage, and --best results in its best epoch, also aft
 TEST_CASE("train --resume without the quantizers of the run is refused") {
   const Workshop shop(64);
   REQUIRE(shop.train("run", support::w4a4).code == 0);
-  const Outcome outcome = support::run_cli(resuming(shop.training("run", {"--model", "fashion_cnn", "--epochs", "2"})));
+  const Outcome outcome = support::run_cli(
+      resuming(shop.training("run", {"--weights", "none", "--activations", "none", "--qat-epochs", "0"})));
   CHECK(outcome.code == 2);
   CHECK_THAT(outcome.err, Contains("quantized.safetensors belongs to a run with quantizers"));
+}
+
+TEST_CASE("train --resume needs the directory alone") {
+  const Workshop shop(96);
+  const std::vector<std::string> options =
+      plus(support::w4a4, {"--seed", "5", "--augment", "flip", "--save-every", "1", "--lr", "0.01"});
+  REQUIRE(Child(shop.training("whole", options)).wait() == 0);
+  Child child(shop.training("stopped", options));
+  for (int i = 0; i < 5000 && !shop.exists("stopped/float.safetensors"); ++i)
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  child.interrupt();
+  child.wait();
+  const std::string configuration = shop.text("stopped/run.json");
+  const Outcome outcome = support::run_cli({"train", "--out", shop.path("stopped"), "--resume"});
+  CHECK(outcome.err == "");
+  CHECK(outcome.code == 0);
+  CHECK(shop.text("stopped/run.json") == configuration);
+  check_same_run(shop, "whole", "stopped");
+  // What is typed still counts, and is refused where the run began with something else.
+  const Outcome other = support::run_cli({"train", "--out", shop.path("stopped"), "--resume", "--seed", "6"});
+  CHECK(other.code == 1);
+  CHECK_THAT(other.err, Contains("float/seed is 5 there and 6 here"));
 }
 
 TEST_CASE("train --resume goes from the float stage into the quantized one") {
@@ -268,7 +287,7 @@ TEST_CASE("a disk that is full stops the run, and leaves the last good checkpoin
   REQUIRE(shop.train("run", mlp).code == 0);
   const auto before = shop.bytes("run/float.safetensors");
   std::string command = "ulimit -f 8; trap '' XFSZ; exec '" BITGRAD_PROGRAM "'";
-  for (const std::string& argument : shop.training("run", {"--model", "mlp", "--epochs", "2"}))
+  for (const std::string& argument : shop.training("run", {"--model", "mlp", "--epochs", "2", "--replace"}))
     command += " '" + argument + "'";
   command += " > /dev/null 2> '" + shop.path("message") + "'";
   const int status = std::system(command.c_str());
@@ -310,7 +329,7 @@ TEST_CASE("two processes never train in one directory") {
   const auto before = shop.bytes("run/float.safetensors");
   {
     const cli::RunLock other({shop / "run"});
-    const Outcome refused = shop.train("run", {"--model", "mlp", "--epochs", "2"});
+    const Outcome refused = shop.train("run", {"--model", "mlp", "--epochs", "2", "--replace"});
     CHECK(refused.code == 1);
     CHECK_THAT(refused.err, Contains("another process is training there"));
     CHECK(shop.bytes("run/float.safetensors") == before);
@@ -321,7 +340,8 @@ TEST_CASE("two processes never train in one directory") {
 TEST_CASE("a run does not clear the checkpoint that it starts from") {
   const Workshop shop(64);
   REQUIRE(shop.train("run", {"--model", "mlp", "--epochs", "1"}).code == 0);
-  const Outcome refused = shop.train("run", {"--from", shop.path("run/float.safetensors"), "--weights", "lsq:4"});
+  const Outcome refused =
+      shop.train("run", {"--from", shop.path("run/float.safetensors"), "--weights", "lsq:4", "--replace"});
   CHECK(refused.code == 2);
   CHECK_THAT(refused.err, Contains("lies in --out"));
   CHECK(shop.exists("run/report.json"));

@@ -68,6 +68,11 @@ class Workshop {
   TemporaryDirectory directory_;
 };
 
+inline std::vector<std::string> plus(std::vector<std::string> arguments, const std::vector<std::string>& more) {
+  arguments.insert(arguments.end(), more.begin(), more.end());
+  return arguments;
+}
+
 /// The first two columns of metrics.csv.
 inline std::vector<std::string> metrics_rows(const Workshop& shop, const std::string& run) {
   std::istringstream lines(shop.text(run + "/metrics.csv"));

@@ -104,7 +104,9 @@ TEST_CASE("a sweep says which runs failed and which grids cannot be") {
   bitgrad::io::write_file_atomically(
       shop / "base.json", nlohmann::json({{"data", shop.path("data")}, {"model", "mlp"}, {"epochs", 1}}).dump());
   CHECK(sweep(shop, "--grid optimizer=adam,adm") == 1);
-  CHECK_THAT(shop.text("said"), Contains("optimizer-adm: failed") && Contains("1 of 2 runs failed"));
+  CHECK_THAT(shop.text("said"),
+             Contains("optimizer-adm: failed: bitgrad: error: unknown optimizer \"adm\" (did you mean") &&
+                 Contains("1 of 2 runs failed"));
   CHECK_THAT(shop.text("sweep/optimizer-adm.log"), Contains("did you mean"));
   for (const char* wrong :
        {"--grid seed", "--grid seed=", "--grid =1", "--grid seed=1,,2", "--grid out=a", "--grid seed=1 --grid seed=2",

@@ -9,6 +9,7 @@
 using namespace bitgrad;
 using Catch::Matchers::Contains;
 using support::Outcome;
+using support::plus;
 using support::Workshop;
 
 TEST_CASE("verify compares the run's graph with its model") {
@@ -71,6 +72,28 @@ TEST_CASE("verify takes the run's own data, and refuses what there is nothing to
   const Outcome incomplete = support::run_cli({"verify", shop.path("run")});
   CHECK(incomplete.code == 3);
   CHECK_THAT(incomplete.err, Contains("cannot open") && Contains("quantized.safetensors"));
+}
+
+TEST_CASE("commands on a run that is not finished say what finishes it") {
+  const Workshop shop(32, 8);
+  REQUIRE(shop.train("run", {"--model", "mlp", "--epochs", "1", "--weights", "lsq:8"}).code == 0);
+  std::filesystem::remove(shop / "run/report.json");
+  std::filesystem::remove_all(shop / "run/graph");
+  const std::string run = shop.path("run"), data = shop.path("data");
+  const std::string unfinished =
+      run + ": its run is not finished; bitgrad train --out " + run + " --resume finishes it";
+  for (const std::vector<std::string>& command :
+       std::vector<std::vector<std::string>>{{"table"},
+                                             {"report"},
+                                             {"verify"},
+                                             {"export", "--npz", shop.path("x.npz")},
+                                             {"infer", "--input", data, "--output", shop.path("y.npy")},
+                                             {"bench", "infer", "--run"}}) {
+    INFO(command.front());
+    CHECK_THAT(support::run_cli(plus(command, {run})).err, Contains(unfinished));
+    CHECK_THAT(support::run_cli(plus(command, {data})).err, Contains(data + ": holds no run of bitgrad train, "));
+    CHECK_THAT(support::run_cli(plus(command, {run + "2"})).err, Contains(run + "2: no such directory"));
+  }
 }
 
 TEST_CASE("infer gives the graph's numbers with either engine, from floats and from bytes") {
@@ -210,7 +233,7 @@ TEST_CASE("quantizers are listed with their grids, sorted by name") {
 
 TEST_CASE("table refuses what is no report") {
   const Workshop shop(4, 4);
-  CHECK_THAT(support::run_cli({"table", shop.path("nowhere")}).err, Contains("report.json"));
+  CHECK_THAT(support::run_cli({"table", shop.path("nowhere")}).err, Contains("nowhere: no such directory"));
   write_report(shop, "run", 4, 90);
   std::string text = shop.text("run/report.json");
   const auto with = [&](const std::string& from, const std::string& to) {

@@ -16,17 +16,13 @@ using namespace bitgrad;
 using Catch::Matchers::Contains;
 using support::metrics_rows;
 using support::Outcome;
+using support::plus;
 using support::Workshop;
 
 namespace {
 
 nlohmann::json report_of(const Workshop& shop, const std::string& run) {
   return nlohmann::json::parse(shop.text(run + "/report.json"));
-}
-
-std::vector<std::string> plus(std::vector<std::string> arguments, const std::vector<std::string>& more) {
-  arguments.insert(arguments.end(), more.begin(), more.end());
-  return arguments;
 }
 
 }  // namespace
@@ -107,12 +103,22 @@ TEST_CASE("a float run converts as well, and another starts from it") {
   CHECK_THAT(quantized.err, Contains("checkpoint of a quantized model"));
 }
 
-TEST_CASE("starting over in a directory replaces the earlier run and says so") {
+TEST_CASE("a directory that holds a run is neither trained into nor replaced unless that is asked for") {
   const Workshop shop(64);
   REQUIRE(shop.train("run", plus(support::w4a4, {"--epochs", "1", "--qat-epochs", "1"})).code == 0);
-  const Outcome again = shop.train("run", {"--model", "mlp", "--epochs", "1"});
+  const auto before = shop.bytes("run/quantized.safetensors");
+  const Outcome refused = shop.train("run", {"--model", "mlp", "--epochs", "1"});
+  CHECK(refused.code == 2);
+  CHECK_THAT(refused.err, Contains("run holds a run: --resume goes on with it, --replace deletes it"));
+  CHECK(shop.bytes("run/quantized.safetensors") == before);
+  const Outcome both = shop.train("run", {"--model", "mlp", "--epochs", "1", "--resume", "--replace"});
+  CHECK(both.code == 2);
+  CHECK_THAT(both.err, Contains("--resume goes on with a run and --replace deletes it: give one"));
+  CHECK(shop.bytes("run/quantized.safetensors") == before);
+
+  const Outcome again = shop.train("run", {"--model", "mlp", "--epochs", "1", "--replace"});
   CHECK(again.code == 0);
-  CHECK_THAT(again.err, Contains("held an earlier run, which is replaced"));
+  CHECK(again.err == "");
   CHECK_FALSE(shop.exists("run/quantized.safetensors"));
   CHECK(report_of(shop, "run")["model"] == "mlp");
   CHECK(metrics_rows(shop, "run") == std::vector<std::string>{"stage,epoch", "float,1"});
@@ -122,11 +128,11 @@ TEST_CASE("a command that cannot work leaves an earlier run alone") {
   const Workshop shop(64);
   REQUIRE(shop.train("run", {"--model", "mlp", "--epochs", "1"}).code == 0);
   const auto before = shop.bytes("run/float.safetensors");
-  const Outcome quantizer =
-      shop.train("run", {"--model", "mlp", "--epochs", "2", "--weights", "mct-lsq:1", "--first-last-bits", "0"});
+  const Outcome quantizer = shop.train(
+      "run", {"--model", "mlp", "--epochs", "2", "--weights", "mct-lsq:1", "--first-last-bits", "0", "--replace"});
   CHECK(quantizer.code == 1);
   CHECK_THAT(quantizer.err, Contains("LSQWeightQATQuantizer: 1 bit signed"));
-  CHECK(shop.train("run", {"--model", "lenet5"}).code == 1);
+  CHECK(shop.train("run", {"--model", "lenet5", "--replace"}).code == 1);
   CHECK(shop.bytes("run/float.safetensors") == before);
   CHECK(report_of(shop, "run")["epochs"] == 1);
 }

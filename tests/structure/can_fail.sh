@@ -52,5 +52,9 @@ seeded headers_are_guarded core/seeded.hpp '#include <vector>'
 seeded all_headers_in_bitgrad_hpp core/seeded.hpp '#pragma once'
 seeded test_names_reach_ctest tests/core/seeded.cpp 'TEST_CASE("one; two") {}'
 seeded test_names_reach_ctest tests/core/seeded.cpp 'TEST_CASE("from 0 to [1, 2)") {}'
+if command -v python3 >/dev/null; then
+  seeded scripts_answer_help bench/seeded.py 'from nowhere import ArgumentParser'
+  seeded scripts_answer_help scripts/seeded 'exit 0'
+fi
 ! command -v clang-format-14 >/dev/null || seeded sources_are_formatted core/seeded.cpp 'int  two_blanks;'
 exit $failures

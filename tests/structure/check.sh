@@ -79,6 +79,18 @@ test_names_reach_ctest() {
     "$(sources tests | xargs -r grep -nHE 'TEST_CASE\("[^"]*[][;]' || true)"
 }
 
+scripts_answer_help() {
+  command -v python3 >/dev/null || { echo "there is no python3" && exit 77; }
+  local script program failed=""
+  for script in scripts/* $(grep -lF ArgumentParser bench/*.py); do
+    [ "$script" != scripts/common.sh ] || continue
+    program=bash
+    [ "${script%.py}" = "$script" ] || program=python3
+    PYTHONDONTWRITEBYTECODE=1 "$program" "$script" --help 2>&1 | grep -qi '^usage: ' || failed+="$script"$'\n'
+  done
+  report "--help prints no usage" "$failed"
+}
+
 sources_are_formatted() {
   # Other versions format differently. 77 tells ctest that nothing was checked.
   local formatter

@@ -148,6 +148,25 @@ std::string Exporter::at(int t) const {
 
 // ---- the frame ----
 
+/// How a caller gets a float tensor from the model's input, where that takes no more than mean and deviation.
+std::string Exporter::float_rule(int value) const {
+  const auto made = std::ranges::find(graph_.nodes, value, &GraphNode::output);
+  if (made == graph_.nodes.end() || made->inputs[0] != graph_.input) return "";
+  const auto* normalize = std::get_if<FloatNormalize>(&made->operation);
+  if (!normalize) return "";
+  std::ostringstream out;
+  out.precision(std::numeric_limits<float>::max_digits10);
+  out << " *   x = (input - mean) / deviation in float32, with images of bytes as byte / 255; per channel\n";
+  const auto numbers = [&](const char* name, const Tensor& values) {
+    out << " *     " << name;
+    for (Index i = 0; i < values.size(); ++i) out << (i > 0 ? ", " : " ") << values.data<float>()[i];
+    out << '\n';
+  };
+  numbers("mean", normalize->mean);
+  numbers("deviation", normalize->deviation);
+  return out.str();
+}
+
 /// How a caller gets the codes of the input.
 std::string Exporter::input_rule() const {
   const Grid& grid = *tensor(input_).grid;
@@ -158,6 +177,7 @@ std::string Exporter::input_rule() const {
   out << " *   code = round_half_even(x / " << grid.scale[0] << ") + " << grid.zero_point[0] << ", limited to "
       << grid.lo << ".." << grid.hi << ", for values x ";
   out << (direct ? "of the model's input" : "that enter layer " + quantize->name) << '\n';
+  if (!direct && quantize != graph_.nodes.end()) out << float_rule(quantize->inputs[0]);
   bool bytes = direct && grid.lo == 0;
   for (int byte = 0; byte < 256 && bytes; ++byte)
     bytes =

@@ -37,6 +37,7 @@ class Exporter {
   std::string at(int t) const;
   std::string heading() const;
   std::string input_rule() const;
+  std::string float_rule(int value) const;
   std::string run_function() const;
   std::string self_test_function() const;
 
