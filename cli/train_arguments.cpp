@@ -92,6 +92,11 @@ void TrainOptions::refuse_idle(const std::vector<std::string>& typed, const Trai
   const bool quantizes = arguments.quantizes(), trains_quantized = qat_epochs > 0;
   const bool quantizes_activations = what.activations || !what.overrides.empty();
   const bool has_momentum = training.optimizer == "sgd" || training.optimizer == "rmsprop";
+  const bool trains = arguments.float_training.epochs > 0 || trains_quantized;
+  for (const char* option :
+       {"--batch", "--accumulate", "--patience", "--best", "--save-every", "--optimizer", "--augment", "--mixup",
+        "--schedule", "--warmup-epochs", "--weight-decay", "--gradient-clip", "--ema", "--label-smoothing"})
+    refuse_idle_options(typed, {{option, trains, "--epochs or --qat-epochs"}});
   const char* const quantizers = "quantizers: --weights, --activations or --bits";
   refuse_idle_options(typed,
                       {

@@ -71,15 +71,15 @@ class Epoch {
 
  private:
   friend class Loader;
+  /// Pixels of the sample, augmented with what `random` draws.
+  void fill_augmented(Index sample, Random random, float* pixels) const;
+  void mix(Index sample, float* pixels, float* targets) const;
+
   Dataset dataset_;
   std::vector<Index> order_;
   Index batch_size_ = 0;
   Index batches_ = 0;
   Index available_ = 0;  // partners to choose from
-  /// Pixels of the sample, augmented with what `random` draws.
-  void fill_augmented(Index sample, Random random, float* pixels) const;
-  void mix(Index sample, float* pixels, float* targets) const;
-
   Augmentation augmentation_;
   double mixup_ = 0;
   Random random_{0};  // of the epoch; every sample has a stream derived from it

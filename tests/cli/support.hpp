@@ -44,8 +44,8 @@ class Workshop {
 
   /// `train --data ... --out NAME`, small batches, few images for calibration, two threads, and what else is asked for.
   std::vector<std::string> training(const std::string& out, const std::vector<std::string>& more = {}) const {
-    std::vector<std::string> arguments{"train",   "--data", path("data"), "--out", path(out),
-                                       "--batch", "32",     "--threads",  "2"};
+    std::vector<std::string> arguments{"train", "--data", path("data"), "--out", path(out), "--threads", "2"};
+    if (trains(more)) arguments.insert(arguments.end(), {"--batch", "32"});
     const auto asks_for_quantizers = [](const std::string& argument) {
       return argument == "--weights" || argument == "--activations" || argument == "--qat-epochs" ||
              argument == "--bits" || argument == "--gradual";
@@ -55,6 +55,13 @@ class Workshop {
     if (quantizes) arguments.insert(arguments.end(), {"--calibration", "64"});
     arguments.insert(arguments.end(), more.begin(), more.end());
     return arguments;
+  }
+  /// Whether these options train, rather than calibrate or convert what is there.
+  static bool trains(const std::vector<std::string>& options) {
+    const auto has = [&](const char* option) { return std::ranges::find(options, option) != options.end(); };
+    if (has("--qat-epochs") || has("--gradual")) return true;
+    const auto epochs = std::ranges::find(options, "--epochs");
+    return epochs == options.end() ? !has("--from") && !has("--init") : *std::next(epochs) != "0";
   }
   Outcome train(const std::string& out, const std::vector<std::string>& more = {}) const {
     return run_cli(training(out, more));

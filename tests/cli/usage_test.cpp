@@ -100,6 +100,14 @@ TEST_CASE("options without effect are refused when they are typed, and taken fro
   idle({"--first-last-bits", "4"}, "--first-last-bits", "quantizers: --weights, --activations or --bits");
   idle({"--calibration", "10"}, "--calibration", "quantizers");
   idle({"--calibration-method", "kl"}, "--calibration-method", "quantizers");
+  for (const std::vector<std::string>& option :
+       std::vector<std::vector<std::string>>{{"--batch", "8"}, {"--augment", "flip"}, {"--best"}, {"--ema", "0.9"}}) {
+    const std::vector<std::string> calibrating{"train",         "--data", shop.path("data"), "--model", "mlp",
+                                               "--epochs",      "0",      "--weights",       "lsq:8",   "--out",
+                                               shop.path("run")};
+    check_error(run_cli(support::plus(calibrating, option)), 2,
+                StartsWith("bitgrad: error: " + option.front() + " has no effect without --epochs or --qat-epochs"));
+  }
   CHECK_FALSE(shop.exists("run"));
   bitgrad::io::write_file_atomically(
       shop / "base.json", std::string_view(R"({"momentum": 0.8, "temperature": 2, "qat-lr": 0.1, "epochs": 1})"));

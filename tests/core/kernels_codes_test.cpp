@@ -63,7 +63,8 @@ TEST_CASE("convolutions and dense layers of codes round on the way out as requan
     std::vector<std::int32_t> same(acc.size());
     kernels::conv2d_codes_int32(g, x32.data(), w32.data(), bias.data(), same.data());
     CHECK(same_bits(acc, same));
-    for (const auto& [lo, hi] : {std::pair{-128, 127}, {0, 255}, {-32767, 32767}}) {
+    for (const auto& limits : {std::pair{-128, 127}, {0, 255}, {-32767, 32767}}) {
+      const std::int32_t lo = limits.first, hi = limits.second;
       const std::vector<std::int16_t> expected = codes_of(acc, m, lo, hi);
       for_each_setting([&] {
         std::vector<std::int16_t> codes(expected.size(), 77);

@@ -6,7 +6,7 @@
 #include <bitgrad/core/io/detail/bytes.hpp>
 #include <bitgrad/qat/export/detail/onnx_weights.hpp>
 #include <bitgrad/qat/export/onnx.hpp>
-#include "qat/inference_support.hpp"
+#include "qat/export_support.hpp"
 #include "support/temporary_directory.hpp"
 
 using namespace bitgrad;
@@ -83,28 +83,6 @@ struct File {
   std::uint64_t type(const std::string& name) const { return integers(initializer(name), 2).at(0); }
 };
 
-/// input (2, 2, 1) → 8 bits → convolution 1x1 to 2 channels → hold → flatten → dense.
-InferenceGraph small_graph(int activation_bits, const Grid& weights, const std::vector<float>& kernel = {3, -4}) {
-  InferenceGraphBuilder builder({2, 2, 1});
-  builder.set_layer_name("input/out");
-  GraphValue x = builder.quantize(builder.input(), activations(unsigned_grid(8, 1.0F / 256)));
-  const WeightQuantizers quantizers = kernel_on(weights);
-  builder.set_layer_name("conv");
-  {
-    const InferenceGraphBuilder::WeightScope scope(builder, quantizers);
-    x = builder.conv2d(x, {.padding = Padding::valid()}, {"kernel", floats({1, 1, 1, 2}, kernel)},
-                       {"bias", floats({2}, {1, -1})});
-  }
-  builder.set_layer_name("conv/out");
-  x = builder.quantize(x, activations(signed_grid(activation_bits, 0.5F)));
-  builder.set_layer_name("flatten");
-  x = builder.reshape(x, {8});
-  const WeightQuantizers dense = kernel_on(signed_grid(8, 1));
-  builder.set_layer_name("dense");
-  const InferenceGraphBuilder::WeightScope scope(builder, dense);
-  return builder.finish(builder.dense(x, {"kernel", floats({8, 3}, std::vector<float>(24, 1))}, {"bias", Tensor()}));
-}
-
 std::string bytes(std::initializer_list<int> values) {
   std::string result;
   for (const int value : values) result += static_cast<char>(value);
@@ -114,7 +92,7 @@ std::string bytes(std::initializer_list<int> values) {
 }  // namespace
 
 TEST_CASE("export onnx: operations between codes, in order") {
-  const File file(format_onnx(small_graph(4, signed_grid(4, 1))));
+  const File file(format_onnx(small_graph(signed_grid(4, 0.5F), signed_grid(4, 1))));
   CHECK(file.operations() ==
         std::vector<std::string>{"QuantizeLinear", "DequantizeLinear", "DequantizeLinear", "DequantizeLinear", "Conv",
                                  "QuantizeLinear", "Clip", "DequantizeLinear", "Transpose", "QuantizeLinear",
@@ -135,7 +113,7 @@ TEST_CASE("export onnx: operations between codes, in order") {
 }
 
 TEST_CASE("export onnx: no Clip where uint8 saturates at the right codes") {
-  const File file(format_onnx(small_graph(8, signed_grid(4, 1))));
+  const File file(format_onnx(small_graph(signed_grid(8, 0.5F), signed_grid(4, 1))));
   for (const std::string& operation : file.operations()) CHECK(operation != "Clip");
 }
 
@@ -229,10 +207,11 @@ TEST_CASE("export onnx: layer normalisation of float32 values, out of the operat
 
 TEST_CASE("export onnx: what cannot be expressed is refused by name") {
   using Catch::Contains;
-  CHECK_THROWS_WITH(format_onnx(small_graph(9, signed_grid(4, 1))), Contains("\"conv/out\"") && Contains("9 bits"));
-  CHECK_THROWS_WITH(format_onnx(small_graph(4, signed_grid(9, 1), {200, -4})),
+  CHECK_THROWS_WITH(format_onnx(small_graph(signed_grid(9, 0.5F), signed_grid(4, 1))),
+                    Contains("\"conv/out\"") && Contains("9 bits"));
+  CHECK_THROWS_WITH(format_onnx(small_graph(signed_grid(4, 0.5F), signed_grid(9, 1), {200, -4})),
                     Contains("\"conv\"") && Contains("-256..255"));
-  const InferenceGraph graph = small_graph(4, signed_grid(4, 1));
+  const InferenceGraph graph = small_graph(signed_grid(4, 0.5F), signed_grid(4, 1));
   CHECK_THROWS_WITH(format_onnx(graph, {.opset = 14}), Contains("14") && Contains("13, 21 or 25"));
   CHECK_THROWS_WITH(format_onnx(graph, {.opset = 13, .pack = 4}), Contains("need opset 21"));
   CHECK_THROWS_WITH(format_onnx(graph, {.opset = 21, .pack = 2}), Contains("need opset 25"));
@@ -241,9 +220,11 @@ TEST_CASE("export onnx: what cannot be expressed is refused by name") {
 
 TEST_CASE("export onnx: a file that cannot be written leaves nothing behind") {
   const support::TemporaryDirectory directory;
-  CHECK_THROWS_AS(write_onnx(directory / "missing" / "x.onnx", small_graph(4, signed_grid(4, 1))), IoError);
-  CHECK_THROWS_AS(write_onnx(directory / "x.onnx", small_graph(9, signed_grid(4, 1))), NotImplementedError);
+  CHECK_THROWS_AS(write_onnx(directory / "missing" / "x.onnx", small_graph(signed_grid(4, 0.5F), signed_grid(4, 1))),
+                  IoError);
+  CHECK_THROWS_AS(write_onnx(directory / "x.onnx", small_graph(signed_grid(9, 0.5F), signed_grid(4, 1))),
+                  NotImplementedError);
   CHECK(directory.names().empty());
-  write_onnx(directory / "x.onnx", small_graph(4, signed_grid(4, 1)));
-  CHECK(io::read_file(directory / "x.onnx") == format_onnx(small_graph(4, signed_grid(4, 1))));
+  write_onnx(directory / "x.onnx", small_graph(signed_grid(4, 0.5F), signed_grid(4, 1)));
+  CHECK(io::read_file(directory / "x.onnx") == format_onnx(small_graph(signed_grid(4, 0.5F), signed_grid(4, 1))));
 }

@@ -56,10 +56,12 @@ class Exporter {
   // ---- layers: tflite_layers.cpp ----
   static void check_multiplier(const GraphNode& node, float multiplier);
   using EmitLayer = std::function<void(Number x, Number kernel, Number bias, Number y)>;
-  /// The kernel's codes with their scales, or with scale 1.
-  Number kernel(const GraphNode& node, const IntegerWeights& weights, bool depthwise, bool scaled);
+  /// What a layer's operator computes with its codes: codes by their scales, or float32 integers.
+  enum class Arithmetic { codes, integers };
+  /// The kernel's codes with their scales, or for integers with scale 1.
+  Number kernel(const GraphNode& node, const IntegerWeights& weights, bool depthwise, Arithmetic arithmetic);
   /// Whether the kernels of the graph's mode take codes of 4 bits.
-  bool takes_int4(const IntegerWeights& weights, bool scaled) const;
+  bool takes_int4(const IntegerWeights& weights, Arithmetic arithmetic) const;
   Number bias(const GraphNode& node, const IntegerWeights& weights);
   /// The accumulators in float32, then their multipliers.
   void logits(const GraphNode& node, const IntegerWeights& weights, bool depthwise, const EmitLayer& emit_operator);

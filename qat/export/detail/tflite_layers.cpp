@@ -56,8 +56,10 @@ void Exporter::check_multiplier(const GraphNode& node, float multiplier) {
                               "; XNNPACK's operators end at ", most);
 }
 
-Exporter::Number Exporter::kernel(const GraphNode& node, const IntegerWeights& weights, bool depthwise, bool scaled) {
+Exporter::Number Exporter::kernel(const GraphNode& node, const IntegerWeights& weights, bool depthwise,
+                                  Arithmetic arithmetic) {
   const Grid& grid = weights.grid;
+  const bool scaled = arithmetic == Arithmetic::codes;
   for (const float multiplier : weights.multiplier)
     if (scaled) check_multiplier(node, multiplier);
   const std::vector<std::int32_t> centred = inference::centred_weights(weights);
@@ -69,7 +71,7 @@ Exporter::Number Exporter::kernel(const GraphNode& node, const IntegerWeights& w
   const std::vector<std::int32_t> codes =
       kernel_order(centred, static_cast<std::size_t>(weights.codes.dim(-1)), depthwise);
   const std::vector<std::int32_t> shape = kernel_shape(weights.codes.shape(), depthwise);
-  const bool narrow = lowest >= -8 && highest <= 7 && takes_int4(weights, scaled);
+  const bool narrow = lowest >= -8 && highest <= 7 && takes_int4(weights, arithmetic);
   Quantization quantization = unit();
   if (scaled)
     quantization = {grid.scale, std::vector<std::int64_t>(grid.scale.size(), 0),
@@ -80,10 +82,11 @@ Exporter::Number Exporter::kernel(const GraphNode& node, const IntegerWeights& w
 
 /// Kernels that unpack int4 round as those of the mode in fixed point, measured. XNNPACK has only one, for dense layers
 /// whose rows are whole bytes; convolutions with int4 weights it leaves to others, which round differently.
-bool Exporter::takes_int4(const IntegerWeights& weights, bool scaled) const {
+bool Exporter::takes_int4(const IntegerWeights& weights, Arithmetic arithmetic) const {
   if (options_.pack > 4) return false;
   const bool is_dense = weights.codes.rank() == 2;
-  return !scaled || inference::uses_fixed_point(graph_.mode) || (is_dense && weights.codes.dim(0) % 2 == 0);
+  return arithmetic == Arithmetic::integers || inference::uses_fixed_point(graph_.mode) ||
+         (is_dense && weights.codes.dim(0) % 2 == 0);
 }
 
 Exporter::Number Exporter::bias(const GraphNode& node, const IntegerWeights& weights) {
@@ -117,7 +120,7 @@ void Exporter::logits(const GraphNode& node, const IntegerWeights& weights, bool
   this->node(Operator::reshape, {input_of(node), shape}, codes, Options::reshape);
   const Number x = add({node.name + "/integers", Type::float32, with_batch(input.shape)});
   this->node(Operator::dequantize, {codes}, x);
-  const Number w = kernel(node, weights, depthwise, false);
+  const Number w = kernel(node, weights, depthwise, Arithmetic::integers);
   const Number real_kernel =
       add({node.name + "/kernel/integers", Type::float32, model_.tensors[static_cast<std::size_t>(w)].shape, false});
   this->node(Operator::dequantize, {w}, real_kernel);
@@ -169,7 +172,7 @@ void Exporter::emit(const GraphNode& node, const IntegerConv2D& op) {
                               " channels; TFLite's int8 operators have one group, or one for every channel");
   const auto emit_operator = [&](Number x, Number w, Number b, Number y) { convolve(node, g, depthwise, x, w, b, y); };
   if (!output_of(node).grid) return logits(node, op.weights, depthwise, emit_operator);
-  const Number w = kernel(node, op.weights, depthwise, true), b = bias(node, op.weights);
+  const Number w = kernel(node, op.weights, depthwise, Arithmetic::codes), b = bias(node, op.weights);
   clamped(node, op.weights.clamp_lo, op.weights.clamp_hi, [&](Number y) { emit_operator(input_of(node), w, b, y); });
 }
 
@@ -180,7 +183,7 @@ void Exporter::emit(const GraphNode& node, const IntegerDense& op) {
     this->node(Operator::fully_connected, {x, w, b}, y, Options::fully_connected, std::move(options));
   };
   if (!output_of(node).grid) return logits(node, op.weights, false, multiply);
-  const Number w = kernel(node, op.weights, false, true), b = bias(node, op.weights);
+  const Number w = kernel(node, op.weights, false, Arithmetic::codes), b = bias(node, op.weights);
   clamped(node, op.weights.clamp_lo, op.weights.clamp_hi, [&](Number y) { multiply(input_of(node), w, b, y); });
 }
 

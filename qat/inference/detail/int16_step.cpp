@@ -158,7 +158,7 @@ Step Int16Step::operator()(const IntegerGlobalAveragePool2D& op) const {
   if (graph_.mode != RequantizationMode::ort || !all_int16()) return {};
   const Index pixels = input().shape[0] * input().shape[1], channels = input().shape[2];
   const Grid& grid = *output().grid;
-  const float multiplier = input().grid->scale[0] / (grid.scale[0] * static_cast<float>(pixels));
+  const float multiplier = mean_multiplier(*input().grid, grid, pixels);
   const std::int32_t zero = grid.zero_point[0], lo = op.clamp_lo - zero, hi = op.clamp_hi - zero;
   return [=, x = from(), y = to()](const Slice& slice) {
     const Index size = slice.samples * channels;

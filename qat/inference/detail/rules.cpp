@@ -173,13 +173,16 @@ Tensor global_sums(const CodeOperands& operands) {
   return sums;
 }
 
+float mean_multiplier(const Grid& x, const Grid& y, Index pixels) {
+  return x.scale[0] / (y.scale[0] * static_cast<float>(pixels));
+}
+
 template <class T>
 Tensor run_code_operation(const IntegerGlobalAveragePool2D& op, const CodeOperands& operands) {
   if (operands.mode != RequantizationMode::ort) return run_in_mode<T>(op, operands);
   const Grid& y = *operands.output.grid;
   const Tensor sums = global_sums<T>(operands);
-  const Index pixels = operands.x().dim(1) * operands.x().dim(2);
-  const float multiplier = operands.grid().scale[0] / (y.scale[0] * static_cast<float>(pixels));
+  const float multiplier = mean_multiplier(operands.grid(), y, operands.x().dim(1) * operands.x().dim(2));
   Tensor codes(operands.shape(), dtype_of<T>);
   requantize_centred(codes.size(), 1, sums.data<std::int32_t>(), &multiplier, y.zero_point[0], op.clamp_lo, op.clamp_hi,
                      codes.data<T>());

@@ -61,6 +61,9 @@ struct CodeOperands {
 /// The numbers of the rule of IntegerAdd in mode ort.
 kernels::CodeAddition code_addition(const IntegerAdd& op, const Grid& a, const Grid& b, const Grid& y);
 
+/// Of IntegerGlobalAveragePool2D in mode ort: fl32(s_x / fl32(s_y * pixels)).
+float mean_multiplier(const Grid& x, const Grid& y, Index pixels);
+
 /// Sums over the pixels of centred codes, int32 [batch, channels].
 template <class T>
 Tensor global_sums(const CodeOperands& operands);
