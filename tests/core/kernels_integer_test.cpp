@@ -55,7 +55,8 @@ TEST_CASE("convolution of codes is exact") {
 }
 
 TEST_CASE("the dense product of codes is exact") {
-  for (const auto& [in, out] : {std::pair<Index, Index>{70, 1}, {70, 10}, {71, 33}, {1, 20}}) {
+  for (const auto& sizes : {std::pair<Index, Index>{70, 1}, {70, 10}, {71, 33}, {1, 20}}) {
+    const Index in = sizes.first, out = sizes.second;
     const Index rows = 11;
     const auto x = small_integers<std::int32_t>(rows * in, 1, -255, 255),
                w = small_integers<std::int32_t>(in * out, 2, -128, 127);

@@ -161,8 +161,9 @@ TEST_CASE("functions of codes become tables") {
                        ElementwiseFunction::hard_swish, ElementwiseFunction::leaky_relu}) {
     Net one({4, 4, 3});
     one.hold("in").function("f", f).hold("out");
-    CHECK(outline(one.graph()) == "in:quantize>in f:integer_table>out");
-    const auto& table = std::get<IntegerTable>(one.graph().nodes.back().operation);
+    const InferenceGraph graph = one.graph();
+    CHECK(outline(graph) == "in:quantize>in f:integer_table>out");
+    const auto& table = std::get<IntegerTable>(graph.nodes.back().operation);
     CHECK(inference::elementwise_function(table.function) == f);
   }
   net.hold("finer", unsigned_grid(8, 0.01F));
