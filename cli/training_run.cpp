@@ -163,6 +163,7 @@ std::optional<Checkpoint> TrainingRun::saved(const Stage& stage) const {
   if (checkpoint.stage != stage.name)
     fail<ValueError>(stage.path.string(), ": checkpoint of stage \"", checkpoint.stage, "\", expected \"", stage.name,
                      '"');
+  require_same_inputs(stage, checkpoint);
   require_same_options(stage.path.string(), checkpoint.options, stage.options);
   return checkpoint;
 }

@@ -12,6 +12,23 @@ using Json = nlohmann::ordered_json;
 
 }  // namespace
 
+/// Before all options are compared one by one: what a person sees as a file is a number there.
+void TrainingRun::require_same_inputs(const Stage& stage, const Checkpoint& checkpoint) const {
+  const Json theirs = Json::parse(checkpoint.options, nullptr, false), ours = Json::parse(stage.options);
+  if (!theirs.is_object()) return;  // require_same_options() says so
+  const auto differs = [&](const char* key) {
+    return theirs.contains(key) && ours.contains(key) && theirs[key] != ours[key];
+  };
+  const std::string path = stage.path.string();
+  if (differs("data"))
+    fail<ValueError>(path, ": made with other training images than those of --data ", arguments_.data,
+                     " with these --limit and --hold-out");
+  if (differs("from")) fail<ValueError>(path, ": made from other weights than those of --from ", arguments_.from);
+  if (differs("init"))
+    fail<ValueError>(path, ": made from other weights than those of --init ", arguments_.init, " with --init-layout ",
+                     name_of(arguments_.init_layout));
+}
+
 TrainingRun::Stage TrainingRun::float_stage() const {
   Json options = {{"data", digest(train_)}, {"float", Json::parse(arguments_.float_training.to_json())}};
   if (arguments_.hold_out) options["hold_out"] = {{"share", *arguments_.hold_out}, {"seed", arguments_.hold_out_seed}};

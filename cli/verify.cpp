@@ -112,7 +112,7 @@ void VerifyCommand::run() const {
     return verify(given.model, given.graph, data::to_unit_range(given.test.images));
   }();
   std::cout << report.describe() << "accuracy " << 100 * accuracy(given.graph, given.test) << " % of "
-            << given.test.size() << " images" << std::endl;
+            << given.test.size() << " test images" << std::endl;
   if (modes) compare_requantizations(given);
   if (!report.passed()) fail<Error>(report.differing_codes, " of ", report.codes_compared, " codes differ");
 }

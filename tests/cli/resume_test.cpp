@@ -274,11 +274,23 @@ TEST_CASE("train --resume refuses a run with other options, another model or a b
   CHECK(model.code == 1);
   CHECK_THAT(model.err, Contains("checkpoint of model \"mlp\", expected \"fashion_cnn\""));
   const Outcome data = resume({"--model", "mlp", "--epochs", "1", "--limit", "32"});
-  CHECK_THAT(data.err, Contains("data is"));
+  CHECK_THAT(data.err, Contains("made with other training images than those of --data "));
   std::filesystem::resize_file(shop / "run/float.safetensors", 1000);
   const Outcome truncated = resume(mlp);
   CHECK(truncated.code == 1);
   CHECK_THAT(truncated.err, Contains("float.safetensors"));
+}
+
+TEST_CASE("train --resume refuses starting weights that are not those it began with") {
+  const Workshop shop(64);
+  const std::vector<std::string> mlp{"--model", "mlp", "--epochs", "1"};
+  REQUIRE(shop.train("start", mlp).code == 0);
+  const std::string start = shop.path("start/float.safetensors");
+  REQUIRE(shop.train("run", {"--from", start, "--epochs", "1"}).code == 0);
+  REQUIRE(shop.train("start", plus(mlp, {"--seed", "2", "--replace"})).code == 0);
+  const Outcome other = support::run_cli({"train", "--out", shop.path("run"), "--resume"});
+  CHECK(other.code == 1);
+  CHECK_THAT(other.err, Contains("float.safetensors: made from other weights than those of --from " + start));
 }
 
 TEST_CASE("a disk that is full stops the run, and leaves the last good checkpoint and no temporary file") {

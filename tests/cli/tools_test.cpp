@@ -21,7 +21,7 @@ TEST_CASE("verify compares the run's graph with its model") {
   const Outcome good = verify("run");
   CHECK(good.err == "");
   CHECK(good.code == 0);
-  CHECK_THAT(good.out, Contains("accuracy") && Contains("40 images"));
+  CHECK_THAT(good.out, Contains("accuracy") && Contains("40 test images"));
 
   // Another run's graph beside this run's checkpoint.
   REQUIRE(shop.train("other",
@@ -61,7 +61,7 @@ TEST_CASE("verify takes the run's own data, and refuses what there is nothing to
   REQUIRE(shop.train("run", support::w4a4).code == 0);
   const Outcome own = support::run_cli({"verify", shop.path("run")});
   CHECK(own.err == "");
-  CHECK_THAT(own.out, Contains("40 images"));
+  CHECK_THAT(own.out, Contains("40 test images"));
 
   REQUIRE(shop.train("float", {"--model", "mlp", "--epochs", "1"}).code == 0);
   const Outcome nothing = support::run_cli({"verify", shop.path("float")});
