@@ -4,10 +4,14 @@
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
+#include <functional>
+#include <map>
+#include <set>
 #include <tuple>
 
 #include <bitgrad/qat/inference/builder.hpp>
 #include <bitgrad/qat/inference/detail/accumulator.hpp>
+#include <bitgrad/qat/inference/detail/likely_cause.hpp>
 #include <bitgrad/qat/inference/detail/names.hpp>
 #include <bitgrad/qat/inference/detail/training_forward.hpp>
 #include <bitgrad/qat/inference/requantization.hpp>
@@ -68,16 +72,21 @@ class Verification {
   VerifyReport run(const Tensor& images, Index batch, Model* model, bool training_forward);
 
  private:
+  /// Order, sample and element.
+  using Place = std::tuple<std::size_t, Index, Index>;
+
   void run_integers(const std::vector<Tensor>& expected);
   void compare(std::string_view executor, const std::vector<Tensor>& expected, const std::vector<Tensor>& found);
   void compare_tensor(std::string_view executor, std::size_t order, const Tensor& expected, const Tensor& found);
+  void note(std::string_view executor, const Place& place, std::int32_t expected, std::int32_t found);
+  void explain(const InferenceGraph* live);
 
   const InferenceGraph& graph_;
   InferenceSession integers_, floats_;
   std::vector<int> promised_;
   VerifyReport report_;
-  Index first_sample_ = 0;                         ///< of the batch at hand
-  std::tuple<std::size_t, Index, Index> first_{};  ///< order, sample, element of the first difference
+  Index first_sample_ = 0;                                ///< of the batch at hand
+  std::map<std::string, Place, std::less<>> differs_at_;  ///< by executor, first of all
 };
 
 void Verification::compare_tensor(std::string_view executor, std::size_t order, const Tensor& expected,
@@ -91,12 +100,29 @@ void Verification::compare_tensor(std::string_view executor, std::size_t order, 
     std::memcpy(&got, found.bytes() + i * 4, 4);
     if (wanted == got) continue;
     ++report_.differing_codes;
-    const std::tuple place(order, first_sample_ + i / per_sample, i % per_sample);
-    if (report_.first_difference && first_ <= place) continue;
-    first_ = place;
-    const std::string& name = graph_.tensors[static_cast<std::size_t>(promised_[order])].name;
-    report_.first_difference = {name, std::get<1>(place), std::get<2>(place), wanted, got, std::string(executor)};
+    note(executor, {order, first_sample_ + i / per_sample, i % per_sample}, wanted, got);
   }
+}
+
+void Verification::note(std::string_view executor, const Place& place, std::int32_t expected, std::int32_t found) {
+  const auto is_later = [&](const auto& entry) { return entry.second > place; };
+  const bool first = std::ranges::all_of(differs_at_, is_later);
+  const auto [own, is_new] = differs_at_.emplace(executor, place);
+  own->second = std::min(own->second, place);
+  if (!first) return;
+  const auto [order, sample, element] = place;
+  const std::string& name = graph_.tensors[static_cast<std::size_t>(promised_[order])].name;
+  report_.first_difference = {name, sample, element, expected, found, std::string(executor), ""};
+}
+
+void Verification::explain(const InferenceGraph* live) {
+  if (!report_.first_difference) return;
+  std::size_t order = promised_.size();
+  for (const auto& [executor, place] : differs_at_) order = std::min(order, std::get<0>(place));
+  std::set<std::string> executors;
+  for (const auto& [executor, place] : differs_at_)
+    if (std::get<0>(place) == order) executors.insert(executor);
+  report_.first_difference->cause = inference::likely_cause(graph_, live, promised_[order], executors);
 }
 
 void Verification::compare(std::string_view executor, const std::vector<Tensor>& expected,
@@ -157,6 +183,7 @@ VerifyReport Verification::run(const Tensor& images, Index batch, Model* model, 
     if (layers) layers->compare(x, expected);
   }
   if (layers) report_.training_forward = layers->agreements();
+  explain(live ? &live->graph() : nullptr);
   return report_;
 }
 

@@ -24,6 +24,7 @@ struct CodeDifference {
   std::int32_t expected = 0;  ///< naive executor; for logits of an integer layer the bits of the float32
   std::int32_t found = 0;
   std::string executor;  ///< "evaluate", or of the reloaded graph "integer engine", "float engine"
+  std::string cause;     ///< the likely one: a sentence
 };
 
 /// The worst accumulator of an integer layer over its real weights.

@@ -47,7 +47,8 @@ std::string VerifyReport::describe() const {
   if (first_difference)
     out << "first difference: tensor \"" << first_difference->tensor << "\", sample " << first_difference->sample
         << ", element " << first_difference->element << ": " << first_difference->executor << " gives "
-        << first_difference->found << ", the naive executor " << first_difference->expected << '\n';
+        << first_difference->found << ", the naive executor " << first_difference->expected
+        << "\nlikely cause: " << first_difference->cause << '\n';
   if (!integer_engine_skipped.empty()) out << "without the integer engine: " << integer_engine_skipped << '\n';
   if (!certificates.empty()) describe_certificates(out, certificates);
   if (!training_forward.empty()) describe_agreement(out, training_forward);

@@ -31,7 +31,10 @@ TEST_CASE("verify compares the run's graph with its model") {
   std::filesystem::copy(shop / "other/graph", shop / "run/graph");
   const Outcome bad = verify("run");
   CHECK(bad.code == 1);
-  CHECK_THAT(bad.err, Contains("bitgrad: error: "));
+  CHECK_THAT(bad.err, Contains("bitgrad: error: ") && Contains(" codes differ"));
+  CHECK_THAT(bad.out, Contains("first difference: tensor \"") && Contains(", sample ") && Contains(", element ") &&
+                          Contains(": evaluate gives ") && Contains(", the naive executor ") &&
+                          Contains("\nlikely cause: node \""));
 
   support::write_tiny_data(shop / "larger", 8, 8, 10);
   const Outcome larger = support::run_cli({"verify", shop.path("run"), "--data", shop.path("larger")});

@@ -5,8 +5,11 @@
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
+#include <set>
 
+#include <bitgrad/core/kernels/isa.hpp>
 #include <bitgrad/layers/layers.hpp>
+#include <bitgrad/qat/inference/detail/likely_cause.hpp>
 #include <bitgrad/qat/inference/verify.hpp>
 #include <bitgrad/qat/quantization_aware_training.hpp>
 
@@ -239,7 +242,7 @@ TEST_CASE("verify finds one changed number and names the tensor") {
     if (std::holds_alternative<IntegerConv2D>(node.operation) || std::holds_alternative<IntegerDense>(node.operation))
       tensors.push_back(graph.tensors[static_cast<std::size_t>(node.output)].name);
   REQUIRE(tensors.size() == 4);
-  const auto finds = [&](const std::string& tensor, const InferenceGraph& wrong) {
+  const auto finds = [&](const std::string& tensor, const InferenceGraph& wrong, const std::string& field) {
     const VerifyReport report = verify(model, wrong, images, {.batch = 7});
     INFO(report.describe());
     CHECK(!report.passed());
@@ -249,6 +252,9 @@ TEST_CASE("verify finds one changed number and names the tensor") {
     CHECK(report.first_difference->executor == "evaluate");
     CHECK(report.first_difference->expected != report.first_difference->found);
     CHECK_THAT(report.describe(), Catch::Contains("FAILED") && Catch::Contains(tensor));
+    CHECK_THAT(report.describe(),
+               Catch::Contains("\nlikely cause: node \"") &&
+                   Catch::Contains("\" of the graph has not the model's " + field + ": the model was"));
     // The place is the first one: recompute it from both graphs.
     const std::size_t t = static_cast<std::size_t>(tensor_number(graph, tensor));
     const Tensor right = graph.run_all(images)[t], changed_codes = wrong.run_all(images)[t];
@@ -259,22 +265,46 @@ TEST_CASE("verify finds one changed number and names the tensor") {
     CHECK(report.first_difference->element == first % size);
   };
   for (const std::string& tensor : tensors) {
-    finds(tensor, changed(graph, tensor, images, [](IntegerWeights& w, std::size_t i) {
-            std::int32_t& code = w.codes.data<std::int32_t>()[i];
-            code += code < w.grid.hi ? 1 : -1;
-          }));
-    finds(tensor, changed(graph, tensor, images, [](IntegerWeights& w, std::size_t i) {
-            w.bias.data<std::int32_t>()[i % w.multiplier.size()] += 500;
-          }));
-    finds(tensor, changed(graph, tensor, images,
-                          [](IntegerWeights& w, std::size_t i) { w.multiplier[i % w.multiplier.size()] *= 1.01F; }));
+    finds(tensor,
+          changed(graph, tensor, images,
+                  [](IntegerWeights& w, std::size_t i) {
+                    std::int32_t& code = w.codes.data<std::int32_t>()[i];
+                    code += code < w.grid.hi ? 1 : -1;
+                  }),
+          "codes");
+    finds(
+        tensor,
+        changed(graph, tensor, images,
+                [](IntegerWeights& w, std::size_t i) { w.bias.data<std::int32_t>()[i % w.multiplier.size()] += 500; }),
+        "bias");
+    finds(tensor,
+          changed(graph, tensor, images,
+                  [](IntegerWeights& w, std::size_t i) { w.multiplier[i % w.multiplier.size()] *= 1.01F; }),
+          "multiplier");
   }
-  finds(tensors[0], changed(graph, tensors[0], images, [](IntegerWeights& w, std::size_t i) {
-          w.clamp_hi -= static_cast<std::int32_t>(100 + i);
-        }));
+  finds(tensors[0],
+        changed(graph, tensors[0], images,
+                [](IntegerWeights& w, std::size_t i) { w.clamp_hi -= static_cast<std::int32_t>(100 + i); }),
+        "clamp");
   InferenceGraph scaled = graph;  // the grid of the input
   scaled.tensors[static_cast<std::size_t>(graph.integer_input())].grid->scale[0] *= 1.001F;
-  finds(graph.tensors[static_cast<std::size_t>(graph.integer_input())].name, scaled);
+  finds(graph.tensors[static_cast<std::size_t>(graph.integer_input())].name, scaled, "output grid");
+}
+
+TEST_CASE("verify's likely cause: an engine alone, both, evaluation alone") {
+  const InferenceGraph graph = convert2inferable(quantized(plain_model(), "lsq:8", "lsq:8"));
+  const int t = graph.nodes[1].output;
+  const auto cause = [&](const std::set<std::string>& executors, const InferenceGraph* live = nullptr) {
+    return inference::likely_cause(graph, live, t, executors);
+  };
+  const std::string node = message("integer_conv2d \"", graph.nodes[1].name, "\" in mode ort");
+  CHECK_THAT(cause({"integer engine"}), Catch::StartsWith("only the integer engine differs: its kernels for " + node));
+  CHECK_THAT(cause({"integer engine"}), Catch::Contains(std::string(kernels::name_of(kernels::active_isa()))));
+  CHECK_THAT(cause({"evaluate", "float engine"}), Catch::StartsWith("only the float engine differs"));
+  CHECK_THAT(cause({"evaluate", "float engine", "integer engine"}),
+             Catch::StartsWith("both engines differ from the naive executor") && Catch::Contains(node));
+  CHECK_THAT(cause({"evaluate"}, &graph), Catch::Contains("the same numbers in the model and in the graph"));
+  CHECK(inference::differing_fields(graph.nodes[0], graph.nodes[1]) == std::vector<std::string>{"operation"});
 }
 
 TEST_CASE("the training forward of a layer is fed the graph's codes: a wrong layer does not blame those behind it") {
