@@ -20,7 +20,7 @@ void TrainingRun::require_same_inputs(const Stage& stage, const Checkpoint& chec
     return theirs.contains(key) && ours.contains(key) && theirs[key] != ours[key];
   };
   const std::string path = stage.path.string();
-  if (differs("data"))
+  if (differs("data") && !differs("hold_out"))  // or else that is the reason
     fail<ValueError>(path, ": made with other training images than those of --data ", arguments_.data,
                      " with these --limit and --hold-out");
   if (differs("from")) fail<ValueError>(path, ": made from other weights than those of --from ", arguments_.from);
