@@ -44,6 +44,8 @@ struct LayerAgreement {
   Index codes = 0;
   Index differing = 0;  ///< codes that are not the engine's
   std::int32_t largest_step = 0;
+  /// Whether the roundings of float sums explain it: no code is off by more than one, and fewer than 2 % are.
+  bool is_rounding() const { return largest_step <= 1 && differing * 50 <= codes; }
 };
 
 struct VerifyReport {

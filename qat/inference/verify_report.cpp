@@ -34,7 +34,7 @@ void describe_agreement(std::ostream& out, const std::vector<LayerAgreement>& ag
     const double percent = a.codes == 0 ? 0.0 : 100.0 * static_cast<double>(a.differing) / static_cast<double>(a.codes);
     out << std::left << std::setw(width) << a.tensor << std::right << std::setw(14) << a.codes << std::setw(12)
         << a.differing << std::setw(10) << std::fixed << std::setprecision(4) << percent << std::setw(13)
-        << a.largest_step << '\n';
+        << a.largest_step << (a.is_rounding() ? "\n" : "  MORE THAN ROUNDING: what was trained is not what ships\n");
   }
 }
 
