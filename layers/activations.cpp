@@ -31,6 +31,16 @@ GraphValue LeakyReLU::lower(GraphBuilder& builder, std::span<const GraphValue> i
   return builder.leaky_relu(inputs.front(), slope_);
 }
 
+Pow::Pow(PowOptions options) : Activation(std::move(options.name)), exponent_(options.exponent) {
+  if (!std::isfinite(exponent_)) fail<ValueError>("Pow: exponent is ", exponent_, ", expected a finite number");
+}
+Variable Pow::apply(std::span<const Variable> inputs, const Weights&, const Context&) {
+  return bitgrad::pow(single_input(inputs, type()), static_cast<double>(exponent_));
+}
+GraphValue Pow::lower(GraphBuilder& builder, std::span<const GraphValue> inputs) const {
+  return builder.pow(inputs.front(), exponent_);
+}
+
 Variable Softmax::apply(std::span<const Variable> inputs, const Weights&, const Context&) {
   return softmax(single_input(inputs, type()));
 }

@@ -108,6 +108,25 @@ class LeakyReLU : public Activation<LeakyReLU> {
   float slope_;
 };
 
+struct PowOptions {
+  float exponent = 2;
+  std::string name = {};
+};
+
+/// x^exponent, bitgrad::pow. ValueError unless the exponent is finite.
+class Pow : public Activation<Pow> {
+ public:
+  explicit Pow(PowOptions options = {});
+  std::string_view type() const override { return "Pow"; }
+  std::string_view name_stem() const override { return "pow"; }
+  Variable apply(std::span<const Variable> inputs, const Weights& weights, const Context& context) override;
+  GraphValue lower(GraphBuilder& builder, std::span<const GraphValue> inputs) const override;
+  float exponent() const { return exponent_; }
+
+ private:
+  float exponent_;
+};
+
 /// exp(x) / sum(exp(x)) over the last axis. Losses take logits: a classifier is trained without it.
 class Softmax : public Activation<Softmax> {
  public:

@@ -24,7 +24,7 @@ struct GraphWeight {
 };
 
 /// Elementwise functions that have no better description than their name.
-enum class ElementwiseFunction { sigmoid, exp, log, sqrt, abs, tanh, gelu, hard_sigmoid, hard_swish, leaky_relu };
+enum class ElementwiseFunction { sigmoid, exp, log, sqrt, abs, tanh, gelu, hard_sigmoid, hard_swish, leaky_relu, pow };
 
 /// Receives the operations of a model in execution order. Every layer describes its inference behaviour in these terms,
 /// so that "trains but cannot be exported" cannot happen. Shapes are per sample, without the batch axis; all values are
@@ -64,10 +64,12 @@ class GraphBuilder {
   virtual GraphValue upsample2d(GraphValue x, UpsampleFactor factor, Interpolation interpolation) = 0;
   /// min(max(x, low), high); infinite bounds are allowed: ReLU is clamp(x, 0, infinity).
   virtual GraphValue clamp(GraphValue x, float low, float high) = 0;
-  /// Any but leaky_relu.
+  /// Any but leaky_relu and pow.
   virtual GraphValue elementwise(GraphValue x, ElementwiseFunction function) = 0;
   /// x where x > 0, slope * x elsewhere; a finite slope.
   virtual GraphValue leaky_relu(GraphValue x, float slope) = 0;
+  /// x^exponent, the operation pow(); a finite exponent.
+  virtual GraphValue pow(GraphValue x, float exponent) = 0;
   /// Over the last axis.
   virtual GraphValue softmax(GraphValue x) = 0;
   virtual GraphValue log_softmax(GraphValue x) = 0;

@@ -1,6 +1,7 @@
 #include <bitgrad/qat/analysis.hpp>
 
 #include <algorithm>
+#include <cmath>
 
 #include <bitgrad/qat/activation_holder.hpp>
 #include <bitgrad/qat/quantization_wrapper.hpp>
@@ -77,6 +78,10 @@ class ProbeBuilder : public GraphBuilder {
   }
   GraphValue leaky_relu(GraphValue x, float) override {
     return result(LayerKind::arithmetic, shape(x), nonnegative(x));
+  }
+  GraphValue pow(GraphValue x, float exponent) override {
+    const bool odd = std::fmod(exponent, 2.0F) == 1.0F || std::fmod(exponent, 2.0F) == -1.0F;
+    return result(LayerKind::arithmetic, shape(x), !odd || nonnegative(x));
   }
   GraphValue softmax(GraphValue x) override { return result(LayerKind::float_tail, shape(x), true); }
   GraphValue log_softmax(GraphValue x) override { return result(LayerKind::float_tail, shape(x), false); }

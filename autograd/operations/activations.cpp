@@ -169,14 +169,14 @@ Variable maximum(const Variable& a, const Variable& b) {
 }
 
 Variable pow(const Variable& x, double exponent) {
-  const auto power = [=]<class T>(T v) { return std::pow(v, static_cast<T>(exponent)); };
+  if (!std::isfinite(exponent)) fail<ValueError>("pow: the exponent is ", exponent, ", expected a finite number");
+  Tensor y = map_by_kernel("pow", x.value(),
+                           [=]<class T>(Index n, const T* v, T* out) { kernels::power(n, exponent, v, out); });
   return record_operation(
-      "pow", map("pow", x.value(), power), {x}, [=, x = x.value()](const Tensor& g, GradSink& sink) {
-        const auto slope = [=]<class T>(T v, T u) {
-          return exponent == 0 ? T{0} : u * static_cast<T>(exponent) * std::pow(v, static_cast<T>(exponent - 1));
-        };
-        sink.add(0, map("pow", x, g, slope));
-      });
+      "pow", std::move(y), {x},
+      detail::gradient_by_kernel(x.value(), [=]<class T>(Index n, const T* v, const T* g, kernels::Store store, T* dx) {
+        kernels::power_gradient(n, exponent, v, g, store, dx);
+      }));
 }
 
 Variable where(const Tensor& condition, const Variable& a, const Variable& b) {
@@ -188,17 +188,22 @@ Variable where(const Tensor& condition, const Variable& a, const Variable& b) {
     replay::branch(branches);
     mask = branches;
   }
-  mask = mask.to(a.dtype());
-  // x where the mask is `chosen`, 0 elsewhere
-  const auto part = [=](const Tensor& x, int chosen) {
-    return detail::broadcast_map("where", x, mask,
-                                 [=]<class T>(T v, T m) { return m == static_cast<T>(chosen) ? v : T{0}; });
-  };
-  Tensor y =
-      detail::broadcast_map("where", part(a.value(), 1), part(b.value(), 0), [](auto p, auto q) { return p + q; });
+  const Shape shape = broadcast_shapes(broadcast_shapes(mask.shape(), a.shape(), "where"), b.shape(), "where");
+  mask = detail::broadcast_to(mask.to(a.dtype()), shape);
+  Tensor y(shape, a.dtype());
+  dispatch_floating("where", a.dtype(), [&](auto zero) {
+    using T = decltype(zero);
+    const Tensor left = detail::broadcast_to(a.value(), shape), right = detail::broadcast_to(b.value(), shape);
+    kernels::choose(y.size(), mask.data<T>(), left.data<T>(), right.data<T>(), y.data<T>());
+  });
   auto backward = [=, a = a.shape(), b = b.shape()](const Tensor& g, GradSink& sink) {
-    if (sink.wants(0)) sink.add(0, detail::sum_to(part(g, 1), a));
-    if (sink.wants(1)) sink.add(1, detail::sum_to(part(g, 0), b));
+    const auto share = [&](auto loop) {
+      return map_by_kernel("where", g, [&]<class T>(Index n, const T* dy, T* part) {
+        loop(n, mask.data<T>(), dy, kernels::Store::overwrite, part);
+      });
+    };
+    if (sink.wants(0)) sink.add(0, detail::sum_to(share([](auto... v) { kernels::chosen_gradient(v...); }), a));
+    if (sink.wants(1)) sink.add(1, detail::sum_to(share([](auto... v) { kernels::rejected_gradient(v...); }), b));
   };
   return record_operation("where", std::move(y), {a, b}, std::move(backward));
 }

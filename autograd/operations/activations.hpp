@@ -42,7 +42,8 @@ Variable sqrt(const Variable& x);
 Variable maximum(const Variable& a, const Variable& b);
 inline Variable maximum(const Variable& a, double b) { return maximum(a, Tensor::scalar(b, a.dtype())); }
 
-/// x^exponent, NaN where that is not real; the gradient of x^0 is 0. Computed by the standard library.
+/// x^exponent, NaN where that is not real; the gradient of x^0 is 0. kernels::power() says how it is computed, the same
+/// bits on every system. Throws ValueError unless the exponent is finite.
 Variable pow(const Variable& x, double exponent);
 /// a where the condition is not 0, b elsewhere; all three broadcast. What is not chosen has no influence on value and
 /// gradient, even where it is NaN. The condition (any dtype) has no gradient. Throws ShapeError for shapes that do not

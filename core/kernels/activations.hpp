@@ -37,4 +37,13 @@ void leaky_relu(Index n, T slope, const T* x, T* y);
 template <class T>
 void leaky_relu_gradient(Index n, T slope, const T* x, const T* dy, Store store, T* dx);
 
+/// y = x^exponent. By products and square roots, rounded once each, where twice the exponent is a whole number up to
+/// 128 (x^2 is x * x, x^0 is 1); elsewhere e^(exponent ln x) in double, with a relative error of a few units in the
+/// last place of T and, in double, of |exponent ln x| of them: 0, 1 or infinity at the ends, NaN below 0. Gradient: dy
+/// (exponent x^(exponent - 1)), 0 for the exponent 0.
+template <class T>
+void power(Index n, double exponent, const T* x, T* y);
+template <class T>
+void power_gradient(Index n, double exponent, const T* x, const T* dy, Store store, T* dx);
+
 }  // namespace bitgrad::kernels

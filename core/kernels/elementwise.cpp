@@ -68,6 +68,8 @@ BITGRAD_GRADIENT(square_root_gradient)
 BITGRAD_GRADIENT(exponential_gradient)
 BITGRAD_GRADIENT(logarithm_gradient)
 BITGRAD_GRADIENT(sigmoid_gradient)
+BITGRAD_GRADIENT(chosen_gradient)
+BITGRAD_GRADIENT(rejected_gradient)
 BITGRAD_ROWS(add_row)
 BITGRAD_ROWS(subtract_row)
 BITGRAD_ROWS(multiply_row)
@@ -83,6 +85,13 @@ template <class T>
 void scale(Index n, T factor, const T* x, T* y) {
   parallel_for(n, elements_per_chunk,
                [&](Index begin, Index end) { floating_table<T>().scale(end - begin, factor, x + begin, y + begin); });
+}
+
+template <class T>
+void choose(Index n, const T* mask, const T* a, const T* b, T* y) {
+  parallel_for(n, elements_per_chunk, [&](Index begin, Index end) {
+    floating_table<T>().choose(end - begin, mask + begin, a + begin, b + begin, y + begin);
+  });
 }
 
 template <class T>
@@ -116,6 +125,7 @@ void add_column_sums_of_product(Index rows, Index channels, const T* a, const T*
 
 #define BITGRAD_INSTANTIATE(T)                                                \
   template void scale<T>(Index, T, const T*, T*);                             \
+  template void choose<T>(Index, const T*, const T*, const T*, T*);           \
   template void clip<T>(Index, T, T, const T*, T*);                           \
   template void clip_gradient<T>(Index, T, T, const T*, const T*, Store, T*); \
   template void add_column_sums<T>(Index, Index, const T*, T*);               \

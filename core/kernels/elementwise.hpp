@@ -50,6 +50,13 @@ template <class T>
 void absolute(Index n, const T* x, T* y);
 template <class T>
 void absolute_gradient(Index n, const T* x, const T* dy, Store store, T* dx);
+/// y = a where the mask is not 0, b elsewhere; either may be y. Gradients: dy where the mask is not 0, and where it is.
+template <class T>
+void choose(Index n, const T* mask, const T* a, const T* b, T* y);
+template <class T>
+void chosen_gradient(Index n, const T* mask, const T* dy, Store store, T* dx);
+template <class T>
+void rejected_gradient(Index n, const T* mask, const T* dy, Store store, T* dx);
 /// y = sqrt(x). Gradient from the result y: dy / (2 y).
 template <class T>
 void square_root(Index n, const T* x, T* y);

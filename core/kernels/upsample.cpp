@@ -2,28 +2,29 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <type_traits>
 #include <vector>
 
-#include <bitgrad/core/parallel.hpp>
+#include <bitgrad/core/kernels/rows.hpp>
 
 namespace bitgrad::kernels {
 namespace {
 
-constexpr Index elements_per_chunk = Index{1} << 15;
-
 /// Chunks of rows of `row` elements.
 Index rows_per_chunk(Index row) { return std::max<Index>(1, elements_per_chunk / std::max<Index>(row, 1)); }
 
+template <class T>
+auto repeat_pixels_of() {
+  if constexpr (std::is_same_v<T, std::int32_t>)
+    return table().repeat_pixels_int32;
+  else
+    return floating_table<T>().repeat_pixels;
+}
+
 /// Between which rows (or columns) an output row lies, and the share of the second.
 template <class T>
-struct Tap {
-  Index low, high;
-  T share;
-};
-
-template <class T>
-std::vector<Tap<T>> taps(Index in, Index factor) {
-  std::vector<Tap<T>> result;
+std::vector<PixelTap<T>> taps(Index in, Index factor) {
+  std::vector<PixelTap<T>> result;
   for (Index out = 0; out < in * factor; ++out) {
     const Index twice = 2 * out + 1 - factor, unit = 2 * factor;  // the position is twice / unit
     const Index low = twice < 0 ? -1 : twice / unit;
@@ -40,13 +41,12 @@ std::vector<Tap<T>> taps(Index in, Index factor) {
 template <class T>
 void upsample2d_nearest(const Upsample2DGeometry& g, const T* x, T* y) {
   const Index row = g.in_w * g.channels, wide = row * g.factor.w;
+  const auto repeat_pixels = repeat_pixels_of<T>();
   parallel_for(g.batch * g.in_h, rows_per_chunk(wide * g.factor.h), [&](Index begin, Index end) {
     for (Index r = begin; r < end; ++r) {
       T* first = y + r * g.factor.h * wide;
-      T* to = first;
-      for (const T* pixel = x + r * row; pixel != x + (r + 1) * row; pixel += g.channels)
-        for (Index copy = 0; copy < g.factor.w; ++copy) to = std::copy_n(pixel, g.channels, to);
-      for (Index copy = 1; copy < g.factor.h; ++copy) to = std::copy_n(first, wide, to);
+      repeat_pixels(g.in_w, g.channels, g.factor.w, x + r * row, first);
+      for (Index copy = 1; copy < g.factor.h; ++copy) std::copy_n(first, wide, first + copy * wide);
     }
   });
 }
@@ -54,62 +54,52 @@ void upsample2d_nearest(const Upsample2DGeometry& g, const T* x, T* y) {
 template <class T>
 void upsample2d_nearest_gradient(const Upsample2DGeometry& g, const T* dy, Store store, T* dx) {
   const Index row = g.in_w * g.channels, wide = row * g.factor.w;
+  const auto& loops = floating_table<T>();
   parallel_for(g.batch * g.in_h, rows_per_chunk(wide * g.factor.h), [&](Index begin, Index end) {
     for (Index r = begin; r < end; ++r) {
       T* to = dx + r * row;
       if (store == Store::overwrite) std::fill_n(to, row, T{0});
       for (Index h = 0; h < g.factor.h; ++h)
-        for (Index w = 0; w < g.in_w * g.factor.w; ++w) {
-          const T* from = dy + (r * g.factor.h + h) * wide + w * g.channels;
-          T* sum = to + w / g.factor.w * g.channels;
-          for (Index c = 0; c < g.channels; ++c) sum[c] += from[c];
-        }
+        loops.add_repeated_pixels(g.in_w, g.channels, g.factor.w, dy + (r * g.factor.h + h) * wide, to);
     }
   });
 }
 
 template <class T>
 void upsample2d_bilinear(const Upsample2DGeometry& g, const T* x, T* y) {
-  const std::vector<Tap<T>> rows = taps<T>(g.in_h, g.factor.h), columns = taps<T>(g.in_w, g.factor.w);
+  const auto rows = taps<T>(g.in_h, g.factor.h), columns = taps<T>(g.in_w, g.factor.w);
   const Index row = g.in_w * g.channels, wide = row * g.factor.w, out_h = g.in_h * g.factor.h;
+  const auto& loops = floating_table<T>();
   parallel_for(g.batch * out_h, rows_per_chunk(wide), [&](Index begin, Index end) {
     for (Index r = begin; r < end; ++r) {
-      const Tap<T>& v = rows[static_cast<std::size_t>(r % out_h)];
+      const PixelTap<T>& v = rows[static_cast<std::size_t>(r % out_h)];
       const T* image = x + r / out_h * g.in_h * row;
-      T* to = y + r * wide;
-      for (const Tap<T>& u : columns) {
-        const T *a = image + v.low * row + u.low * g.channels, *b = image + v.low * row + u.high * g.channels;
-        const T *c = image + v.high * row + u.low * g.channels, *d = image + v.high * row + u.high * g.channels;
-        for (Index i = 0; i < g.channels; ++i)
-          to[i] = (1 - v.share) * ((1 - u.share) * a[i] + u.share * b[i]) +
-                  v.share * ((1 - u.share) * c[i] + u.share * d[i]);
-        to += g.channels;
-      }
+      loops.blend_pixels(g.in_w * g.factor.w, g.channels, columns.data(), v.share, image + v.low * row,
+                         image + v.high * row, y + r * wide);
     }
   });
 }
 
+/// Row by row of dx, each from the rows of dy around it in their order: threads share nothing.
 template <class T>
 void upsample2d_bilinear_gradient(const Upsample2DGeometry& g, const T* dy, Store store, T* dx) {
-  const std::vector<Tap<T>> rows = taps<T>(g.in_h, g.factor.h), columns = taps<T>(g.in_w, g.factor.w);
-  const Index row = g.in_w * g.channels, image = g.in_h * row;
-  parallel_for(g.batch, 1, [&](Index begin, Index end) {
-    for (Index n = begin; n < end; ++n) {
-      T* to = dx + n * image;
-      if (store == Store::overwrite) std::fill_n(to, image, T{0});
-      const T* from = dy + n * image * g.factor.h * g.factor.w;
-      for (const Tap<T>& v : rows)
-        for (const Tap<T>& u : columns) {
-          const auto add = [&](Index h, Index w, T share) {
-            T* sum = to + h * row + w * g.channels;
-            for (Index c = 0; c < g.channels; ++c) sum[c] += share * from[c];
-          };
-          add(v.low, u.low, (1 - v.share) * (1 - u.share));
-          add(v.low, u.high, (1 - v.share) * u.share);
-          add(v.high, u.low, v.share * (1 - u.share));
-          add(v.high, u.high, v.share * u.share);
-          from += g.channels;
-        }
+  const auto rows = taps<T>(g.in_h, g.factor.h), columns = taps<T>(g.in_w, g.factor.w);
+  const Index row = g.in_w * g.channels, wide = row * g.factor.w, out_h = g.in_h * g.factor.h;
+  const auto& loops = floating_table<T>();
+  parallel_for(g.batch * g.in_h, rows_per_chunk(2 * wide * g.factor.h), [&](Index begin, Index end) {
+    for (Index r = begin; r < end; ++r) {
+      const Index h = r % g.in_h;
+      const T* image = dy + r / g.in_h * out_h * wide;
+      T* to = dx + r * row;
+      if (store == Store::overwrite) std::fill_n(to, row, T{0});
+      const auto add = [&](Index out, T share) {
+        loops.add_blended_pixels(g.in_w * g.factor.w, g.channels, columns.data(), share, image + out * wide, to);
+      };
+      for (Index out = std::max<Index>(h - 1, 0) * g.factor.h; out < std::min(h + 2, g.in_h) * g.factor.h; ++out) {
+        const PixelTap<T>& v = rows[static_cast<std::size_t>(out)];
+        if (v.low == h) add(out, 1 - v.share);
+        if (v.high == h) add(out, v.share);
+      }
     }
   });
 }

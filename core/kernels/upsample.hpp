@@ -1,5 +1,4 @@
-// Images enlarged by whole factors, channels last. All loops are bound by memory and run along channels, so that there
-// is one version of them, with the same bits under every instruction set.
+// Images enlarged by whole factors, channels last, in the thread pool: the same bits under every instruction set.
 #pragma once
 
 #include <bitgrad/core/kernels/store.hpp>

@@ -273,13 +273,21 @@ GraphValue InferenceGraphBuilder::clamp(GraphValue x, float low, float high) {
 GraphValue InferenceGraphBuilder::elementwise(GraphValue x, ElementwiseFunction function) {
   if (function == ElementwiseFunction::leaky_relu)
     fail<ValueError>("layer \"", impl_->layer, "\": leaky_relu without a slope: it has a function of its own");
-  return impl_->record_same(FloatElementwise{function}, x);
+  if (function == ElementwiseFunction::pow)
+    fail<ValueError>("layer \"", impl_->layer, "\": pow without an exponent: it has a function of its own");
+  return impl_->record_same(FloatElementwise{.function = function}, x);
 }
 
 GraphValue InferenceGraphBuilder::leaky_relu(GraphValue x, float slope) {
   if (!std::isfinite(slope))
     fail<ValueError>("layer \"", impl_->layer, "\": the slope is ", slope, ", expected a finite number");
-  return impl_->record_same(FloatElementwise{ElementwiseFunction::leaky_relu, slope}, x);
+  return impl_->record_same(FloatElementwise{.function = ElementwiseFunction::leaky_relu, .slope = slope}, x);
+}
+
+GraphValue InferenceGraphBuilder::pow(GraphValue x, float exponent) {
+  if (!std::isfinite(exponent))
+    fail<ValueError>("layer \"", impl_->layer, "\": the exponent is ", exponent, ", expected a finite number");
+  return impl_->record_same(FloatElementwise{.function = ElementwiseFunction::pow, .exponent = exponent}, x);
 }
 
 GraphValue InferenceGraphBuilder::softmax(GraphValue x) { return impl_->record_same(FloatSoftmax{false}, x); }

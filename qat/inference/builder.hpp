@@ -70,6 +70,7 @@ class InferenceGraphBuilder : public GraphBuilder {
   GraphValue clamp(GraphValue x, float low, float high) override;
   GraphValue elementwise(GraphValue x, ElementwiseFunction function) override;
   GraphValue leaky_relu(GraphValue x, float slope) override;
+  GraphValue pow(GraphValue x, float exponent) override;
   GraphValue softmax(GraphValue x) override;
   GraphValue log_softmax(GraphValue x) override;
   GraphValue add(GraphValue a, GraphValue b) override;

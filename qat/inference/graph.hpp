@@ -146,7 +146,8 @@ struct FloatClamp {
 };
 struct FloatElementwise {
   ElementwiseFunction function{};
-  float slope = 0;  ///< of leaky_relu
+  float slope = 0;     ///< of leaky_relu
+  float exponent = 1;  ///< of pow
 };
 struct FloatSoftmax {
   bool logarithm = false;

@@ -67,7 +67,10 @@ TEST_CASE("powers by hand and their gradients") {
   CHECK(identical(gradient_of([](const Variable& v) { return bitgrad::pow(v, 0); }, x), Tensor::zeros({3})));
   CHECK(std::isnan(bitgrad::pow(x, 0.5).value().span<float>()[0]));
   check_unary([](const Variable& v) { return bitgrad::pow(v, 1.7); }, 0.2, 3, 1e-5);
-  check_unary([](const Variable& v) { return bitgrad::pow(v, -2); }, 0.5, 3, 1e-4);
+  for (const double exponent : {-2.0, -1.7, -0.5, 0.5, 1.0, 1.5, 2.0, 7.0})
+    check_unary([=](const Variable& v) { return bitgrad::pow(v, exponent); }, 0.5, 3, 1e-4);
+  check_unary([](const Variable& v) { return bitgrad::pow(v, 3); }, -2, 2, 1e-5);
+  CHECK_THAT(error_of<ValueError>([&] { bitgrad::pow(x, infinity); }), Catch::Contains("pow: the exponent is inf"));
 }
 
 TEST_CASE("where chooses, and what it does not choose has no influence") {

@@ -123,6 +123,91 @@ TEMPLATE_TEST_CASE("activations and their gradients", "", float, double) {
   check_unary<T>(k::logarithm<T>, [](T x, T) { return std::log(x); });
 }
 
+TEMPLATE_TEST_CASE("a choice by a mask reads no NaN of the other side, gradients included", "", float, double) {
+  using T = TestType;
+  for (const Index n : sizes) {
+    const auto mask = with_specials<T>(n, 4), a = with_specials<T>(n, 1), b = with_specials<T>(n, 2);
+    std::vector<T> expected(a);
+    for (std::size_t i = 0; i < a.size(); ++i) expected[i] = mask[i] != 0 ? a[i] : b[i];
+    for_each_setting([&] {
+      auto got = a;
+      kernels::choose(n, mask.data(), got.data(), b.data(), got.data());
+      CHECK(same_bits(got, expected));
+    });
+  }
+  check_gradient<T>(kernels::chosen_gradient<T>, [](T mask, T dy) { return mask != 0 ? dy : T{0}; });
+  check_gradient<T>(kernels::rejected_gradient<T>, [](T mask, T dy) { return mask != 0 ? T{0} : dy; });
+}
+
+TEMPLATE_TEST_CASE("powers by products and roots, exact", "", float, double) {
+  using T = TestType;
+  const auto power = [](double exponent) {
+    return [=](Index n, const T* x, T* y) { kernels::power(n, exponent, x, y); };
+  };
+  const auto square = [](T x) {
+    const volatile T product = x * x;  // rounded, never fused
+    return T{product};
+  };
+  check_unary<T>(power(0), [](T, T) { return T{1}; });
+  check_unary<T>(power(1), [](T x, T) { return x; });
+  check_unary<T>(power(2), [=](T x, T) { return square(x); });
+  check_unary<T>(power(3), [=](T x, T) { return x * square(x); });
+  check_unary<T>(power(4), [=](T x, T) { return square(square(x)); });
+  check_unary<T>(power(-1), [](T x, T) { return T{1} / x; });
+  check_unary<T>(power(-2), [=](T x, T) { return T{1} / square(x); });
+  check_unary<T>(power(0.5), [](T x, T) { return T{0} + std::sqrt(x); });
+  check_unary<T>(power(1.5), [](T x, T) { return (T{0} + std::sqrt(x)) * x; });
+  const auto slopes = [](double exponent) {
+    return [=](Index n, const T* x, const T* dy, kernels::Store store, T* dx) {
+      kernels::power_gradient(n, exponent, x, dy, store, dx);
+    };
+  };
+  check_gradient<T>(slopes(3), [=](T x, T dy) {
+    const volatile T slope = T{3} * square(x);
+    const volatile T passes = dy * slope;
+    return T{passes};
+  });
+  check_gradient<T>(slopes(0), [](T, T dy) {
+    const volatile T passes = dy * T{0};
+    return T{passes};
+  });
+}
+
+TEMPLATE_TEST_CASE("other powers are close to the true ones, with the same bits under every instruction set", "", float,
+                   double) {
+  using T = TestType;
+  const auto x = with_specials<T>(70001, 1);
+  const Index n = static_cast<Index>(x.size());
+  for (const double exponent : {1.7, -0.3, 70.0, 1.0 / 3}) {
+    std::vector<T> expected(x.size()), got(x.size());
+    {
+      const IsaScope isa(kernels::Isa::base);
+      kernels::power(n, exponent, x.data(), expected.data());
+    }
+    Index wrong = 0;
+    for (std::size_t i = 0; i < x.size(); ++i) {
+      const T y = expected[i];
+      if (!(x[i] >= 0)) {
+        wrong += !std::isnan(y);
+        continue;
+      }
+      const double truth = std::pow(static_cast<double>(x[i]), exponent);
+      const double logarithm = std::max(1.0, std::abs(std::log(std::max(truth, 1e-320))));
+      const double bound = std::abs(truth) * 4 * static_cast<double>(std::numeric_limits<T>::epsilon()) *
+                           (sizeof(T) == 8 ? logarithm : 1.0);
+      const bool same = static_cast<T>(truth) == y;  // 0 and infinity, and those beyond the range of T
+      wrong += !same && !(std::abs(static_cast<double>(y) - truth) <=
+                          bound + static_cast<double>(std::numeric_limits<T>::min()));
+    }
+    CAPTURE(exponent);
+    CHECK(wrong == 0);
+    for_each_setting([&] {
+      kernels::power(n, exponent, x.data(), got.data());
+      CHECK(same_bits(got, expected));
+    });
+  }
+}
+
 TEST_CASE("operations with a row, for every width") {
   for (const Index channels : {0, 1, 2, 3, 10, 64, 255, 256, 300, 40000})
     for (const Index rows : {0, 1, 2, 37}) {

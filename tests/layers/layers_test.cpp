@@ -84,6 +84,9 @@ std::vector<Case> cases() {
   add("hard sigmoid", HardSigmoid(), {{3, 4}});
   add("hard swish", HardSwish(), {{3, 4}});
   add("leaky relu", LeakyReLU({.slope = 0.2F}), {{3, 4}});
+  add("square", Pow(), {{3, 4}});
+  add("cube", Pow({.exponent = 3}), {{3, 4}});
+  add("inverse square", Pow({.exponent = -2}), {{3, 4}});
   add("softmax", Softmax(), {{5}});
   add("log softmax of rows", LogSoftmax(), {{2, 3}});
   add("flatten", Flatten(), {{2, 3, 2}});
@@ -204,6 +207,7 @@ TEST_CASE("layers refuse options out of range") {
   CHECK_THROWS_WITH(LayerNorm({.epsilon = INFINITY}), Contains("epsilon is inf"));
   CHECK_THROWS_WITH(Dense({.units = -1}), "Dense: units is -1, expected at least 1");
   CHECK_THROWS_WITH(LeakyReLU({.slope = INFINITY}), "LeakyReLU: slope is inf, expected a finite number");
+  CHECK_THROWS_WITH(Pow({.exponent = NAN}), "Pow: exponent is nan, expected a finite number");
   CHECK_THROWS_WITH(Dropout({.rate = 1}), "Dropout: rate is 1, expected 0 <= rate < 1");
   CHECK_THROWS_WITH(Dropout({.rate = std::nanf("")}), Contains("rate is nan"));
   CHECK_THROWS_WITH(BatchNorm({.momentum = 1.5F}), Contains("momentum is 1.5"));

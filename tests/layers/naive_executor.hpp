@@ -177,6 +177,9 @@ class NaiveExecutor : public GraphBuilder {
   GraphValue leaky_relu(GraphValue x, float slope) override {
     return per_channel(x, [=](double e, Index) { return e > 0 ? e : static_cast<double>(slope) * e; });
   }
+  GraphValue pow(GraphValue x, float exponent) override {
+    return per_channel(x, [=](double e, Index) { return std::pow(e, static_cast<double>(exponent)); });
+  }
   GraphValue softmax(GraphValue x) override {
     const GraphValue y = log_softmax(x);
     return per_channel(y, [](double e, Index) { return std::exp(e); });

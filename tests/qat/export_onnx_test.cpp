@@ -181,8 +181,10 @@ TEST_CASE("export onnx: functions of float32 values, out of the operations of op
   const auto operations = [](ElementwiseFunction f) {
     InferenceGraphBuilder builder({3});
     builder.set_layer_name("f");
-    const GraphValue y =
-        f == leaky_relu ? builder.leaky_relu(builder.input(), 0.25F) : builder.elementwise(builder.input(), f);
+    const GraphValue x = builder.input();
+    const GraphValue y = f == leaky_relu                 ? builder.leaky_relu(x, 0.25F)
+                         : f == ElementwiseFunction::pow ? builder.pow(x, 3)
+                                                         : builder.elementwise(x, f);
     const File file(format_onnx(builder.finish(y)));
     std::string text;
     for (const std::string& operation : file.operations()) text += operation + ' ';
@@ -192,6 +194,7 @@ TEST_CASE("export onnx: functions of float32 values, out of the operations of op
   CHECK(operations(hard_sigmoid) == "Add Clip Div ");
   CHECK(operations(hard_swish) == "Add Clip Div Mul ");
   CHECK(operations(leaky_relu) == "PRelu ");
+  CHECK(operations(ElementwiseFunction::pow) == "Pow ");
   CHECK(operations(gelu) == "Mul Mul Add Mul Tanh Add Mul Mul ");
 }
 

@@ -59,7 +59,10 @@ struct Net {
   }
   Net& function(const std::string& name, ElementwiseFunction f = ElementwiseFunction::sigmoid) {
     builder.set_layer_name(name);
-    value = f == ElementwiseFunction::leaky_relu ? builder.leaky_relu(value, 0.25F) : builder.elementwise(value, f);
+    if (f == ElementwiseFunction::leaky_relu)
+      value = builder.leaky_relu(value, 0.25F);
+    else
+      value = f == ElementwiseFunction::pow ? builder.pow(value, 1.5F) : builder.elementwise(value, f);
     return *this;
   }
   InferenceGraph graph() const { return builder.finish(value); }
@@ -158,7 +161,7 @@ TEST_CASE("functions of codes become tables") {
   net.relu("relu").hold("again", unsigned_grid(3, 0.1F));
   CHECK(outline(net.graph()) == "in:quantize>in sigmoid:integer_table>sigmoid/out relu:integer_table>again");
   for (const auto f : {ElementwiseFunction::tanh, ElementwiseFunction::gelu, ElementwiseFunction::hard_sigmoid,
-                       ElementwiseFunction::hard_swish, ElementwiseFunction::leaky_relu}) {
+                       ElementwiseFunction::hard_swish, ElementwiseFunction::leaky_relu, ElementwiseFunction::pow}) {
     Net one({4, 4, 3});
     one.hold("in").function("f", f).hold("out");
     const InferenceGraph graph = one.graph();

@@ -155,7 +155,7 @@ TEST_CASE("random graphs survive the round trip") {
   }
 }
 
-TEST_CASE("functions of float32 values survive the round trip, the slope of one included") {
+TEST_CASE("functions of float32 values survive the round trip, slope and exponent included") {
   using enum ElementwiseFunction;
   InferenceGraphBuilder builder({5});
   GraphValue x = builder.input();
@@ -163,6 +163,8 @@ TEST_CASE("functions of float32 values survive the round trip, the slope of one 
     builder.set_layer_name(inference::name_of(f));
     x = builder.elementwise(x, f);
   }
+  builder.set_layer_name("pow");
+  x = builder.pow(x, 0.7F);
   builder.set_layer_name("leaky");
   InferenceGraph graph = builder.finish(builder.leaky_relu(x, -0.3F));
   const TemporaryDirectory folder;
@@ -174,10 +176,16 @@ TEST_CASE("functions of float32 values survive the round trip, the slope of one 
   const std::string text = text_of(folder / "graph.json");
   CHECK_THAT(text, Catch::Contains("\"function\":\"leaky_relu\",\"slope\":-0.3"));
   CHECK(text.find("slope") == text.rfind("slope"));
+  CHECK_THAT(text, Catch::Contains("\"function\":\"pow\",\"exponent\":0.7"));
+  CHECK(text.find("exponent") == text.rfind("exponent"));
 
   std::get<FloatElementwise>(graph.nodes.back().operation).slope = INFINITY;
   CHECK_THROWS_WITH(graph.validate(), Catch::Contains("\"leaky\"") && Catch::Contains("slope is inf"));
   CHECK_THROWS_WITH(builder.leaky_relu(x, INFINITY), Catch::Contains("the slope is inf"));
+  std::get<FloatElementwise>(graph.nodes.front().operation).exponent = INFINITY;
+  CHECK_THROWS_WITH(graph.validate(), Catch::Contains("exponent is inf"));
+  CHECK_THROWS_WITH(builder.pow(x, NAN), Catch::Contains("the exponent is nan"));
+  CHECK_THROWS_WITH(builder.elementwise(x, ElementwiseFunction::pow), Catch::Contains("pow without an exponent"));
   CHECK_THROWS_WITH(builder.elementwise(x, leaky_relu), Catch::Contains("leaky_relu without a slope"));
 }
 

@@ -267,9 +267,10 @@ inline GraphValue RandomNetwork::step(GraphValue x) {
 
 inline GraphValue RandomNetwork::function(GraphValue x, std::size_t which) {
   using enum ElementwiseFunction;
-  constexpr ElementwiseFunction functions[] = {sigmoid,   ElementwiseFunction::tanh, gelu, hard_sigmoid, hard_swish,
-                                               leaky_relu};
+  constexpr ElementwiseFunction functions[] = {sigmoid,    ElementwiseFunction::tanh, gelu, hard_sigmoid, hard_swish,
+                                               leaky_relu, ElementwiseFunction::pow};
   const ElementwiseFunction chosen = functions[which % std::size(functions)];
+  if (chosen == ElementwiseFunction::pow) return builder_->pow(x, 2);
   return chosen == leaky_relu ? builder_->leaky_relu(x, 0.125F) : builder_->elementwise(x, chosen);
 }
 

@@ -74,10 +74,11 @@ Model depthwise_model() {
 
 /// Activations that become tables.
 Model tables_model() {
-  Model model = Sequential(Conv2D({.filters = 6, .kernel = 3}), BatchNorm(), HardSwish(),
-                           DepthwiseConv2D({.kernel = 3}), LeakyReLU({.slope = 0.2F}),
-                           Conv2D({.filters = 5, .kernel = 1}), GELU(), Conv2D({.filters = 4, .kernel = 3}),
-                           HardSigmoid(), GlobalAveragePool2D(), Dense({.units = 6}), Tanh(), Dense({.units = 3}));
+  Model model =
+      Sequential(Conv2D({.filters = 6, .kernel = 3}), BatchNorm(), HardSwish(), DepthwiseConv2D({.kernel = 3}),
+                 LeakyReLU({.slope = 0.2F}), Conv2D({.filters = 5, .kernel = 1}), GELU(),
+                 Conv2D({.filters = 4, .kernel = 3}), HardSigmoid(), GlobalAveragePool2D(), Dense({.units = 6}), Tanh(),
+                 Dense({.units = 5}), Pow({.exponent = 3}), Dense({.units = 3}));
   model.build({6, 5, 2}, 3);
   stir(model, 8);
   return model;

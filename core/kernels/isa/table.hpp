@@ -130,6 +130,13 @@ struct KernelGradient {
   Products products;  ///< dense or depthwise
 };
 
+/// Between which two pixels of a row a pixel of a larger row lies, and the share of the second.
+template <class T>
+struct PixelTap {
+  Index low, high;
+  T share;
+};
+
 /// Loops over float or double. "Rows" are flat ranges of n elements against parameter rows of `width` elements that
 /// repeat.
 template <class T>
@@ -146,6 +153,8 @@ struct FloatingKernels {
   Unary relu, absolute, square_root, exponential, sigmoid;
   Unary hyperbolic_tangent, gelu, hard_sigmoid, hard_swish;
   void (*leaky_relu)(Index n, T slope, const T* x, T* y);
+  void (*power)(Index n, double exponent, const T* x, T* y);
+  void (*choose)(Index n, const T* mask, const T* a, const T* b, T* y);
   /// Of `rows` rows of `width` elements; log_of is a library's logarithm, needed once per row.
   void (*log_softmax)(Index rows, Index width, const T* x, T* y, double (*log_of)(double));
   void (*clip)(Index n, T lo, T hi, const T* x, T* y);
@@ -155,6 +164,8 @@ struct FloatingKernels {
   Gradient square_root_gradient, exponential_gradient, logarithm_gradient, sigmoid_gradient;
   Gradient hyperbolic_tangent_gradient, gelu_gradient, hard_sigmoid_gradient, hard_swish_gradient;
   void (*leaky_relu_gradient)(Index n, T slope, bool add, const T* x, const T* dy, T* dx);
+  void (*power_gradient)(Index n, double exponent, bool add, const T* x, const T* dy, T* dx);
+  Gradient chosen_gradient, rejected_gradient;  // x is the mask
   void (*clip_gradient)(Index n, T lo, T hi, bool add, const T* x, const T* dy, T* dx);
 
   void (*column_sum)(Index n, Index width, const T* x, double* sums);
@@ -173,6 +184,14 @@ struct FloatingKernels {
   void (*layer_norm_gradient)(Index rows, Index width, bool add, const T* x, const T* means, const T* factors,
                               const T* gamma, const T* dy, T* dx);
   void (*layer_norm_products)(Index rows, Index width, const T* x, const T* means, const T* factors, const T* dy, T* y);
+
+  // Upsampling, a row at a time: pixels counts those of the smaller row where they are repeated, of the larger one
+  // where they are blended.
+  void (*repeat_pixels)(Index pixels, Index channels, Index times, const T* x, T* y);
+  void (*add_repeated_pixels)(Index pixels, Index channels, Index times, const T* dy, T* sums);
+  void (*blend_pixels)(Index pixels, Index channels, const PixelTap<T>* taps, T share, const T* upper, const T* lower,
+                       T* y);
+  void (*add_blended_pixels)(Index pixels, Index channels, const PixelTap<T>* taps, T share, const T* dy, T* sums);
 
   void (*sgd_update)(Index n, const SgdStep*, const T* gradient, T* velocity, T* parameter);
   void (*adam_update)(Index n, const AdamStep*, const T* gradient, T* first, T* second, T* parameter);
@@ -216,6 +235,8 @@ struct KernelTable {
                               const float* dy, float* dx);
   void (*average_pool2d_forward)(const Pool2DGeometry*, Index row_begin, Index row_end, const float* x, float* y);
   void (*average_pool2d_gradient)(const Pool2DGeometry*, Index row_begin, Index row_end, const float* dy, float* dx);
+
+  void (*repeat_pixels_int32)(Index pixels, Index channels, Index times, const std::int32_t* x, std::int32_t* y);
 
   /// Direct convolution: the number of channels that the next block takes when `channels` are left.
   Index (*channel_block)(Index channels);

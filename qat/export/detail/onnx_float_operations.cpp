@@ -138,6 +138,7 @@ void Exporter::emit(const GraphNode& node, const FloatElementwise& op) {
     case ElementwiseFunction::hard_sigmoid: return result("Div", {ramp(), number("six", 6)});
     case ElementwiseFunction::hard_swish: return result("Mul", {x, step("Div", {ramp(), number("six", 6)})});
     case ElementwiseFunction::leaky_relu: return result("PRelu", {x, number("slope", op.slope)});
+    case ElementwiseFunction::pow: return result("Pow", {x, number("exponent", op.exponent)});
     case ElementwiseFunction::gelu: {  // x / 2 (1 + tanh(x (0.0357 x^2 + 0.798))): the operation Gelu is of opset 20
       const std::string square = step("Mul", {step("Mul", {x, x}), number("cubic", 0.0356774081F)});
       const std::string inner = step("Mul", {x, step("Add", {square, number("linear", 0.797884561F)})});

@@ -277,6 +277,8 @@ class NodeCheck {
   void check(const FloatElementwise& op) const {
     check_shape(input().shape);
     if (!std::isfinite(op.slope)) complain<ValueError>("field slope is ", op.slope, ", expected a finite number");
+    if (!std::isfinite(op.exponent))
+      complain<ValueError>("field exponent is ", op.exponent, ", expected a finite number");
   }
   void check(const FloatSoftmax&) const {
     if (input().shape.rank() == 0) complain<ShapeError>("input is a scalar");

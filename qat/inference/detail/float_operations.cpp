@@ -112,6 +112,7 @@ struct FloatRunner {
       case ElementwiseFunction::hard_sigmoid: kernels::hard_sigmoid(y.size(), from, to); break;
       case ElementwiseFunction::hard_swish: kernels::hard_swish(y.size(), from, to); break;
       case ElementwiseFunction::leaky_relu: kernels::leaky_relu(y.size(), op.slope, from, to); break;
+      case ElementwiseFunction::pow: kernels::power(y.size(), static_cast<double>(op.exponent), from, to); break;
     }
     return y;
   }

@@ -118,6 +118,7 @@ template <class IO>
 void fields(IO& io, FloatElementwise& op) {
   io("function", op.function);
   if (op.function == ElementwiseFunction::leaky_relu) io("slope", op.slope);
+  if (op.function == ElementwiseFunction::pow) io("exponent", op.exponent);
 }
 template <class IO>
 void fields(IO& io, FloatSoftmax& op) {

@@ -35,8 +35,8 @@ constexpr std::array<std::string_view, std::variant_size_v<GraphOperation>> oper
     "float_upsample2d",
     "insert_zeros2d"};
 
-constexpr std::array<std::string_view, 10> function_names = {
-    "sigmoid", "exp", "log", "sqrt", "abs", "tanh", "gelu", "hard_sigmoid", "hard_swish", "leaky_relu"};
+constexpr std::array<std::string_view, 11> function_names = {
+    "sigmoid", "exp", "log", "sqrt", "abs", "tanh", "gelu", "hard_sigmoid", "hard_swish", "leaky_relu", "pow"};
 
 }  // namespace
 
