@@ -75,6 +75,8 @@ class GraphBuilder {
   virtual GraphValue log_softmax(GraphValue x) = 0;
   /// Operands of one shape.
   virtual GraphValue add(GraphValue a, GraphValue b) = 0;
+  /// a where the mask is 1, b where it is 0; all three of one shape, the mask float32.
+  virtual GraphValue where(const Tensor& mask, GraphValue a, GraphValue b) = 0;
   /// Along an axis of the per-sample shape.
   virtual GraphValue concat(std::span<const GraphValue> values, int axis) = 0;
   virtual GraphValue reshape(GraphValue x, const Shape& per_sample_shape) = 0;

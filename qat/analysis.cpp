@@ -88,6 +88,7 @@ class ProbeBuilder : public GraphBuilder {
   GraphValue add(GraphValue a, GraphValue b) override {
     return result(LayerKind::arithmetic, shape(a), nonnegative(a) && nonnegative(b));
   }
+  GraphValue where(const Tensor&, GraphValue a, GraphValue b) override { return add(a, b); }
   GraphValue concat(std::span<const GraphValue> values, int axis) override {
     Shape joined = shape(values.front());
     Index extent = 0;

@@ -106,6 +106,8 @@ class Collector {
     array(node.name + ".gamma", op.gamma);
     array(node.name + ".beta", op.beta);
   }
+  void add(const GraphNode& node, const WhereOp& op) { array(node.name + ".mask", op.mask); }
+  void add(const GraphNode& node, const FloatWhere& op) { array(node.name + ".mask", op.mask); }
   template <class Op>
   void add(const GraphNode&, const Op&) {}  // no arrays
 

@@ -301,6 +301,18 @@ GraphValue InferenceGraphBuilder::add(GraphValue a, GraphValue b) {
   return impl_->record(FloatAdd{}, {a, b}, shape);
 }
 
+GraphValue InferenceGraphBuilder::where(const Tensor& mask, GraphValue a, GraphValue b) {
+  const Shape shape = impl_->at(a).shape;
+  if (shape != impl_->at(b).shape)
+    fail<ShapeError>("layer \"", impl_->layer, "\": chooses between operands of different shapes, ", shape, " and ",
+                     impl_->at(b).shape);
+  impl_->check_weight(mask, shape, "mask");
+  for (const float value : mask.span<float>())
+    if (value != 0 && value != 1)
+      fail<ValueError>("layer \"", impl_->layer, "\": the mask holds ", value, ", expected 0 and 1");
+  return impl_->record(FloatWhere{mask}, {a, b}, shape);
+}
+
 GraphValue InferenceGraphBuilder::concat(std::span<const GraphValue> values, int axis) {
   if (values.empty()) fail<ShapeError>("layer \"", impl_->layer, "\": concat takes at least one value, got none");
   const Shape& first = impl_->at(values.front()).shape;

@@ -74,6 +74,7 @@ class InferenceGraphBuilder : public GraphBuilder {
   GraphValue softmax(GraphValue x) override;
   GraphValue log_softmax(GraphValue x) override;
   GraphValue add(GraphValue a, GraphValue b) override;
+  GraphValue where(const Tensor& mask, GraphValue a, GraphValue b) override;
   GraphValue concat(std::span<const GraphValue> values, int axis) override;
   GraphValue reshape(GraphValue x, const Shape& per_sample_shape) override;
   GraphValue pad2d(GraphValue x, const Padding& padding) override;

@@ -64,6 +64,8 @@ class Freezer {
       graph_.input = tensor(v) = add_tensor("input", recorded.shape, std::nullopt);
     else if (const std::optional<Chain> linear = chains_.float_fold(v))
       tensor(v) = add_integer(*linear, v, std::nullopt, {});
+    else if (const auto* where = recorded.as<FloatWhere>(); where && chains_.grid(v))
+      emit_where(v, where->mask);
     else if (chains_.grid(v))
       emit_move(v, tensor(recorded.inputs[0]));
     else
@@ -150,6 +152,13 @@ class Freezer {
     return result;
   }
   void emit_move(int v, int source) { tensor(v) = add_move(v, value(v).layer, source); }
+
+  /// Between codes of one grid.
+  void emit_where(int v, const Tensor& mask) {
+    const int a = tensor(value(v).inputs[0]), b = tensor(value(v).inputs[1]);
+    tensor(v) = add_tensor(value(v).layer, value(v).shape, tensor_at(a).grid);
+    add_node(value(v).layer, WhereOp{mask.clone()}, {a, b}, tensor(v));
+  }
 
   void emit_float(int v) {
     const RecordedValue& recorded = value(v);

@@ -103,6 +103,11 @@ struct InsertZeros2DOp {
   Stride stride;  ///< of the pixels in the output: the code of real zero, or 0.0, stride - 1 times between neighbours
 };
 
+/// The code of the first input where the mask is 1, of the second where it is 0; both are on the output's grid.
+struct WhereOp {
+  Tensor mask;  ///< float32, of the shape of a sample
+};
+
 // Operations on float32.
 struct FloatConv2D {
   Conv2DArguments window;
@@ -153,6 +158,10 @@ struct FloatSoftmax {
   bool logarithm = false;
 };
 struct FloatAdd {};
+/// The same between values.
+struct FloatWhere {
+  Tensor mask;
+};
 struct FloatConcat {
   int axis = -1;
 };
@@ -162,7 +171,7 @@ using GraphOperation =
                  IntegerGlobalAveragePool2D, IntegerTable, QuantizeOp, DequantizeOp, MaxPool2DOp, ReshapeOp, Pad2DOp,
                  FloatConv2D, FloatDense, FloatBatchNorm, FloatNormalize, FloatAveragePool2D, FloatGlobalAveragePool2D,
                  FloatClamp, FloatElementwise, FloatSoftmax, FloatAdd, FloatConcat, FloatLayerNorm, Upsample2DOp,
-                 FloatUpsample2D, InsertZeros2DOp>;
+                 FloatUpsample2D, InsertZeros2DOp, WhereOp, FloatWhere>;
 
 /// "integer_conv2d", "quantize", ...: the names in graph.json.
 std::string_view name_of(const GraphOperation& operation);

@@ -210,6 +210,12 @@ class NaiveNode : NaiveView {
         }
   }
 
+  void operator()(const WhereOp& op) const {
+    if (!output().grid) return run_as_float();
+    for (Index i = 0; i < output().shape.size(); ++i)
+      out_codes()[i] = in_codes(op.mask.data<float>()[i] == 1.0F ? 0 : 1)[i];
+  }
+
   template <class FloatOp>
   void operator()(const FloatOp&) const {
     run_as_float();

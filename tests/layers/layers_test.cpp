@@ -86,12 +86,13 @@ std::vector<Case> cases() {
   add("leaky relu", LeakyReLU({.slope = 0.2F}), {{3, 4}});
   add("square", Pow(), {{3, 4}});
   add("cube", Pow({.exponent = 3}), {{3, 4}});
-  add("inverse square", Pow({.exponent = -2}), {{3, 4}});
   add("softmax", Softmax(), {{5}});
   add("log softmax of rows", LogSoftmax(), {{2, 3}});
   add("flatten", Flatten(), {{2, 3, 2}});
   add("reshape", Reshape({.shape = {4, 3, 1}}), {{2, 6}});
   add("add", Add(), {{2, 3}, {2, 3}});
+  const Tensor mask = Tensor::from({2, 3}, {1, 0, 0, -2, 1, 0});
+  add("where", Where({.mask = mask}), {{2, 3}, {2, 3}});
   add("concat channels", Concat(), {{2, 3, 1}, {2, 3, 4}, {2, 3, 2}});
   add("concat heights", Concat({.axis = 0}), {{2, 3}, {1, 3}});
   add("zero padding", ZeroPadding2D({.padding = Padding::explicit_(1, 0, 2, 3)}), {{2, 2, 2}});
@@ -245,6 +246,10 @@ TEST_CASE("layers refuse inputs that do not fit, naming shapes") {
   CHECK_THROWS_WITH(shape_of(MaxPool2D(), {{1, 1, 8}}), Contains("window of height 2 does not fit"));
   CHECK_THROWS_WITH(shape_of(Add(), {{4, 4}, {4, 1}}), "Add: inputs of shapes (4, 4) and (4, 1), expected one shape");
   CHECK_THROWS_WITH(shape_of(Add(), {{4}}), "Add: takes two inputs, got 1");
+  CHECK_THROWS_WITH(shape_of(Where({.mask = Tensor::zeros({4})}), {{4}}), "Where: takes two inputs, got 1");
+  CHECK_THROWS_WITH(shape_of(Where({.mask = Tensor::zeros({4})}), {{4}, {1}}),
+                    "Where: an input of shape (1), expected that of the mask, (4)");
+  CHECK_THROWS_WITH(Where({}), "Where: the mask is undefined");
   CHECK_THROWS_WITH(shape_of(Concat(), {{4, 4}, {3, 4}}), Contains("(4, 4) and (3, 4) differ outside axis 1"));
   CHECK_THROWS_WITH(shape_of(Concat({.axis = 2}), {{4, 4}}),
                     "Concat: axis 2 is out of range for rank 2, expected -2 to 1");

@@ -200,6 +200,12 @@ class NaiveExecutor : public GraphBuilder {
     for (Index i = 0; i < out.size(); ++i) out.data<double>()[i] += value(b).data<double>()[i];
     return push(out);
   }
+  GraphValue where(const Tensor& mask, GraphValue a, GraphValue b) override {
+    Tensor out = value(b).clone();
+    for (Index i = 0; i < out.size(); ++i)
+      if (mask.data<float>()[i] != 0) out.data<double>()[i] = value(a).data<double>()[i];
+    return push(out);
+  }
   GraphValue concat(std::span<const GraphValue> parts, int axis) override {
     Index extent = 0;
     for (const GraphValue part : parts) extent += shape(part)[axis];

@@ -198,6 +198,19 @@ TEST_CASE("export onnx: functions of float32 values, out of the operations of op
   CHECK(operations(gelu) == "Mul Mul Add Mul Tanh Add Mul Mul ");
 }
 
+TEST_CASE("export onnx: a choice is Where with the mask in the order of the file") {
+  InferenceGraphBuilder builder({1, 2, 3});
+  const Tensor mask = floats({1, 2, 3}, {1, 0, 0, 1, 1, 0});
+  builder.set_layer_name("in");
+  const GraphValue x = builder.quantize(builder.input(), activations(unsigned_grid(8, 0.5F)));
+  builder.set_layer_name("where");
+  const GraphValue y = builder.where(mask, builder.max_pool2d(x, {1, 3}, {1, 1}, Padding::same()), x);
+  const File file(format_onnx(builder.finish(y)));
+  const auto operations = file.operations();
+  CHECK(std::ranges::count(operations, "Where") == 1);
+  CHECK(file.raw("where/mask") == bytes({1, 1, 0, 1, 0, 0}));
+}
+
 TEST_CASE("export onnx: layer normalisation of float32 values, out of the operations of opset 13") {
   InferenceGraphBuilder builder({2, 3, 4});
   builder.set_layer_name("norm");

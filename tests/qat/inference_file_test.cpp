@@ -48,6 +48,11 @@ InferenceGraph varied_graph() {
   named("concat");
   const GraphValue both[] = {x, x};
   x = hold("joined", builder.concat(both, -1));
+  named("where");
+  Dice coin(78);
+  Tensor mask(builder.shape(x));
+  for (float& value : mask.span<float>()) value = coin.chance(50) ? 1.0F : 0.0F;
+  x = builder.where(mask, x, builder.max_pool2d(x, {3, 3}, {1, 1}, Padding::same()));
   named("average_pool");
   x = hold("average", builder.average_pool2d(x, {2, 2}, {1, 1}, Padding::explicit_(1, 0, 0, 1)));
   named("pool");
@@ -78,6 +83,7 @@ InferenceGraph varied_graph() {
                         floats({1}, {0.3F}));
   y = builder.elementwise(builder.average_pool2d(y, {2, 2}, {2, 2}, Padding::valid()), ElementwiseFunction::exp);
   y = builder.upsample2d(y, {2, 1}, Interpolation::bilinear);
+  y = builder.where(Tensor::zeros(builder.shape(y)), y, y);
   y = builder.global_average_pool2d(builder.add(y, y));
   named("float_dense");
   const GraphValue dense =

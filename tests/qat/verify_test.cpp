@@ -34,6 +34,7 @@ void stir(Model& model, unsigned seed) {
     }
   for (const NamedBuffer& b : model.buffers()) {
     Tensor values = b.value;
+    if (values.dtype() != DType::float32) continue;  // a mask
     for (float& value : values.span<float>())
       value = b.name.ends_with("variance") ? dice.real(0.2F, 2) : dice.real(-0.5F, 0.5F);
   }
@@ -119,6 +120,42 @@ Model decoder_model() {
   return model;
 }
 
+Tensor chequers(const Shape& shape) {
+  Tensor mask(shape);
+  for (Index i = 0; i < mask.size(); ++i) mask.data<float>()[i] = static_cast<float>(i % 3 == 0);
+  return mask;
+}
+
+/// A choice between values of one grid: those of a layer and their maxima around.
+Model choosing_model() {
+  Model model;
+  auto x = model.add(Conv2D({.filters = 4, .kernel = 3}), model.input());
+  x = model.add(ReLU(), x);
+  const auto around = model.add(MaxPool2D({.window = 3, .stride = 1, .padding = Padding::same()}), x);
+  x = model.add(Where({.mask = chequers({6, 5, 4})}), {x, around});
+  x = model.add(Conv2D({.filters = 5, .kernel = 3}), x);
+  x = model.add(ReLU(), x);
+  x = model.add(GlobalAveragePool2D(), x);
+  x = model.add(Dense({.units = 6}), x);
+  model.add(Dense({.units = 3}), x);
+  model.build({6, 5, 2}, 3);
+  stir(model, 18);
+  return model;
+}
+
+/// A choice between values of two grids.
+Model mixing_model() {
+  Model model;
+  const auto x = model.add(Conv2D({.filters = 4, .kernel = 3}), model.input());
+  const auto a = model.add(ReLU(), x);
+  const auto b = model.add(Conv2D({.filters = 4, .kernel = 1}), a);
+  const auto y = model.add(Where({.mask = chequers({6, 5, 4})}), {a, b}, "choice");
+  model.add(Dense({.units = 3}), model.add(GlobalAveragePool2D(), y));
+  model.build({6, 5, 2}, 3);
+  stir(model, 20);
+  return model;
+}
+
 /// Layers without an integer form between layers that have one.
 Model float_layers_model() {
   Model model =
@@ -177,7 +214,7 @@ TEST_CASE("verify: no code differs, for every kind of quantizer and model") {
                                    {"mct-lsq:3:symmetric:per-tensor", "mct-lsq:5:uniform"},
                                    {"mct-ste:8:pot", "mct-ste:2"}};
   for (const Model& source : {plain_model(), branching_model(), depthwise_model(), tables_model(), sequence_model(),
-                              growing_model(), decoder_model()})
+                              growing_model(), decoder_model(), choosing_model()})
     for (const Case& c : cases) {
       INFO(c.weights << " " << c.activations);
       Model model = quantized(source, c.weights, c.activations);
@@ -230,6 +267,16 @@ TEST_CASE("verify: layers without an integer form are float between codes, and n
       }
     CHECK(convert2inferable(quantization_aware_training_finalize(model)).describe() == graph.describe());
   }
+}
+
+TEST_CASE("verify: a choice between values of two grids is float between codes, and named") {
+  Model model = quantized(mixing_model(), "lsq:8", "lsq:8");
+  const InferenceGraph graph = convert2inferable(model);
+  const VerifyReport report = verify(model, graph, pictures(model.input_shape(), 40, 8), {.batch = 13});
+  INFO(report.describe());
+  CHECK(report.passed());
+  CHECK(report.float_layers == std::vector<std::string>{"choice"});
+  CHECK(convert2inferable(quantization_aware_training_finalize(model)).describe() == graph.describe());
 }
 
 TEST_CASE("verify finds one changed number and names the tensor") {

@@ -70,6 +70,9 @@ class Exporter {
   void emit(const GraphNode& node, const Pad2DOp& op);
   void emit(const GraphNode& node, const Upsample2DOp& op);
   void emit(const GraphNode& node, const InsertZeros2DOp& op);
+  void emit(const GraphNode& node, const WhereOp& op);
+  void emit(const GraphNode& node, const FloatWhere& op);
+  Wire choose(const GraphNode& node, const Tensor& mask);
   void emit(const GraphNode& node, const FloatUpsample2D& op);
   std::vector<std::string> resize_inputs(const GraphNode& node, const UpsampleFactor& factor);
   void emit(const GraphNode& node, const FloatConv2D& op);

@@ -12,7 +12,7 @@
 namespace bitgrad::onnx {
 
 /// TensorProto.DataType.
-enum class Type : int { float32 = 1, uint8 = 2, int8 = 3, int32 = 6, int64 = 7, uint4 = 21, uint2 = 25 };
+enum class Type : int { float32 = 1, uint8 = 2, int8 = 3, int32 = 6, int64 = 7, boolean = 9, uint4 = 21, uint2 = 25 };
 
 using Dims = std::vector<Index>;
 

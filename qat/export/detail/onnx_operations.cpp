@@ -168,6 +168,22 @@ void Exporter::emit(const GraphNode& node, const InsertZeros2DOp& op) {
       node);
 }
 
+/// The mask, in the order of the file, and Where on dequantized values: none of them changes, whatever is chosen.
+Wire Exporter::choose(const GraphNode& node, const Tensor& mask) {
+  const Shape& shape = mask.shape();
+  const Index channels = shape.rank() == 3 ? shape[2] : 1, pixels = mask.size() / channels;
+  std::vector<std::uint8_t> bytes;
+  for (Index c = 0; c < channels; ++c)
+    for (Index p = 0; p < pixels; ++p) bytes.push_back(mask.data<float>()[p * channels + c] != 0);
+  const std::string chosen =
+      builder_.initializer(node.name + "/mask", Type::boolean, dims_of(shape), raw<std::uint8_t>(bytes));
+  return real_result(node, "Where", {chosen, real_of(node.inputs[0]), real_of(node.inputs[1])});
+}
+
+void Exporter::emit(const GraphNode& node, const WhereOp& op) { quantize_moved(choose(node, op.mask), node); }
+
+void Exporter::emit(const GraphNode& node, const FloatWhere& op) { choose(node, op.mask); }
+
 /// The graph's elements are in the order of NHWC, so an image is transposed to it and back. Each step between codes has
 /// its own QuantizeLinear and DequantizeLinear, which runtimes then drop.
 void Exporter::emit(const GraphNode& node, const ReshapeOp&) {

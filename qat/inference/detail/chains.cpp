@@ -61,6 +61,8 @@ void Chains::find_grids() {
       grids_[v] = quantize->grid;
     else if (is_move(recorded) || brings_zeros(recorded))
       grids_[v] = grids_[static_cast<std::size_t>(recorded.inputs[0])];
+    else if (recorded.as<FloatWhere>() && grid(recorded.inputs[0]) == grid(recorded.inputs[1]))
+      grids_[v] = grid(recorded.inputs[0]);
   }
 }
 

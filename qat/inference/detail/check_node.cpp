@@ -37,11 +37,13 @@ class NodeCheck {
     const bool any =
         std::holds_alternative<IntegerConcat>(node_.operation) || std::holds_alternative<FloatConcat>(node_.operation);
     const bool two =
-        std::holds_alternative<IntegerAdd>(node_.operation) || std::holds_alternative<FloatAdd>(node_.operation);
+        std::holds_alternative<IntegerAdd>(node_.operation) || std::holds_alternative<FloatAdd>(node_.operation) ||
+        std::holds_alternative<WhereOp>(node_.operation) || std::holds_alternative<FloatWhere>(node_.operation);
     const std::size_t wanted = any ? std::max<std::size_t>(node_.inputs.size(), 1) : (two ? 2 : 1);
     if (node_.inputs.size() != wanted) complain<ValueError>(node_.inputs.size(), " inputs, expected ", wanted);
     if (moves_data(node_.operation)) {
-      if (input().grid != output().grid) complain<ValueError>("the output's grid is not that of the input");
+      for (const int i : node_.inputs)
+        if (tensor(i).grid != output().grid) complain<ValueError>("the output's grid is not that of the input");
       return;
     }
     const std::string_view name = name_of(node_.operation);
@@ -228,6 +230,15 @@ class NodeCheck {
         complain<ValueError>("field stride is [", op.stride.h, ",", op.stride.w, "], expected 1 to ", most_extent);
     check_shape({(shape[0] - 1) * op.stride.h + 1, (shape[1] - 1) * op.stride.w + 1, shape[2]});
   }
+
+  void check_where(const Tensor& mask) const {
+    check_add();
+    check_array(mask, "mask", input().shape, DType::float32);
+    for (const float value : mask.span<float>())
+      if (value != 0 && value != 1) complain<ValueError>("field mask holds ", value, ", expected 0 and 1");
+  }
+  void check(const WhereOp& op) const { check_where(op.mask); }
+  void check(const FloatWhere& op) const { check_where(op.mask); }
 
   void check_bias(const Tensor& bias, Index out) const {
     if (bias.defined()) check_array(bias, "bias", {out}, DType::float32);

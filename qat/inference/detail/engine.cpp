@@ -42,7 +42,8 @@ Tensor max_pool_codes(const Pool2DGeometry& g, const Tensor& x, const Shape& sha
   return y;
 }
 
-Tensor move_codes(const GraphOperation& operation, const GraphTensor& output, const Tensor& x) {
+Tensor move_codes(const GraphOperation& operation, const GraphTensor& output, std::span<const Tensor> inputs) {
+  const Tensor& x = inputs.front();
   const Shape shape = output.shape.prepended(x.dim(0));
   if (const auto* pool = std::get_if<MaxPool2DOp>(&operation))
     return max_pool_codes(pool2d_geometry(x.shape(), pool->window, pool->stride, pool->padding), x, shape);
@@ -51,6 +52,8 @@ Tensor move_codes(const GraphOperation& operation, const GraphTensor& output, co
     return upsample2d<std::int32_t>(x, upsample->factor, shape);
   if (const auto* zeros = std::get_if<InsertZeros2DOp>(&operation))
     return insert_zeros2d<std::int32_t>(x, zeros->stride, shape, 0);
+  if (const auto* choice = std::get_if<WhereOp>(&operation))
+    return where<std::int32_t>(choice->mask, inputs[0], inputs[1]);
   return x.reshape(shape);
 }
 
@@ -130,7 +133,7 @@ Tensor Engine<T>::run_node(std::size_t number, std::span<const Tensor> inputs, I
         else if constexpr (requires { run_code_operation<T>(op, operands); })
           return run_code_operation<T>(op, operands);
         else if (x.dtype() == DType::int32)
-          return move_codes(node.operation, output, x);
+          return move_codes(node.operation, output, inputs);
         else
           return run_float(node.operation, output, inputs);
       },

@@ -127,6 +127,8 @@ struct FloatRunner {
     std::ranges::transform(inputs[0].span<float>(), inputs[1].span<float>(), y.span<float>().begin(), std::plus<>());
     return y;
   }
+  Tensor operator()(const FloatWhere& op) const { return where<float>(op.mask, inputs[0], inputs[1]); }
+  Tensor operator()(const WhereOp& op) const { return where<float>(op.mask, inputs[0], inputs[1]); }
   Tensor operator()(const FloatConcat& op) const { return concat<float>(inputs, op.axis, shape); }
 
   Tensor operator()(const MaxPool2DOp& op) const {

@@ -78,6 +78,10 @@ template <class IO, class Op>
 requires(std::is_same_v<Op, Upsample2DOp> || std::is_same_v<Op, FloatUpsample2D>) void fields(IO& io, Op& op) {
   io("factor", op.factor.h, op.factor.w);
 }
+template <class IO, class Op>
+requires(std::is_same_v<Op, WhereOp> || std::is_same_v<Op, FloatWhere>) void fields(IO& io, Op& op) {
+  io("mask", op.mask);
+}
 template <class IO>
 void fields(IO& io, FloatConv2D& op) {
   fields(io, op.window);

@@ -50,6 +50,18 @@ Tensor insert_zeros2d(const Tensor& x, const Stride& stride, const Shape& shape,
   return y;
 }
 
+/// Elements of a where the mask (of one sample) is not 0, of b elsewhere; a and b [n, ...].
+template <class T>
+Tensor where(const Tensor& mask, const Tensor& a, const Tensor& b) {
+  Tensor y(a.shape(), a.dtype());
+  const float* choice = mask.data<float>();
+  const T *left = a.data<T>(), *right = b.data<T>();
+  T* to = y.data<T>();
+  for (Index at = 0; at < y.size(); at += mask.size())
+    for (Index i = 0; i < mask.size(); ++i) to[at + i] = choice[i] != 0 ? left[at + i] : right[at + i];
+  return y;
+}
+
 /// Tensors [n, ...] of one dtype joined along an axis of the per-sample shape; `shape` [n, ...] is the result's.
 template <class T>
 Tensor concat(std::span<const Tensor> inputs, int axis, const Shape& shape) {

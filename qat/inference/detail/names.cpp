@@ -33,7 +33,9 @@ constexpr std::array<std::string_view, std::variant_size_v<GraphOperation>> oper
     "float_layer_norm",
     "upsample2d",
     "float_upsample2d",
-    "insert_zeros2d"};
+    "insert_zeros2d",
+    "where",
+    "float_where"};
 
 constexpr std::array<std::string_view, 11> function_names = {
     "sigmoid", "exp", "log", "sqrt", "abs", "tanh", "gelu", "hard_sigmoid", "hard_swish", "leaky_relu", "pow"};
@@ -57,7 +59,7 @@ bool is_float_operation(const GraphOperation& operation) { return bitgrad::name_
 bool moves_data(const GraphOperation& operation) {
   return std::holds_alternative<MaxPool2DOp>(operation) || std::holds_alternative<ReshapeOp>(operation) ||
          std::holds_alternative<Pad2DOp>(operation) || std::holds_alternative<Upsample2DOp>(operation) ||
-         std::holds_alternative<InsertZeros2DOp>(operation);
+         std::holds_alternative<InsertZeros2DOp>(operation) || std::holds_alternative<WhereOp>(operation);
 }
 
 }  // namespace inference

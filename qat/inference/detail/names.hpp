@@ -15,8 +15,8 @@ std::optional<ElementwiseFunction> elementwise_function(std::string_view name);
 
 /// FloatConv2D and the others that compute in float32.
 bool is_float_operation(const GraphOperation& operation);
-/// MaxPool2DOp, ReshapeOp, Pad2DOp, Upsample2DOp and InsertZeros2DOp: the output keeps the grid of the input, or has
-/// none.
+/// MaxPool2DOp, ReshapeOp, Pad2DOp, Upsample2DOp, InsertZeros2DOp and WhereOp: the output keeps the grid of its inputs,
+/// or has none.
 bool moves_data(const GraphOperation& operation);
 
 }  // namespace bitgrad::inference

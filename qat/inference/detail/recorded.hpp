@@ -34,7 +34,8 @@ struct RecordedQuantize {
 using RecordedOperation =
     std::variant<RecordedInput, RecordedLinear, RecordedBatchNorm, RecordedQuantize, FloatNormalize, FloatAveragePool2D,
                  FloatGlobalAveragePool2D, FloatClamp, FloatElementwise, FloatSoftmax, FloatAdd, FloatConcat,
-                 FloatLayerNorm, FloatUpsample2D, MaxPool2DOp, ReshapeOp, Pad2DOp, Upsample2DOp, InsertZeros2DOp>;
+                 FloatLayerNorm, FloatUpsample2D, FloatWhere, MaxPool2DOp, ReshapeOp, Pad2DOp, Upsample2DOp,
+                 InsertZeros2DOp>;
 
 /// Value number i of the builder is element i of its list.
 struct RecordedValue {

@@ -63,6 +63,8 @@ GraphOperation float_operation(const RecordedValue& value) {
           return FloatNormalize{op.mean.clone(), op.deviation.clone()};
         } else if constexpr (std::is_same_v<Op, FloatLayerNorm>) {
           return FloatLayerNorm{op.gamma.clone(), op.beta.clone(), op.epsilon};
+        } else if constexpr (std::is_same_v<Op, FloatWhere>) {
+          return FloatWhere{op.mask.clone()};
         } else if constexpr (std::is_constructible_v<GraphOperation, Op>) {
           return op;
         } else {
