@@ -56,6 +56,7 @@ Json value_of(OptionKind kind, const std::string& text) {
   return kind == OptionKind::text ? Json(text) : number(text);
 }
 
+/// IoError for what is no object.
 Json parse_object(std::string_view text, const std::string& what) {
   constexpr const char* expected = "expected a JSON object of options, {\"model\": \"mlp\", \"epochs\": 3}";
   constexpr int deepest = 8;
@@ -63,9 +64,18 @@ Json parse_object(std::string_view text, const std::string& what) {
     Json file = io::parse_strict_json<Json>(text, what, deepest);
     if (file.is_object()) return file;
   } catch (const IoError& error) {
-    fail<UsageError>(error.what(), "; ", expected);
+    fail<IoError>(error.what(), "; ", expected);
   }
-  fail<UsageError>(what, ": ", expected);
+  fail<IoError>(what, ": ", expected);
+}
+
+/// The same of a file that the user wrote.
+Json parse_typed_object(std::string_view text, const std::string& what) {
+  try {
+    return parse_object(text, what);
+  } catch (const IoError& error) {
+    throw UsageError(error.what());
+  }
 }
 
 }  // namespace
@@ -75,7 +85,7 @@ void read_configuration(const io::Path& path, CLI::App& command) {
 }
 
 void parse_configuration(std::string_view text, const std::string& what, CLI::App& command) {
-  const Json file = parse_object(text, what);
+  const Json file = parse_typed_object(text, what);
   const std::vector<CLI::Option*> options = options_of(command);
   std::vector<std::string> names;
   for (const CLI::Option* option : options) names.push_back(name_of(*option));
@@ -120,6 +130,20 @@ std::string configuration_of(const CLI::App& command, const std::map<std::string
     if (option->count() > 0 || !text.empty()) json[name] = value_of(kind, text);
   }
   return json.dump(2) + "\n";
+}
+
+std::vector<OptionDifference> different_options(const io::Path& there, std::string_view here,
+                                                const std::vector<std::string>& given) {
+  const Json file = parse_object(io::read_text_file(there), there.string()), ours = Json::parse(here);
+  std::vector<OptionDifference> differences;
+  for (const auto& [key, value] : ours.items()) {
+    const auto found = file.find(key);
+    if (found != file.end() ? *found != value : std::ranges::find(given, key) != given.end())
+      differences.push_back({key, found != file.end() ? found->dump() : "", value.dump()});
+  }
+  for (const auto& [key, value] : file.items())
+    if (!ours.contains(key)) differences.push_back({key, value.dump(), ""});
+  return differences;
 }
 
 }  // namespace bitgrad::cli

@@ -4,6 +4,7 @@
 #include <map>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include <bitgrad/core/io/file.hpp>
 
@@ -21,12 +22,25 @@ void read_configuration(const io::Path& path, CLI::App& command);
 /// The same of a file's text; `what` is the file's name.
 void parse_configuration(std::string_view text, const std::string& what, CLI::App& command);
 
-/// The options of a file and their values as text, whatever they are called.
+/// The options of a file and their values as text, whatever they are called. IoError for a file that cannot be read or
+/// is no JSON object.
 std::map<std::string, std::string> configured_options(const io::Path& path);
 
 /// What read_configuration() takes: every option that the command has been given, or else its text in `resolved`, or
 /// else the default that its help shows, in the order of the help, with format and version. Options that choose what is
 /// done to the run's directory rather than its numbers (--resume, --replace, --config) are left out.
 std::string configuration_of(const CLI::App& command, const std::map<std::string, std::string>& resolved);
+
+/// An option that has two values.
+struct OptionDifference {
+  std::string option;       ///< without dashes
+  std::string there, here;  ///< as JSON has them; empty: not given
+};
+
+/// What differs between a file that a run left (`there`) and the text of configuration_of() (`here`), in the order of
+/// the help. An option that the file lacks is one that was not given then, or that did not exist yet: it differs when it
+/// is one of `given`, without dashes. IoError for a file that cannot be read or is no JSON object.
+std::vector<OptionDifference> different_options(const io::Path& there, std::string_view here,
+                                                const std::vector<std::string>& given);
 
 }  // namespace bitgrad::cli

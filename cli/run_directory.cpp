@@ -41,26 +41,23 @@ void RunDirectory::create() const {
   if (!fs::is_directory(path)) fail<IoError>("cannot create the directory ", path, ": there is a file of that name");
 }
 
-bool RunDirectory::clear() const {
-  bool found = fs::exists(float_checkpoint());
-  std::vector<io::Path> files{report(),
-                              page(),
-                              configuration(),
-                              sensitivity(),
-                              quantized_checkpoint(),
-                              best_float_checkpoint(),
-                              best_quantized_checkpoint(),
-                              metrics(),
-                              graph() / "graph.json",
-                              graph() / "graph.npz",
-                              graph()};
+std::vector<io::Path> RunDirectory::files() const {
+  std::vector<io::Path> files{report(), page(), sensitivity(), graph() / "graph.json", graph() / "graph.npz", graph()};
+  // Checkpoints before what belongs to them, the last stage first: those that are left are of a run that was stopped.
+  for (const io::Path& file : {quantized_checkpoint(), best_quantized_checkpoint(), float_checkpoint(),
+                               best_float_checkpoint(), metrics()})
+    files.push_back(file);
   for (const io::Path& file : EventFile::find(path)) files.push_back(file);
-  for (const io::Path& file : files) {
+  files.push_back(configuration());
+  return files;
+}
+
+void RunDirectory::clear() const {
+  for (const io::Path& file : files()) {
     std::error_code error;
-    found = fs::remove(file, error) || found;
+    fs::remove(file, error);
     if (error) fail<IoError>("cannot remove ", file, " of an earlier run: ", error.message());
   }
-  return found;
 }
 
 RunLock::RunLock(const RunDirectory& directory)
@@ -74,5 +71,13 @@ RunLock::RunLock(const RunDirectory& directory)
 }
 
 RunLock::~RunLock() { ::close(file_); }
+
+bool RunLock::held(const RunDirectory& directory) {
+  const int file = ::open(directory.path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (file < 0) return false;
+  const bool held = ::flock(file, LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK;
+  ::close(file);
+  return held;
+}
 
 }  // namespace bitgrad::cli

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include <bitgrad/core/io/file.hpp>
 
@@ -32,9 +33,11 @@ struct RunDirectory {
   void require(const io::Path& file) const;
   /// Creates the directory where it is missing. IoError with the system's reason.
   void create() const;
-  /// Removes what an earlier run left, and no other files; true when there was anything. The float checkpoint stays:
-  /// the new run may start from it, and replaces it first of all.
-  bool clear() const;
+  /// What a run leaves, whether it is there or not. In the order in which clear() removes it: after each file either
+  /// what is left goes on with --resume to the same bytes as before, or there is no run.
+  std::vector<io::Path> files() const;
+  /// Removes files(), and no others. IoError with the system's reason.
+  void clear() const;
 };
 
 /// Held while a process trains into a directory, so that no second one does; free again when the process ends, however
@@ -45,6 +48,9 @@ class RunLock {
   ~RunLock();
   RunLock(const RunLock&) = delete;
   RunLock& operator=(const RunLock&) = delete;
+
+  /// Whether a process trains there now.
+  static bool held(const RunDirectory& directory);
 
  private:
   int file_;

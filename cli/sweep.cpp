@@ -1,20 +1,12 @@
 // bitgrad sweep
-#include <fcntl.h>
-#include <spawn.h>
-#include <sys/wait.h>
-
 #include <CLI/App.hpp>
 #include <algorithm>
-#include <cerrno>
-#include <csignal>
-#include <cstring>
 #include <filesystem>
 #include <iostream>
-#include <map>
 #include <memory>
 #include <optional>
-#include <sstream>
 
+#include <bitgrad/cli/child_processes.hpp>
 #include <bitgrad/cli/commands.hpp>
 #include <bitgrad/cli/interruption.hpp>
 #include <bitgrad/cli/metrics.hpp>
@@ -26,8 +18,6 @@
 #include <bitgrad/cli/threads.hpp>
 #include <bitgrad/core/parallel.hpp>
 
-extern char** environ;
-
 namespace bitgrad::cli {
 namespace {
 
@@ -35,43 +25,14 @@ constexpr const char* help =
     R"(Every combination of the values becomes a run, a process of its own: bitgrad train --config FILE with these
 values, into OUT/NAME. Its output goes to OUT/NAME.log. Options that go together are joined by +, as in
 weights+activations=lsq:8+lsq:8,lsq:2+lsq:4. Runs that part only with the quantizers train their float model once: the
-others take it over from the first of them. The same command again goes on where it was stopped (Ctrl-C, kill -9), and
-repeats what failed; runs that outlive a sweep after kill -9 have to end first. OUT/table.csv has a row per run,
-OUT/table.md one per combination, over its seeds.
+others take it over from the first of them. Ctrl-C and SIGTERM stop all runs after their step. The same command again
+goes on where it was stopped, repeats what failed, and first waits for runs that have outlived a sweep (kill -9).
+OUT/table.csv has a row per run, OUT/table.md one per combination, over its seeds.
 
 Examples:
     bitgrad sweep --config base.json --grid weights+activations=lsq:8+lsq:8,lsq:2+lsq:4 \
         --grid seed=1,2,3 --out runs/bits
     bitgrad sweep --config runs/float/run.json --grid lr=0.001,0.002,0.004 --jobs 2 --out runs/lr)";
-
-/// A process that runs this very program, so that quantizers of the user's own are there.
-pid_t start(const std::vector<std::string>& arguments, const io::Path& log) {
-  std::vector<char*> argv;
-  for (const std::string& argument : arguments) argv.push_back(const_cast<char*>(argument.c_str()));
-  argv.push_back(nullptr);
-  posix_spawn_file_actions_t actions;
-  posix_spawn_file_actions_init(&actions);
-  posix_spawn_file_actions_addopen(&actions, 1, log.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0644);
-  posix_spawn_file_actions_adddup2(&actions, 1, 2);
-  pid_t id = 0;
-  const int error = ::posix_spawn(&id, "/proc/self/exe", &actions, nullptr, argv.data(), environ);
-  posix_spawn_file_actions_destroy(&actions);
-  if (error != 0) fail<IoError>("cannot start a run: ", std::strerror(error));
-  return id;
-}
-
-/// What a person wants to know of a run that has ended.
-std::string outcome(int status, const io::Path& log) {
-  constexpr int stopped = 130;  // see Interrupted
-  if (WIFSIGNALED(status)) return message("killed by signal ", WTERMSIG(status));
-  if (WEXITSTATUS(status) == 0) return "done";
-  if (WEXITSTATUS(status) == stopped) return "stopped";
-  std::istringstream lines(io::read_text_file(log));
-  std::string last;
-  for (std::string line; std::getline(lines, line);)
-    if (!line.empty()) last = line;
-  return "failed: " + last;
-}
 
 struct SweepCommand {
   std::string config, out;
@@ -124,32 +85,26 @@ void SweepCommand::take_over(const GridPoint& from, const GridPoint& to) const {
 int SweepCommand::run_all(const std::vector<GridPoint>& points) const {
   const Interruption interruption;
   SweepSchedule schedule(points);
-  std::map<pid_t, GridPoint> running;
+  ChildProcesses running;
   int failed = 0;
+  const auto start_next = [&] {
+    const std::optional<SweepSchedule::Next> next = schedule.next();
+    if (!next || !wait_for_directory(directory(next->point).path)) return false;
+    if (next->leader) take_over(*next->leader, next->point);
+    running.start(next->point, arguments_of(next->point), log(next->point));
+    return true;
+  };
   while (true) {
-    try {
-      while (static_cast<int>(running.size()) < jobs && !Interruption::requested()) {
-        const std::optional<SweepSchedule::Next> next = schedule.next();
-        if (!next) break;
-        if (next->leader) take_over(*next->leader, next->point);
-        running.emplace(start(arguments_of(next->point), log(next->point)), next->point);
-      }
-    } catch (...) {  // the others must not go on alone: the next sweep would start them a second time
-      for (const auto& [id, point] : running) ::kill(id, SIGTERM);
-      for (const auto& [id, point] : running) ::waitpid(id, nullptr, 0);
-      throw;
-    }
-    if (running.empty()) break;
-    int status = 0;
-    const pid_t id = ::waitpid(-1, &status, 0);
-    if (id < 0 && errno != EINTR) fail<IoError>("sweep: cannot wait for its runs: ", std::strerror(errno));
-    const auto found = running.find(id);
-    if (found == running.end()) continue;
-    const bool good = WIFEXITED(status) && WEXITSTATUS(status) == 0;
-    std::cout << name_of(found->second) << ": " << outcome(status, log(found->second)) << std::endl;
-    failed += good ? 0 : 1;
-    schedule.done(found->second);
-    running.erase(found);
+    while (static_cast<int>(running.size()) < jobs && !Interruption::requested())
+      if (!start_next()) break;
+    if (running.size() == 0) break;
+    if (Interruption::requested()) running.stop();
+    const std::optional<ChildProcesses::Ended> ended = running.ended();
+    if (!ended) continue;
+    const std::string text = outcome(ended->status, log(ended->point));
+    std::cout << name_of(ended->point) << ": " << text << std::endl;
+    failed += text == "done" ? 0 : 1;
+    schedule.done(ended->point);
   }
   if (Interruption::requested()) fail<Interrupted>("stopped; the same command goes on from there");
   return failed;

@@ -13,7 +13,7 @@
 namespace bitgrad::cli {
 namespace {
 
-constexpr std::array own_options{"out", "config", "resume", "threads"};
+constexpr std::array own_options{"out", "config", "resume", "replace", "threads", "help"};
 
 std::vector<std::string> split(const std::string& text, char separator) {
   std::vector<std::string> parts;

@@ -54,8 +54,8 @@ Examples:
         --activations lsq:4 --out runs/w2a4
   CIFAR-10 with augmentation, tested on a tenth of the training images:
     bitgrad train --data cifar10 --model resnet8 --augment flip,crop:4 --hold-out 0.1 --epochs 25 --out runs/resnet8
-  Continue after an interruption, with the same options:
-    bitgrad train --model lenet5 --epochs 3 --out runs/lenet5 --resume
+  Continue after an interruption:
+    bitgrad train --out runs/lenet5 --resume
   The same run again, with another seed:
     bitgrad train --config runs/lenet5/run.json --seed 2 --out runs/lenet5-2)";
 

@@ -2,7 +2,10 @@
 #include <bitgrad/cli/train_arguments.hpp>
 
 #include <CLI/App.hpp>
+#include <algorithm>
+#include <array>
 #include <filesystem>
+#include <map>
 
 #include <bitgrad/cli/check_training.hpp>
 #include <bitgrad/cli/commands.hpp>
@@ -153,13 +156,45 @@ void TrainOptions::check_given() const {
   parse("--augment", training.augmentation, data::parse_augmentation);
 }
 
+/// Options may differ that decide no numbers. Of --data, --from and --init only the paths: what is behind them is
+/// compared with the checkpoint, where there is one, and written to run.json where there is none yet.
+void TrainOptions::refuse_other_options(const std::vector<std::string>& given_options,
+                                        const TrainArguments& arguments) const {
+  constexpr std::array free_options{"out", "threads", "save-every", "tensorboard"};
+  constexpr std::array paths{"data", "from", "init"};
+  const auto allowed = [&](const OptionDifference& each) {
+    if (std::ranges::find(free_options, each.option) != free_options.end()) return true;
+    return !each.there.empty() && !each.here.empty() && std::ranges::find(paths, each.option) != paths.end();
+  };
+  const RunDirectory run{given.out};
+  std::vector<std::string> names;
+  for (const std::string& option : given_options) names.push_back(option.substr(2));
+  std::string differing;
+  bool quantized_there = false;
+  const auto value = [](const std::string& text) { return text.empty() ? "not given" : text; };
+  for (const OptionDifference& each : different_options(run.configuration(), arguments.configuration, names))
+    if (!allowed(each))
+      differing += message(differing.empty() ? "" : ", ", "--", each.option, " is ", value(each.there), " there and ",
+                           value(each.here), " here");
+  if (differing.empty()) return;
+  const std::map<std::string, std::string> there = configured_options(run.configuration());
+  for (const char* option : {"weights", "activations", "bits"})
+    if (const auto found = there.find(option); found != there.end() && found->second != "none") quantized_there = true;
+  fail<UsageError>("--resume: the run in ", given.out, " has other options: ", differing,
+                   arguments.quantizes() && !quantized_there
+                       ? message("; to quantize what it trained, start from it in another directory: --from ",
+                                 run.float_checkpoint().string(), " --out DIR")
+                       : "");
+}
+
 TrainArguments TrainOptions::resolve(CLI::App& command) {
   const std::vector<std::string> typed = typed_options(command);
   if (!config.empty()) read_configuration(config, command);
+  const std::vector<std::string> given_options = typed_options(command);
   check_directory();
   const RunDirectory run{given.out};
-  if (given.resume && config.empty() && std::filesystem::exists(run.configuration()))
-    read_configuration(run.configuration(), command);
+  const bool goes_on = given.resume && std::filesystem::exists(run.configuration());
+  if (goes_on && config.empty()) read_configuration(run.configuration(), command);
   check_given();
   TrainArguments arguments = given;
   if (init_layout) arguments.init_layout = parse("--init-layout", *init_layout, parse_weight_layout);
@@ -186,6 +221,7 @@ TrainArguments TrainOptions::resolve(CLI::App& command) {
                                                        {"qparams-rate", shortest(quantized.qparams_rate)},
                                                        {"weights", to_string(arguments.quantization.weights)},
                                                        {"activations", to_string(arguments.quantization.activations)}});
+  if (goes_on) refuse_other_options(given_options, arguments);
   return arguments;
 }
 

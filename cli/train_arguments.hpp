@@ -76,6 +76,8 @@ struct TrainOptions {
   void declare_training(CLI::App& command);
   void check_given() const;
   void check_directory() const;
+  /// --resume with other options than those of the run, which run.json has; `given`: typed, or from --config.
+  void refuse_other_options(const std::vector<std::string>& given_options, const TrainArguments& arguments) const;
   /// What was typed and has no effect.
   void refuse_idle(const std::vector<std::string>& typed, const TrainArguments& arguments) const;
   void choose_phases(TrainArguments& arguments);

@@ -58,8 +58,9 @@ TrainingRun::TrainingRun(TrainArguments arguments) : arguments_(std::move(argume
   if (arguments_.resume && !arguments_.quantizes() && std::filesystem::exists(directory_.quantized_checkpoint()))
     throw UsageError("--resume: " + directory_.quantized_checkpoint().string() +
                      " belongs to a run with quantizers: give --weights, --activations and --qat-epochs as before");
-  // That of the run, not of an attempt to resume it with other options, which are refused below.
-  if (!arguments_.resume || !std::filesystem::exists(directory_.configuration()))
+  // A run that goes on keeps its own; before its first checkpoint nothing has come of it, and paths may be others.
+  if (!arguments_.resume || !std::filesystem::exists(directory_.configuration()) ||
+      !std::filesystem::exists(directory_.float_checkpoint()))
     io::write_file_atomically(directory_.configuration(), std::string_view(arguments_.configuration));
   metrics_.emplace(directory_.metrics());
   if (arguments_.tensorboard) events_.emplace(directory_.path);
