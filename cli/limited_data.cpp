@@ -13,7 +13,10 @@ void require_dataset(const std::string& name_or_path) {
 }
 
 data::Dataset load_limited(const std::string& name_or_path, data::Split split, Index limit) {
-  data::Dataset dataset = data::load_dataset(name_or_path, split);
+  return limited(data::load_dataset(name_or_path, split), limit);
+}
+
+data::Dataset limited(data::Dataset dataset, Index limit) {
   if (limit > 0 && limit < dataset.size()) {
     dataset.images = dataset.images.rows(0, limit);
     dataset.labels = dataset.labels.rows(0, limit);

@@ -15,5 +15,7 @@ void require_dataset(const std::string& name_or_path);
 
 /// The split, or its first `limit` samples when limit is positive.
 data::Dataset load_limited(const std::string& name_or_path, data::Split split, Index limit);
+/// Its first `limit` samples when limit is positive.
+data::Dataset limited(data::Dataset dataset, Index limit);
 
 }  // namespace bitgrad::cli

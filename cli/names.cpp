@@ -25,6 +25,8 @@ std::string model_help() {
 }
 
 void require_model(const std::string& name) {
+  if (name == "autoencoder")
+    fail<UsageError>("model autoencoder has no classes: it is trained from C++, see examples/training_loop.cpp");
   try {
     models::usual_input_shape(name);
   } catch (const ValueError& error) {

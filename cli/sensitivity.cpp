@@ -1,12 +1,15 @@
 // bitgrad sensitivity and bitgrad allocate
 #include <CLI/App.hpp>
 #include <algorithm>
+#include <filesystem>
 #include <iostream>
 #include <memory>
+#include <optional>
 
 #include <bitgrad/cli/commands.hpp>
 #include <bitgrad/cli/limited_data.hpp>
 #include <bitgrad/cli/parse.hpp>
+#include <bitgrad/cli/run_data.hpp>
 #include <bitgrad/cli/run_directory.hpp>
 #include <bitgrad/cli/text_table.hpp>
 #include <bitgrad/cli/threads.hpp>
@@ -20,11 +23,12 @@ namespace {
 constexpr const char* sensitivity_help =
     R"(The kernel of one layer at a time is quantized, calibrated and not trained, with everything else in float. Rows are in
 the order of what the fewest bits cost: the first layers need most bits. DIR/sensitivity.json keeps the numbers for
-bitgrad allocate. The data are training images: test images are for the end.
+bitgrad allocate. The model is the float model that the run came to (with --best its best epoch), the data are its
+training images without those of --hold-out: what a model is tested on is for the end.
 
 Examples:
-    bitgrad sensitivity runs/float --data fashion-mnist
-    bitgrad sensitivity runs/float --data fashion-mnist --bits 2,3,4 --weights lsq-pot:8 --limit 4000)";
+    bitgrad sensitivity runs/float
+    bitgrad sensitivity runs/float --bits 2,3,4 --weights lsq-pot:8 --limit 4000)";
 
 constexpr const char* allocate_help =
     R"(Chooses the bits of each kernel from DIR/sensitivity.json so that the sum of the losses is least under the budget.
@@ -36,23 +40,31 @@ Examples:
 
 io::Path sensitivity_file(const std::string& directory) { return RunDirectory{directory}.sensitivity(); }
 
+/// The float model that a finished run came to.
+Model float_model(const RunDirectory& run) {
+  const bool best = std::filesystem::exists(run.best_float_checkpoint());  // --best alone writes one
+  return restore_model(read_checkpoint(best ? run.best_float_checkpoint() : run.float_checkpoint()));
+}
+
 struct SensitivityCommand {
-  std::string directory, data = "fashion-mnist", weights = "lsq:8";
+  std::string directory, weights = "lsq:8";
+  std::optional<std::string> data;
   std::vector<int> bits{2, 3, 4, 6, 8};
   Index limit = 1000;
   int threads = 0;
 
   void run() const {
-    require_dataset(data);
+    if (data) require_dataset(*data);
     const auto spec = parse_spec();
     for (const int width : bits)
       if (width < 1 || width > 16) fail<UsageError>("--bits ", width, ": expected 1 to 16");
     if (limit < 0) fail<UsageError>("--limit ", limit, ": expected 0 (all images) or more");
     use_threads(threads);
-    const Checkpoint checkpoint = read_checkpoint(RunDirectory{directory}.float_checkpoint());
-    const Model model = restore_model(checkpoint);
+    const RunDirectory run{directory};
+    run.require(run.report());
+    const Model model = float_model(run);
     io::require_writable(sensitivity_file(directory));
-    const data::Dataset images = load_limited(data, data::Split::train, limit);
+    const data::Dataset images = limited(training_images(run, data.value_or(data_of(run))), limit);
     const Sensitivity result = weight_sensitivity(model, images, bits, spec);
     io::write_file_atomically(sensitivity_file(directory), result.to_json() + "\n");
     print(result, images.size());
@@ -91,6 +103,11 @@ struct AllocateCommand {
   void run() const {
     if (bytes.has_value() == macs.has_value()) throw UsageError("allocate: give either --bytes N or --macs N");
     const io::Path file = sensitivity_file(directory);
+    if (!std::filesystem::exists(file)) {
+      const RunDirectory run{directory};
+      run.require(run.report());
+      fail<IoError>(file.string(), " is missing: bitgrad sensitivity ", directory, " measures it");
+    }
     const Sensitivity sensitivity = Sensitivity::from_json(io::read_text_file(file), file.string());
     const Budget budget = bytes ? Budget::bytes : Budget::macs;
     const auto chosen = allocate_bits(sensitivity, budget, bytes ? *bytes : *macs);
@@ -117,7 +134,7 @@ void add_sensitivity_command(CLI::App& program) {
   command->footer(sensitivity_help);
   const auto options = std::make_shared<SensitivityCommand>();
   command->add_option("DIR", options->directory, "A directory that bitgrad train wrote")->required();
-  command->add_option("--data", options->data, data_help)->type_name("NAME|PATH")->capture_default_str();
+  command->add_option("--data", options->data, message(data_help, " (the run's)"))->type_name("NAME|PATH");
   command->add_option("--bits", options->bits, "Bit widths, joined by commas")
       ->delimiter(',')
       ->type_name("N,...")

@@ -13,6 +13,7 @@
 #include <bitgrad/cli/text_table.hpp>
 #include <bitgrad/layers/models/models.hpp>
 #include <bitgrad/qat/checkpoint.hpp>
+#include <bitgrad/qat/inference/builder.hpp>
 #include <bitgrad/qat/inference/cost.hpp>
 #include <bitgrad/qat/plan.hpp>
 
@@ -22,9 +23,11 @@ namespace {
 constexpr const char* help =
     R"(Shapes are (height, width, channels). MACs are multiplications of one image by kernels. Bytes are those of the weights:
 kernels at their bits, everything else at 32. Batch normalisation disappears in conversion; here it is counted.
+autoencoder, which bitgrad train does not take, has no classes and takes 640 values, or what --input says.
 
 Examples:
     bitgrad summary resnet8
+    bitgrad summary autoencoder
     bitgrad summary mobilenet_v1 --input 64,64,1 --classes 5 --width 2
     bitgrad summary runs/w4a4/quantized.safetensors)";
 
@@ -44,16 +47,25 @@ struct Counts {
   Index bytes() const { return (bits + 7) / 8; }
 };
 
-Counts count(const Layer& layer, const Shape& output, int kernel_bits) {
+Counts count(const Layer& layer, int kernel_bits, Index macs) {
   Counts result;
   for (const auto& [name, parameter] : layer.parameters()) {
     const Index size = parameter->value().size();
     result.parameters += size;
     result.bits += size * (name == "kernel" ? kernel_bits : float_bits);
   }
-  if (layer.has_weight("kernel")) result.macs = kernel_macs(layer.weight("kernel")->value().size(), output);
+  result.macs = macs;
   return result;
 }
+
+/// Multiply-adds by layer, of what the model becomes.
+std::map<std::string, Index> macs_of(const Model& model) {
+  std::map<std::string, Index> macs;
+  for (const LayerCost& cost : layer_costs(convert2inferable(model))) macs[cost.layer] = cost.macs;
+  return macs;
+}
+
+constexpr const char* autoencoder = "autoencoder";  // no model of models::make()
 
 struct SummaryCommand {
   std::string model;
@@ -64,7 +76,10 @@ struct SummaryCommand {
     const bool by_name = !model.ends_with(".safetensors");
     const char* const needs = "a model by name: a checkpoint knows its own";
     refuse_idle_options(typed_options(command),
-                        {{"--input", by_name, needs}, {"--classes", by_name, needs}, {"--width", by_name, needs}});
+                        {{"--input", by_name, needs},
+                         {"--classes", by_name, needs},
+                         {"--classes", model != autoencoder, "a model with classes"},
+                         {"--width", by_name, needs}});
     if (by_name) return print_reference();
     const Checkpoint checkpoint = read_checkpoint(model);
     std::map<std::string, int> bits;
@@ -76,14 +91,18 @@ struct SummaryCommand {
 
  private:
   void print_reference() const {
-    require_model(model);
-    const Shape shape = input.empty() ? models::usual_input_shape(model) : Shape(std::span<const Index>(input));
+    const bool rebuilds = model == autoencoder;
+    if (!rebuilds) require_model(model);
+    const Shape usual = rebuilds ? Shape{640} : models::usual_input_shape(model);
+    const Shape shape = input.empty() ? usual : Shape(std::span<const Index>(input));
+    if (rebuilds) return print(models::autoencoder(shape, width), shape, {});
     print(models::make(model, shape, classes, width), shape, {});
   }
 
   static void print(Model built, const Shape& shape, const std::map<std::string, int>& bits) {
     built.build(shape);
     const std::vector<Shape> shapes = built.node_shapes(shape);
+    const std::map<std::string, Index> macs = macs_of(built);
     std::vector<Row> rows{{"layer", "type", "output", "parameters", "MACs", "bytes", "bits"},
                           {"input", "", to_string(shape)}};
     Counts total;
@@ -91,7 +110,7 @@ struct SummaryCommand {
       const auto& [name, layer, sources] = built.nodes()[i];
       const auto found = bits.find(name);
       const int kernel_bits = found == bits.end() ? float_bits : found->second;
-      const Counts counts = count(*layer, shapes[i], kernel_bits);
+      const Counts counts = count(*layer, kernel_bits, layer->has_weight("kernel") ? macs.at(name) : 0);
       total += counts;
       rows.push_back({name, std::string(layer->type()), to_string(shapes[i])});
       if (counts.parameters == 0) continue;
@@ -112,7 +131,7 @@ void add_summary_command(CLI::App& program) {
   CLI::App* command = program.add_subcommand("summary", "List a model's layers, their shapes and what they cost");
   command->footer(help);
   const auto options = std::make_shared<SummaryCommand>();
-  command->add_option("MODEL", options->model, "Checkpoint (.safetensors), or a name. " + model_help())->required();
+  command->add_option("MODEL", options->model, "Checkpoint (.safetensors), or a name. " + model_help() + "; also autoencoder")->required();
   command->add_option("--input", options->input, "Shape of an image (the one the model was made for)")
       ->delimiter(',')
       ->allow_extra_args(false)

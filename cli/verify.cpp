@@ -1,7 +1,6 @@
 // bitgrad verify
 #include <CLI/App.hpp>
 #include <algorithm>
-#include <filesystem>
 #include <iostream>
 #include <memory>
 #include <optional>
@@ -11,7 +10,7 @@
 #include <bitgrad/cli/engine.hpp>
 #include <bitgrad/cli/limited_data.hpp>
 #include <bitgrad/cli/progress.hpp>
-#include <bitgrad/cli/report.hpp>
+#include <bitgrad/cli/run_data.hpp>
 #include <bitgrad/cli/run_directory.hpp>
 #include <bitgrad/cli/text_table.hpp>
 #include <bitgrad/cli/threads.hpp>
@@ -53,11 +52,6 @@ struct Comparison {
   Model model;
   data::Dataset test;
 };
-
-/// The data set that a run was trained on.
-std::string data_of(const RunDirectory& run) {
-  return std::filesystem::exists(run.report()) ? read_report(run).data : "fashion-mnist";
-}
 
 Comparison read(const RunDirectory& run, const std::optional<std::string>& data, Index limit) {
   InferenceGraph graph = load_graph(run);

@@ -18,12 +18,12 @@ struct LayerCost {
   int weight_bits = 32;         ///< 32: float
   int output_bits = 32;         ///< of the tensor it writes; 32: float
   std::int64_t parameters = 0;  ///< of the kernel
-  std::int64_t macs = 0;        ///< multiply-adds per sample
+  /// Multiply-adds per sample: every element of the kernel meets every output position, of all channels together, once,
+  /// padding included. Not so of a transposed convolution with a stride, where all but the pixels of its input are zeros
+  /// put between them: every element meets each of those pixels once.
+  std::int64_t macs = 0;
   std::int64_t bytes = 0;       ///< of its weights, as InferenceGraph::weight_bytes() counts
 };
-
-/// Multiply-adds of a kernel per sample: every element meets every output position, of all channels together, once.
-std::int64_t kernel_macs(std::int64_t elements, const Shape& output);
 
 /// Bytes of quantized weights: codes packed at their width, int32 biases, float32 scales.
 std::int64_t packed_bytes(std::int64_t codes, int bits, std::int64_t biases, std::int64_t scales);

@@ -25,9 +25,17 @@ std::string describe_tensor(const GraphTensor& tensor) {
   return out.str();
 }
 
-}  // namespace
+/// The positions that a kernel is multiplied at; see LayerCost::macs.
+std::int64_t positions(const InferenceGraph& graph, const GraphNode& node) {
+  int tensor = node.output;
+  for (const GraphNode& before : graph.nodes)
+    if (std::holds_alternative<InsertZeros2DOp>(before.operation) && before.output == node.inputs.front())
+      tensor = before.inputs.front();
+  const Shape& shape = graph.tensors[static_cast<std::size_t>(tensor)].shape;
+  return shape.size() / shape[-1];
+}
 
-std::int64_t kernel_macs(std::int64_t elements, const Shape& output) { return output.size() / output[-1] * elements; }
+}  // namespace
 
 std::int64_t packed_bytes(std::int64_t codes, int bits, std::int64_t biases, std::int64_t scales) {
   return (codes * bits + 7) / 8 + 4 * biases + 4 * scales;
@@ -72,7 +80,7 @@ std::vector<LayerCost> layer_costs(const InferenceGraph& graph) {
                      .weight_bits = bits,
                      .output_bits = output.grid ? output.grid->bits : 32,
                      .parameters = kernel->size(),
-                     .macs = kernel_macs(kernel->size(), output.shape),
+                     .macs = positions(graph, node) * kernel->size(),
                      .bytes = static_cast<std::int64_t>(weight_bytes(node))});
   }
   return costs;

@@ -1,0 +1,19 @@
+// The data of a run, as its report.json and run.json name them.
+#pragma once
+
+#include <string>
+
+#include <bitgrad/cli/run_directory.hpp>
+#include <bitgrad/core/data/dataset.hpp>
+
+namespace bitgrad::cli {
+
+/// What --data was: the name or path of the data set that the run was trained on; IoError for a malformed report.
+/// fashion-mnist, the default of --data, for a run without report.
+std::string data_of(const RunDirectory& run);
+
+/// Those images of a data set that a run of these options trains on: the first of them with --limit, without those of
+/// --hold-out, which the run is tested on. IoError for a malformed run.json.
+data::Dataset training_images(const RunDirectory& run, const std::string& name_or_path);
+
+}  // namespace bitgrad::cli
