@@ -74,7 +74,8 @@ bool wait_for_directory(const io::Path& directory) {
   bool said = false;
   while (RunLock::held({directory})) {
     if (Interruption::requested()) return false;
-    if (!said) std::cout << RunDirectory{directory}.name() << ": another process is training there, waiting" << std::endl;
+    if (!said)
+      std::cout << RunDirectory{directory}.name() << ": another process is training there, waiting" << std::endl;
     said = true;
     wait_a_moment();
   }

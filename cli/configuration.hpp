@@ -38,8 +38,8 @@ struct OptionDifference {
 };
 
 /// What differs between a file that a run left (`there`) and the text of configuration_of() (`here`), in the order of
-/// the help. An option that the file lacks is one that was not given then, or that did not exist yet: it differs when it
-/// is one of `given`, without dashes. IoError for a file that cannot be read or is no JSON object.
+/// the help. An option that the file lacks is one that was not given then, or that did not exist yet: it differs when
+/// it is one of `given`, without dashes. IoError for a file that cannot be read or is no JSON object.
 std::vector<OptionDifference> different_options(const io::Path& there, std::string_view here,
                                                 const std::vector<std::string>& given);
 

@@ -44,8 +44,8 @@ void RunDirectory::create() const {
 std::vector<io::Path> RunDirectory::files() const {
   std::vector<io::Path> files{report(), page(), sensitivity(), graph() / "graph.json", graph() / "graph.npz", graph()};
   // Checkpoints before what belongs to them, the last stage first: those that are left are of a run that was stopped.
-  for (const io::Path& file : {quantized_checkpoint(), best_quantized_checkpoint(), float_checkpoint(),
-                               best_float_checkpoint(), metrics()})
+  for (const io::Path& file :
+       {quantized_checkpoint(), best_quantized_checkpoint(), float_checkpoint(), best_float_checkpoint(), metrics()})
     files.push_back(file);
   for (const io::Path& file : EventFile::find(path)) files.push_back(file);
   files.push_back(configuration());

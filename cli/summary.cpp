@@ -75,11 +75,10 @@ struct SummaryCommand {
   void run(const CLI::App& command) const {
     const bool by_name = !model.ends_with(".safetensors");
     const char* const needs = "a model by name: a checkpoint knows its own";
-    refuse_idle_options(typed_options(command),
-                        {{"--input", by_name, needs},
-                         {"--classes", by_name, needs},
-                         {"--classes", model != autoencoder, "a model with classes"},
-                         {"--width", by_name, needs}});
+    refuse_idle_options(typed_options(command), {{"--input", by_name, needs},
+                                                 {"--classes", by_name, needs},
+                                                 {"--classes", model != autoencoder, "a model with classes"},
+                                                 {"--width", by_name, needs}});
     if (by_name) return print_reference();
     const Checkpoint checkpoint = read_checkpoint(model);
     std::map<std::string, int> bits;
@@ -131,7 +130,10 @@ void add_summary_command(CLI::App& program) {
   CLI::App* command = program.add_subcommand("summary", "List a model's layers, their shapes and what they cost");
   command->footer(help);
   const auto options = std::make_shared<SummaryCommand>();
-  command->add_option("MODEL", options->model, "Checkpoint (.safetensors), or a name. " + model_help() + "; also autoencoder")->required();
+  command
+      ->add_option("MODEL", options->model,
+                   "Checkpoint (.safetensors), or a name. " + model_help() + "; also autoencoder")
+      ->required();
   command->add_option("--input", options->input, "Shape of an image (the one the model was made for)")
       ->delimiter(',')
       ->allow_extra_args(false)

@@ -34,19 +34,27 @@ data::Dataset bars(Index samples, std::uint64_t seed) {
   return dataset;
 }
 
+/// An augmentation of one's own: another brightness, drawn from `random` alone, which belongs to this image.
+void change_brightness(const data::ImageView& image, Random& random) {
+  const float factor = 0.7F + 0.6F * random.uniform<float>();
+  for (float* pixel = image.pixels; pixel != image.pixels + image.size(); ++pixel)
+    *pixel = std::min(1.0F, *pixel * factor);
+}
+
 }  // namespace
 
 int main() {
   const data::Dataset train = bars(512, 1), test = bars(256, 2);
 
   // The training loop below is the library's; a loop of your own takes batches from the loader.
-  const data::Loader loader(train, {.batch_size = 100, .shuffle = true, .seed = 1});
+  const data::Loader loader(train, {.batch_size = 100, .shuffle = true, .seed = 1, .augmentation = change_brightness});
   for (const data::Batch& batch : loader.epoch(0))
     std::cout << "batch of " << batch.size() << ", images " << batch.images.shape() << '\n';
 
   Model model = Sequential(Conv2D({.filters = 8, .kernel = 5}), ReLU(), GlobalAveragePool2D(), Dense({.units = 2}));
   model.build({side, side, 1}, 1);
-  fit(model, train, {.epochs = 10, .batch = 32, .learning_rate = 0.01, .augmentation = "shift:2"});
+  const TrainingOptions options{.epochs = 10, .batch = 32, .learning_rate = 0.01, .augmentation = "shift:2"};
+  Trainer(model, train, options, change_brightness).fit();
   const double share = accuracy(model, test);
   std::cout << "accuracy " << share << '\n';
   return share > 0.9 ? 0 : 1;

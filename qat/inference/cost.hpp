@@ -19,10 +19,10 @@ struct LayerCost {
   int output_bits = 32;         ///< of the tensor it writes; 32: float
   std::int64_t parameters = 0;  ///< of the kernel
   /// Multiply-adds per sample: every element of the kernel meets every output position, of all channels together, once,
-  /// padding included. Not so of a transposed convolution with a stride, where all but the pixels of its input are zeros
-  /// put between them: every element meets each of those pixels once.
+  /// padding included. Not so of a transposed convolution with a stride, where all but the pixels of its input are
+  /// zeros put between them: every element meets each of those pixels once.
   std::int64_t macs = 0;
-  std::int64_t bytes = 0;       ///< of its weights, as InferenceGraph::weight_bytes() counts
+  std::int64_t bytes = 0;  ///< of its weights, as InferenceGraph::weight_bytes() counts
 };
 
 /// Bytes of quantized weights: codes packed at their width, int32 biases, float32 scales.

@@ -47,7 +47,7 @@ TEST_CASE("with --ema the averages are evaluated, converted and go on, and the r
   REQUIRE(shop.train("ema", plus(averaged, {"--resume"})).code == 0);
   CHECK(shop.bytes("ema/graph/graph.npz") == bytes);
   CHECK_THAT(shop.train("ema", plus(averaged, {"--resume", "--ema", "0.8"})).err,
-             Contains("float/ema is 0.9 there and 0.8 here"));
+             Contains("--ema is 0.9 there and 0.8 here"));
   const Outcome wrong = shop.train("x", {"--model", "mlp", "--ema", "1"});
   CHECK(wrong.code == 2);
   CHECK_THAT(wrong.err, Contains("--ema 1: expected at least 0 (none) and less than 1"));

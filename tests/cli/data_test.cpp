@@ -3,9 +3,11 @@
 
 #include <nlohmann/json.hpp>
 
+#include <bitgrad/core/data/cifar.hpp>
 #include <bitgrad/core/io/npz.hpp>
 #include <bitgrad/core/io/zip.hpp>
 #include "support.hpp"
+#include "support/environment.hpp"
 #include "support/pictures.hpp"
 
 using namespace bitgrad;
@@ -71,6 +73,42 @@ TEST_CASE("data: what it cannot read is one line") {
   const Outcome empty = run_cli({"data", shop.path("empty")});
   CHECK(empty.code == 1);
   CHECK_THAT(empty.err, Contains("empty\" holds no data set, expected a directory with IDX files"));
+}
+
+TEST_CASE("train takes CIFAR-10 by its name as zipped folders of JPEG") {
+  const Workshop shop(4, 4);
+  const std::vector<std::string> classes = data::cifar10_class_names();
+  for (const auto& [split, each] : {std::pair{"train", 12}, {"test", 3}}) {
+    std::vector<io::ZipEntry> entries;
+    for (int i = 0; i < 10 * each; ++i) {
+      const auto label = static_cast<std::size_t>(i % 10);
+      const auto shade = static_cast<std::uint8_t>(20 * label + static_cast<std::size_t>(i / 10));
+      entries.push_back({classes[label] + "/" + std::to_string(1000 + i) + ".jpg",
+                         support::jpeg(32, 32, {shade, static_cast<std::uint8_t>(255 - shade), 128})});
+    }
+    fs::create_directories(shop / "sets/cifar10");
+    io::write_file_atomically(shop / "sets/cifar10" / (split + std::string(".zip")), io::format_zip(entries));
+  }
+  const support::Environment place("BITGRAD_DATA_DIR", shop.path("sets"));
+  const Outcome data = run_cli({"data", "cifar10"});
+  CHECK_THAT(data.out, Contains("cifar10: zipped image folders, 10 classes\n") &&
+                           Contains("train     120  32 x 32 x 3") && Contains("airplane        0     12     3\n") &&
+                           Contains("truck           9     12     3\n"));
+  const Outcome trained = run_cli(
+      {"train", "--data",        "cifar10", "--model",   "resnet8", "--augment",     "flip,crop:4",   "--epochs",
+       "1",     "--qat-epochs",  "1",       "--weights", "lsq:4",   "--activations", "lsq:4",         "--batch",
+       "40",    "--calibration", "40",      "--threads", "2",       "--out",         shop.path("run")});
+  CHECK(trained.err == "");
+  REQUIRE(trained.code == 0);
+  const auto report = nlohmann::json::parse(shop.text("run/report.json"));
+  CHECK(report["data"] == "cifar10");
+  CHECK(report["differing_codes"] == 0);
+  CHECK(report["codes_compared"] > 0);
+  CHECK(report["details"]["class_names"] == classes);
+  int images = 0;
+  for (const auto& row : report["details"]["confusion"])
+    for (const auto& count : row) images += count.get<int>();
+  CHECK(images == 30);
 }
 
 TEST_CASE("train takes every format, and the same images give the same bytes") {
@@ -160,8 +198,8 @@ TEST_CASE("train --hold-out tests on training images and leaves the test images 
   REQUIRE(shop.train("again", plus(mlp, {"--hold-out", "0.25", "--hold-out-seed", "1"})).code == 0);
   CHECK(shop.bytes("again/float.safetensors") == shop.bytes("run/float.safetensors"));
   const Outcome resumed = shop.train("run", plus(mlp, {"--hold-out", "0.25", "--hold-out-seed", "2", "--resume"}));
-  CHECK(resumed.code == 1);
-  CHECK_THAT(resumed.err, Contains("hold_out/seed is 1 there and 2 here"));
+  CHECK(resumed.code == 2);
+  CHECK_THAT(resumed.err, Contains("--hold-out-seed is not given there and 2 here"));
 
   const auto refused = [&](const std::vector<std::string>& options, const std::string& reason) {
     const Outcome outcome = shop.train("none", plus(mlp, options));

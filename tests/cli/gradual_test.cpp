@@ -74,7 +74,7 @@ TEST_CASE("a gradual run is reproduced by its configuration and resumes with it 
   CHECK_THAT(resumed.out, !Contains("epoch"));
   CHECK(shop.bytes("run/graph/graph.npz") == graph);
   CHECK_THAT(shop.train("run", plus(w2a4, {"--best", "--resume", "--gradual", "8:2,2:2"})).err,
-             Contains("quantized/gradual is \"8:1,4:2,2:1\" there and \"8:2,2:2\" here"));
+             Contains("--gradual is \"8:1,4:2,2:1\" there and \"8:2,2:2\" here"));
 }
 
 TEST_CASE("phases that do not go with the other options are usage errors") {

@@ -116,6 +116,78 @@ TEST_CASE("the details of a report are those of the graph on the test images") {
   CHECK_THROWS_WITH(cli::details_from_json("{}", "report.json"), Contains("report.json: \"class_names\" is missing"));
 }
 
+TEST_CASE("the tables of the page have what the report has, under its heading") {
+  cli::FinishedRun run{"run", {}, {}, {}};
+  run.report.details = cli::RunDetails{.class_names = {"a", "b"},
+                                       .confusion = {{3, 1}, {0, 1234}},
+                                       .mistakes = {},
+                                       .layers = {{.layer = "conv1",
+                                                   .operation = "integer_conv2d",
+                                                   .output_shape = {8, 9, 16},
+                                                   .weight_bits = 4,
+                                                   .output_bits = 8,
+                                                   .parameters = 2304,
+                                                   .macs = 12345678,
+                                                   .bytes = 1536},
+                                                  {.layer = "dense1",
+                                                   .operation = "float_dense",
+                                                   .output_shape = {10},
+                                                   .weight_bits = 32,
+                                                   .output_bits = 32,
+                                                   .parameters = 90,
+                                                   .macs = 90,
+                                                   .bytes = 400}},
+                                       .tensors = {}};
+  const auto tensor = [](const std::string& name, bool weights, std::size_t levels) {
+    QuantizedTensor result{.tensor = name, .quantizer = "", .weights = weights, .bits = weights ? 4 : 8};
+    result.minimum = -0.25;
+    result.maximum = 6;
+    result.low = -0.5;
+    result.high = 0.4375;
+    result.clipped = 0.01234;
+    result.sqnr = weights ? 21.34 : lossless_sqnr;
+    for (std::size_t i = 0; i < levels; ++i) result.levels.push_back(static_cast<double>(i) - 8);
+    result.before = result.after = Histogram{-9, 9, std::vector<std::int64_t>(18, 2)};
+    return result;
+  };
+  run.report.details->tensors = {tensor("conv1/kernel", true, 16), tensor("relu1/out", false, 2)};
+  const std::string page = cli::html_report({run});
+  CHECK(well_formed(page));
+  for (const char* part :
+       {"<thead><tr><th>layer</th><th>output</th><th>weight bits</th><th>grid</th><th>clipped</th><th>SQNR</th>"
+        "<th>parameters</th><th>bytes</th><th>MACs</th></tr></thead>",
+        "<tr><td>conv1</td><td>8 &times; 9 &times; 16</td><td>4</td><td>-0.5 &hellip; 0.438</td><td>1.23 %</td>"
+        "<td>21.3 dB</td><td>2,304</td><td>1.5 KiB</td><td>12,345,678</td></tr>",
+        "<tr><td>dense1</td><td>10</td><td>float</td><td></td><td></td><td></td><td>90</td><td>400 B</td><td>90</td>",
+        "<td>all</td><td></td><td></td><td></td><td></td><td></td><td>2,394</td><td>1.9 KiB</td><td>12,345,768</td>",
+        "<thead><tr><th>tensor</th><th>bits</th><th>grid</th><th>values</th><th>clipped</th><th>SQNR</th></tr></thead>",
+        "<tr><td>relu1/out</td><td>8</td><td>-0.5 &hellip; 0.438</td><td>-0.25 &hellip; 6</td><td>1.23 %</td>"
+        "<td>exact</td></tr>",
+        ">1,234</td>"})
+    CHECK_THAT(page, Contains(part));
+  // Of each histogram the levels, and the two edges beyond which values are clipped.
+  CHECK(count(page, "class=\"level\"") == 16 + 2);
+  CHECK(count(page, "class=\"edge\"") == 2 + 2);
+}
+
+TEST_CASE("a run.json that is broken is the run's fault, not that of the command line") {
+  const Workshop shop(32, 8);
+  REQUIRE(shop.train("run", {"--model", "mlp", "--epochs", "1"}).code == 0);
+  for (const char* text : {"{", "[1]", "", "{\"seed\": 1, \"seed\": 2}"}) {
+    io::write_file_atomically(shop / "run/run.json", std::string_view(text));
+    for (const char* command : {"report", "sensitivity"}) {
+      INFO(command << ' ' << text);
+      const Outcome outcome = support::run_cli({command, shop.path("run")});
+      CHECK(outcome.code == 1);
+      CHECK_THAT(outcome.err, Contains("run.json: ") && Contains("expected a JSON object of options"));
+    }
+  }
+  io::write_file_atomically(shop / "run/run.json", std::string_view(R"({"hold-out": "much"})"));
+  const Outcome outcome = support::run_cli({"sensitivity", shop.path("run")});
+  CHECK(outcome.code == 1);
+  CHECK_THAT(outcome.err, Contains("run.json: \"hold-out\" is much, expected a number"));
+}
+
 TEST_CASE("names cannot break out of the page") {
   CHECK(cli::escaped("<b a='x'>&\"") == "&lt;b a=&#39;x&#39;&gt;&amp;&quot;");
   cli::FinishedRun run{"<script>", {}, {}, {}};

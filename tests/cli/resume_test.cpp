@@ -1,11 +1,6 @@
 // Interrupted runs continue to the byte.
 #include <catch2/catch.hpp>
 
-#include <fcntl.h>
-#include <signal.h>
-#include <spawn.h>
-#include <sys/wait.h>
-
 #include <algorithm>
 #include <chrono>
 #include <cstdlib>
@@ -18,48 +13,18 @@
 #include <bitgrad/core/io/tfrecord.hpp>
 #include <bitgrad/core/random.hpp>
 #include <bitgrad/qat/checkpoint.hpp>
+#include "child.hpp"
 #include "support.hpp"
 
 using namespace bitgrad;
 using Catch::Matchers::Contains;
+using support::Child;
 using support::metrics_rows;
 using support::Outcome;
 using support::plus;
 using support::Workshop;
 
-extern char** environ;
-
 namespace {
-
-/// The program itself, with its output thrown away.
-class Child {
- public:
-  explicit Child(const std::vector<std::string>& arguments) {
-    std::vector<char*> argv{const_cast<char*>(BITGRAD_PROGRAM)};
-    for (const std::string& argument : arguments) argv.push_back(const_cast<char*>(argument.c_str()));
-    argv.push_back(nullptr);
-    posix_spawn_file_actions_t actions;
-    posix_spawn_file_actions_init(&actions);
-    for (const int stream : {1, 2}) posix_spawn_file_actions_addopen(&actions, stream, "/dev/null", O_WRONLY, 0);
-    REQUIRE(posix_spawn(&id_, BITGRAD_PROGRAM, &actions, nullptr, argv.data(), environ) == 0);
-    posix_spawn_file_actions_destroy(&actions);
-  }
-  /// True when the child was still running.
-  bool kill_after(std::chrono::milliseconds delay) {
-    std::this_thread::sleep_for(delay);
-    ::kill(id_, SIGKILL);
-    return WIFSIGNALED(wait());
-  }
-  void interrupt() const { ::kill(id_, SIGINT); }
-  int wait() const {
-    int status = 0;
-    ::waitpid(id_, &status, 0);
-    return status;
-  }
-
- private:
-  pid_t id_ = 0;
-};
 
 std::vector<std::string> resuming(std::vector<std::string> arguments) {
   arguments.push_back("--resume");
@@ -209,7 +174,13 @@ TEST_CASE("train --resume without the quantizers of the run is refused") {
   const Outcome outcome = support::run_cli(
       resuming(shop.training("run", {"--weights", "none", "--activations", "none", "--qat-epochs", "0"})));
   CHECK(outcome.code == 2);
-  CHECK_THAT(outcome.err, Contains("quantized.safetensors belongs to a run with quantizers"));
+  CHECK_THAT(outcome.err, Contains("--weights is \"lsq:4\" there and \"none\" here"));
+  // Without the run's options there is its checkpoint.
+  std::filesystem::remove(shop / "run/run.json");
+  const Outcome checkpoint = support::run_cli(
+      resuming(shop.training("run", {"--model", "fashion_cnn", "--weights", "none", "--activations", "none"})));
+  CHECK(checkpoint.code == 2);
+  CHECK_THAT(checkpoint.err, Contains("quantized.safetensors belongs to a run with quantizers"));
 }
 
 TEST_CASE("train --resume needs the directory alone") {
@@ -230,8 +201,83 @@ TEST_CASE("train --resume needs the directory alone") {
   check_same_run(shop, "whole", "stopped");
   // What is typed still counts, and is refused where the run began with something else.
   const Outcome other = support::run_cli({"train", "--out", shop.path("stopped"), "--resume", "--seed", "6"});
+  CHECK(other.code == 2);
+  CHECK_THAT(other.err, Contains("other options: --seed is 5 there and 6 here\n"));
+  // What decides no numbers may differ.
+  CHECK(support::run_cli({"train", "--out", shop.path("stopped") + "/", "--resume", "--threads", "1", "--save-every",
+                          "7", "--tensorboard"})
+            .code == 0);
+  check_same_run(shop, "whole", "stopped");
+}
+
+TEST_CASE("a run that was stopped in its float stage goes on with the quantizers that it began with") {
+  const Workshop shop(96);
+  const std::vector<std::string> options = plus(support::w4a4, {"--epochs", "4000"});
+  Child child(shop.training("run", options));
+  REQUIRE(support::wait_until([&] { return shop.exists("run/float.safetensors"); }));
+  child.interrupt();
+  REQUIRE(WEXITSTATUS(child.wait()) == 130);
+  REQUIRE_FALSE(shop.exists("run/quantized.safetensors"));
+  const std::string configuration = shop.text("run/run.json");
+  const auto checkpoint = shop.bytes("run/float.safetensors");
+  const auto refused = [&](const std::vector<std::string>& more, const std::string& reason) {
+    const Outcome outcome = support::run_cli(plus({"train", "--out", shop.path("run"), "--resume"}, more));
+    CHECK(outcome.code == 2);
+    CHECK_THAT(outcome.err, Contains("--resume: the run in " + shop.path("run") + " has other options: " + reason));
+    CHECK(shop.text("run/run.json") == configuration);
+    CHECK(shop.bytes("run/float.safetensors") == checkpoint);
+  };
+  refused({"--weights", "lsq:2"}, "--weights is \"lsq:4\" there and \"lsq:2\" here");
+  refused({"--qat-epochs", "1", "--calibration", "32"},
+          "--qat-epochs is 3 there and 1 here, --calibration is 64 there and 32 here");
+  io::write_file_atomically(
+      shop / "bits.json",
+      std::string_view(R"({"format": "bitgrad.bits", "version": 1, "rules": [{"layer": "conv2", "weights": 3}]})"));
+  refused({"--bits", shop.path("bits.json")}, "--bits is not given there and \"" + shop.path("bits.json") + "\" here");
+  // The same from a file: what it says, and what it no longer says.
+  auto file = nlohmann::json::parse(configuration);
+  file["activations"] = "lsq:8";
+  io::write_file_atomically(shop / "other.json", file.dump());
+  refused({"--config", shop.path("other.json")}, "--activations is \"lsq:4\" there and \"lsq:8\" here");
+  file["activations"] = "lsq:4";
+  file.erase("calibration");
+  io::write_file_atomically(shop / "other.json", file.dump());
+  refused({"--config", shop.path("other.json")}, "--calibration is 64 there and 512 here");
+}
+
+TEST_CASE("a finished float run is not quantized by a resume, which says what does it") {
+  const Workshop shop(64);
+  REQUIRE(shop.train("run", {"--model", "mlp", "--epochs", "1"}).code == 0);
+  const std::string configuration = shop.text("run/run.json");
+  const Outcome outcome =
+      support::run_cli({"train", "--out", shop.path("run"), "--resume", "--weights", "lsq:4", "--qat-epochs", "1"});
+  CHECK(outcome.code == 2);
+  CHECK_THAT(outcome.err, Contains("--weights is \"none\" there and \"lsq:4\" here") &&
+                              Contains("to quantize what it trained, start from it in another directory: --from " +
+                                       shop.path("run/float.safetensors") + " --out DIR"));
+  CHECK(shop.text("run/run.json") == configuration);
+  CHECK_FALSE(shop.exists("run/quantized.safetensors"));
+}
+
+TEST_CASE("paths of data and starting weights may change, their content may not") {
+  const Workshop shop(64);
+  REQUIRE(shop.train("start", {"--model", "mlp", "--epochs", "1"}).code == 0);
+  REQUIRE(shop.train("run", {"--from", shop.path("start/float.safetensors"), "--epochs", "1"}).code == 0);
+  std::filesystem::rename(shop / "start", shop / "moved");
+  std::filesystem::rename(shop / "data", shop / "elsewhere");
+  const auto resume = [&](const std::string& data, const std::string& from) {
+    return support::run_cli(
+        {"train", "--out", shop.path("run"), "--resume", "--data", shop.path(data), "--from", shop.path(from)});
+  };
+  CHECK(resume("elsewhere", "moved/float.safetensors").code == 0);
+  support::write_tiny_data(shop / "other", 80, 8);
+  const Outcome other = resume("other", "moved/float.safetensors");
   CHECK(other.code == 1);
-  CHECK_THAT(other.err, Contains("float/seed is 5 there and 6 here"));
+  CHECK_THAT(other.err, Contains("made with other training images"));
+  // Before the first checkpoint nothing has come of the old data: the run has the new ones from here on.
+  std::filesystem::remove(shop / "run/float.safetensors");
+  CHECK(resume("other", "moved/float.safetensors").code == 0);
+  CHECK(nlohmann::json::parse(shop.text("run/run.json"))["data"] == shop.path("other"));
 }
 
 TEST_CASE("train --resume goes from the float stage into the quantized one") {
@@ -265,16 +311,23 @@ TEST_CASE("train --resume refuses a run with other options, another model or a b
     return support::run_cli(resuming(shop.training("run", options)));
   };
 
+  const Outcome early = resume({"--model", "fashion_cnn", "--epochs", "1"});
+  CHECK(early.code == 2);
+  CHECK_THAT(early.err, Contains("--model is \"mlp\" there and \"fashion_cnn\" here"));
+  std::filesystem::remove(shop / "run/run.json");  // as a sweep hands a float model over: the checkpoint says it all
   const Outcome options = resume({"--model", "mlp", "--epochs", "2", "--seed", "3"});
   CHECK(options.code == 1);
   CHECK_THAT(options.err, Contains("float.safetensors: made with other options: ") &&
                               Contains("float/epochs is 1 there and 2 here") &&
                               Contains("float/seed is 1 there and 3 here"));
+  std::filesystem::remove(shop / "run/run.json");
   const Outcome model = resume({"--model", "fashion_cnn", "--epochs", "1"});
   CHECK(model.code == 1);
   CHECK_THAT(model.err, Contains("checkpoint of model \"mlp\", expected \"fashion_cnn\""));
+  std::filesystem::remove(shop / "run/run.json");
   const Outcome data = resume({"--model", "mlp", "--epochs", "1", "--limit", "32"});
   CHECK_THAT(data.err, Contains("made with other training images than those of --data "));
+  std::filesystem::remove(shop / "run/run.json");
   std::filesystem::resize_file(shop / "run/float.safetensors", 1000);
   const Outcome truncated = resume(mlp);
   CHECK(truncated.code == 1);
@@ -295,22 +348,59 @@ TEST_CASE("train --resume refuses starting weights that are not those it began w
 
 TEST_CASE("a disk that is full stops the run, and leaves the last good checkpoint and no temporary file") {
   const Workshop shop(64);
-  const std::vector<std::string> mlp{"--model", "mlp", "--epochs", "1"};
-  REQUIRE(shop.train("run", mlp).code == 0);
+  const std::vector<std::string> mlp{"--model", "mlp", "--epochs", "4000"};
+  const auto on_a_full_disk = [&](const std::vector<std::string>& arguments) {
+    std::string command = "ulimit -f 150; trap '' XFSZ; exec '" BITGRAD_PROGRAM "'";
+    for (const std::string& argument : arguments) command += " '" + argument + "'";
+    command += " > /dev/null 2> '" + shop.path("message") + "'";
+    const int status = std::system(command.c_str());
+    CHECK(WEXITSTATUS(status) == 1);
+    CHECK_THAT(shop.text("message"),
+               Contains("bitgrad: error: ") && Contains("float.safetensors") && Contains("File too large"));
+    for (const auto& entry : std::filesystem::directory_iterator(shop / "run")) {
+      const std::string name = entry.path().filename();
+      CHECK((name == "float.safetensors" || name == "metrics.csv" || name == "run.json"));
+    }
+  };
+  Child child(shop.training("run", mlp));
+  REQUIRE(support::wait_until([&] { return shop.exists("run/float.safetensors"); }));
+  child.interrupt();
+  REQUIRE(WEXITSTATUS(child.wait()) == 130);
   const auto before = shop.bytes("run/float.safetensors");
-  std::string command = "ulimit -f 8; trap '' XFSZ; exec '" BITGRAD_PROGRAM "'";
-  for (const std::string& argument : shop.training("run", {"--model", "mlp", "--epochs", "2", "--replace"}))
-    command += " '" + argument + "'";
-  command += " > /dev/null 2> '" + shop.path("message") + "'";
-  const int status = std::system(command.c_str());
-  CHECK(WEXITSTATUS(status) == 1);
-  CHECK_THAT(shop.text("message"),
-             Contains("bitgrad: error: ") && Contains("float.safetensors") && Contains("File too large"));
+  on_a_full_disk({"train", "--out", shop.path("run"), "--resume"});
   CHECK(shop.bytes("run/float.safetensors") == before);
-  for (const auto& entry : std::filesystem::directory_iterator(shop / "run")) {
-    const std::string name = entry.path().filename();
-    CHECK((name == "float.safetensors" || name == "metrics.csv" || name == "run.json"));
+  // A run that replaces another has nothing to leave yet, and goes on when there is room.
+  on_a_full_disk(shop.training("run", {"--model", "mlp", "--epochs", "1", "--replace"}));
+  CHECK_FALSE(shop.exists("run/float.safetensors"));
+  CHECK(support::run_cli({"train", "--out", shop.path("run"), "--resume"}).code == 0);
+}
+
+TEST_CASE("what --replace deletes, it deletes in an order in which the old run can go on at any moment, or is gone") {
+  const Workshop shop(64);
+  const std::vector<std::string> options =
+      plus(support::w4a4, {"--epochs", "2", "--qat-epochs", "1", "--best", "--tensorboard"});
+  REQUIRE(shop.train("whole", options).code == 0);
+  REQUIRE(support::run_cli({"sensitivity", shop.path("whole"), "--bits", "8"}).code == 0);
+  const std::vector<io::Path> files = cli::RunDirectory{shop / "whole"}.files();
+  REQUIRE(files.size() == 13);
+  for (const io::Path& file : files) CHECK(std::filesystem::exists(file));
+  for (std::size_t removed = 1; removed <= files.size(); ++removed) {
+    INFO(removed << " removed, the last is " << files[removed - 1]);
+    std::filesystem::copy(shop / "whole", shop / "killed", std::filesystem::copy_options::recursive);
+    const std::vector<io::Path> copied = cli::RunDirectory{shop / "killed"}.files();
+    for (std::size_t i = 0; i < removed; ++i) std::filesystem::remove(copied[i]);
+    if (cli::RunDirectory{shop / "killed"}.holds_run()) {
+      const Outcome outcome = support::run_cli({"train", "--out", shop.path("killed"), "--resume"});
+      CHECK(outcome.err == "");
+      CHECK(outcome.code == 0);
+      check_same_run(shop, "whole", "killed");
+    } else {
+      CHECK(std::filesystem::is_empty(shop / "killed"));
+    }
+    std::filesystem::remove_all(shop / "killed");
   }
+  cli::RunDirectory{shop / "whole"}.clear();
+  CHECK(std::filesystem::is_empty(shop / "whole"));
 }
 
 TEST_CASE("a resume is refused where there is no run, and nothing is made there") {

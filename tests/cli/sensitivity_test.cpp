@@ -1,6 +1,12 @@
 // From a float run to mixed precision under a budget.
 #include <catch2/catch.hpp>
+#include <map>
 #include <nlohmann/json.hpp>
+
+#include <bitgrad/cli/text_table.hpp>
+#include <bitgrad/core/data/hold_out.hpp>
+#include <bitgrad/qat/checkpoint.hpp>
+#include <bitgrad/qat/sensitivity.hpp>
 
 #include "support.hpp"
 
@@ -11,8 +17,9 @@ using support::Workshop;
 TEST_CASE("sensitivity ranks layers, allocate keeps the budget, and train uses it") {
   const Workshop shop(96);
   REQUIRE(shop.train("float", {"--model", "fashion_cnn", "--epochs", "2"}).code == 0);
-  const Outcome measured =
-      support::run_cli({"sensitivity", shop.path("float"), "--data", shop.path("data"), "--bits", "2,4,8"});
+  CHECK_THAT(support::run_cli({"allocate", shop.path("float"), "--bytes", "1000", "--out", shop.path("x")}).err,
+             Contains("sensitivity.json is missing: bitgrad sensitivity " + shop.path("float") + " measures it"));
+  const Outcome measured = support::run_cli({"sensitivity", shop.path("float"), "--bits", "2,4,8"});
   CHECK(measured.err == "");
   REQUIRE(measured.code == 0);
   CHECK_THAT(measured.out, Contains("2 bits") && Contains("dense2") && Contains("96 training images"));
@@ -33,6 +40,28 @@ TEST_CASE("sensitivity ranks layers, allocate keeps the budget, and train uses i
   CHECK(report["quantized_bytes"] > 9000);
   CHECK(report["differing_codes"] == 0);
 
+  // 8 bits everywhere are as many units as there are MACs, 2 bits a quarter of them.
+  const auto costs = nlohmann::json::parse(shop.text("float/report.json"))["details"]["layers"];
+  double macs = 0;
+  for (const auto& layer : costs) macs += layer["macs"].get<double>();
+  const Outcome by_macs = allocate({"--macs", bitgrad::cli::shortest(macs / 2)});
+  CHECK(by_macs.err == "");
+  REQUIRE(by_macs.code == 0);
+  CHECK_THAT(by_macs.out, Contains("MACs x bits / 8"));
+  std::map<std::string, int> bits;
+  for (const auto& rule : nlohmann::json::parse(shop.text("bits.json"))["rules"]) bits[rule["layer"]] = rule["weights"];
+  CHECK(bits.size() == costs.size());
+  double spent = 0;
+  for (const auto& layer : costs) spent += layer["macs"].get<double>() * bits.at(layer["layer"]) / 8;
+  CHECK(spent <= macs / 2);
+  CHECK(spent > macs / 4);
+  REQUIRE(shop.train("macs", {"--from", shop.path("float/float.safetensors"), "--bits", shop.path("bits.json"),
+                              "--activations", "lsq:8"})
+              .code == 0);
+  const auto trained = nlohmann::json::parse(shop.text("macs/report.json"))["details"]["layers"];
+  for (const auto& layer : trained) CHECK(layer["weight_bits"] == bits.at(layer["layer"]));
+  CHECK(allocate({"--macs", bitgrad::cli::shortest(macs / 5)}).code == 1);
+
   const Outcome small = allocate({"--bytes", "100"});
   CHECK(small.code == 1);
   CHECK_THAT(small.err, Contains("the smallest widths measured cost"));
@@ -41,4 +70,35 @@ TEST_CASE("sensitivity ranks layers, allocate keeps the budget, and train uses i
   CHECK(support::run_cli({"allocate", shop.path("mixed"), "--bytes", "1000", "--out", shop.path("x")}).code == 1);
   CHECK(support::run_cli({"sensitivity", shop.path("float"), "--data", shop.path("data"), "--weights", "lsk:4"}).code ==
         2);
+}
+
+TEST_CASE("sensitivity measures the model that shipped, on the images that the run trained on") {
+  const Workshop shop(120);
+  // A rate that learns something first and ruins it then: the best epoch is not the last.
+  REQUIRE(shop.train("run", {"--model", "mlp", "--epochs", "6", "--lr", "0.2", "--schedule", "constant", "--best",
+                             "--limit", "100", "--hold-out", "0.2", "--hold-out-seed", "7"})
+              .code == 0);
+  const Outcome outcome = support::run_cli({"sensitivity", shop.path("run"), "--bits", "4"});
+  CHECK(outcome.err == "");
+  REQUIRE(outcome.code == 0);
+  using namespace bitgrad;
+  data::Dataset images = support::tiny_dataset(120, 8, 1);
+  images.images = images.images.rows(0, 100);
+  images.labels = images.labels.rows(0, 100);
+  const data::Dataset rest = data::hold_out(images, 0.2, 7).rest;
+  CHECK_THAT(outcome.out, Contains(" on " + std::to_string(rest.size()) + " training images"));
+  const auto expected = [&](const std::string& file, const data::Dataset& on) {
+    const Model model = restore_model(read_checkpoint(shop / ("run/" + file)));
+    return weight_sensitivity(model, on, std::vector<int>{4}, QuantizerSpec{}).to_json() + "\n";
+  };
+  const std::string best = expected("float-best.safetensors", rest);
+  REQUIRE(expected("float.safetensors", rest) != best);
+  REQUIRE(expected("float-best.safetensors", images) != best);
+  CHECK(shop.text("run/sensitivity.json") == best);
+  // Fewer of them, and others.
+  CHECK_THAT(support::run_cli({"sensitivity", shop.path("run"), "--bits", "4", "--limit", "30"}).out,
+             Contains(" on 30 training images"));
+  support::write_tiny_data(shop / "other", 20, 8);
+  CHECK_THAT(support::run_cli({"sensitivity", shop.path("run"), "--bits", "4", "--data", shop.path("other")}).out,
+             Contains(" on 16 training images"));
 }

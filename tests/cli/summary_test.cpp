@@ -1,5 +1,6 @@
 #include <catch2/catch.hpp>
 
+#include <bitgrad/layers/models/models.hpp>
 #include "support.hpp"
 
 using Catch::Matchers::Contains;
@@ -75,6 +76,26 @@ TEST_CASE("summary of a checkpoint counts depthwise kernels at their bits") {
   CHECK(line_of(outcome.out, "block1/depthwise1") ==
         std::vector<std::string>{"block1/depthwise1", "DepthwiseConv2D", "(4,", "4,", "64)", "640",
                                  std::to_string(576 * 16), std::to_string(576 / 4 + 64 * 4), "2"});
+}
+
+TEST_CASE("summary knows every model, and the autoencoder too") {
+  for (const std::string& name : bitgrad::models::names()) {
+    INFO(name);
+    CHECK(run_cli({"summary", name}).code == 0);
+  }
+  const support::Outcome outcome = run_cli({"summary", "autoencoder"});
+  REQUIRE(outcome.code == 0);
+  CHECK(line_of(outcome.out, "input") == std::vector<std::string>{"input", "(640)"});
+  const int macs = 640 * 128 + 3 * 128 * 128 + 2 * 128 * 8 + 3 * 128 * 128 + 128 * 640;
+  CHECK(line_of(outcome.out, "total") ==
+        std::vector<std::string>{"total", "(640)", "267928", std::to_string(macs), std::to_string(4 * 267928)});
+  CHECK(line_of(run_cli({"summary", "autoencoder", "--input", "10", "--width", "2"}).out, "dense1") ==
+        std::vector<std::string>{"dense1", "Dense", "(256)", "2816", "2560", "11264", "32"});
+  CHECK_THAT(run_cli({"summary", "autoencoder", "--classes", "3"}).err,
+             Contains("--classes has no effect without a model with classes"));
+  CHECK_THAT(run_cli({"summary", "--help"}).out, Contains("; also autoencoder"));
+  CHECK_THAT(run_cli({"train", "--model", "autoencoder", "--out", "x"}).err,
+             Contains("model autoencoder has no classes: it is trained from C++, see examples/training_loop.cpp"));
 }
 
 TEST_CASE("summary says what is wrong") {

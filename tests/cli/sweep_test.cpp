@@ -4,14 +4,21 @@
 #include <algorithm>
 #include <cstdlib>
 #include <nlohmann/json.hpp>
+#include <optional>
+#include <sstream>
 
+#include <bitgrad/cli/child_processes.hpp>
+#include <bitgrad/cli/run_directory.hpp>
 #include <bitgrad/cli/sweep_schedule.hpp>
 #include <bitgrad/cli/text_table.hpp>
+#include "child.hpp"
 #include "support.hpp"
 
 using bitgrad::cli::parse_grid;
 using bitgrad::cli::SweepSchedule;
 using Catch::Matchers::Contains;
+using support::Child;
+using support::wait_until;
 using support::Workshop;
 
 namespace {
@@ -22,6 +29,44 @@ int sweep(const Workshop& shop, const std::string& arguments) {
                               shop.path("sweep") + "' " + arguments + " > '" + shop.path("said") + "' 2>&1";
   return WEXITSTATUS(std::system(command.c_str()));
 }
+
+/// The same as a process that can be interrupted, into a directory of its own; more than one run at a time.
+std::vector<std::string> sweep_into(const Workshop& shop, const std::string& out, const std::vector<std::string>& grid,
+                                    const std::string& jobs = "2") {
+  std::vector<std::string> arguments{"sweep",  "--config", shop.path("base.json"), "--out", shop.path(out),
+                                     "--jobs", jobs};
+  for (const std::string& axis : grid) arguments.insert(arguments.end(), {"--grid", axis});
+  return arguments;
+}
+
+void write_base(const Workshop& shop, int epochs, int qat_epochs) {
+  const nlohmann::json base = {{"data", shop.path("data")}, {"model", "mlp"},   {"epochs", epochs}, {"batch", 32},
+                               {"qat-epochs", qat_epochs},  {"calibration", 64}};
+  bitgrad::io::write_file_atomically(shop / "base.json", base.dump());
+}
+
+/// table.csv without its last column, which is of seconds.
+std::string numbers_of(const Workshop& shop, const std::string& out) {
+  std::istringstream lines(shop.text(out + "/table.csv"));
+  std::string text;
+  for (std::string line; std::getline(lines, line);) text += line.substr(0, line.rfind(',')) + '\n';
+  return text;
+}
+
+void check_same_sweep(const Workshop& shop, const std::string& a, const std::string& b) {
+  CHECK(numbers_of(shop, a) == numbers_of(shop, b));
+  CHECK(shop.text(a + "/table.md") == shop.text(b + "/table.md"));
+  int runs = 0;
+  for (const auto& entry : std::filesystem::directory_iterator(shop / a))
+    if (entry.is_directory()) {
+      ++runs;
+      const std::string graph = "/" + entry.path().filename().string() + "/graph/graph.npz";
+      CHECK(shop.bytes(a + graph) == shop.bytes(b + graph));
+    }
+  CHECK(runs == 4);
+}
+
+const std::vector<std::string> four_runs{"weights=lsq:8,lsq:2", "seed=1,2"};
 
 }  // namespace
 
@@ -109,10 +154,94 @@ TEST_CASE("a sweep says which runs failed and which grids cannot be") {
                  Contains("1 of 2 runs failed"));
   CHECK_THAT(shop.text("sweep/optimizer-adm.log"), Contains("did you mean"));
   for (const char* wrong :
-       {"--grid seed", "--grid seed=", "--grid =1", "--grid seed=1,,2", "--grid out=a", "--grid seed=1 --grid seed=2",
-        "--grid seed=1 --jobs 0", "--grid sed=1", "--grid weights+seed=lsq:8", "--grid weights+seed=lsq:8+",
-        "--grid seed=1,1", "--grid from=a/b,a-b"}) {
+       {"--grid seed", "--grid seed=", "--grid =1", "--grid seed=1,,2", "--grid out=a", "--grid replace=true",
+        "--grid resume=true", "--grid help=true", "--grid seed=1 --grid seed=2", "--grid seed=1 --jobs 0",
+        "--grid sed=1", "--grid weights+seed=lsq:8", "--grid weights+seed=lsq:8+", "--grid seed=1,1",
+        "--grid from=a/b,a-b"}) {
     INFO(wrong);
     CHECK(sweep(shop, wrong) == 2);
   }
+}
+
+TEST_CASE("a sweep that is asked to stop asks its runs, which save and end, and the same command goes on") {
+  const int signal = GENERATE(SIGINT, SIGTERM);
+  INFO("signal " << signal);
+  const Workshop shop(64);
+  // Runs without an end.
+  write_base(shop, 1000000, 1);
+  const std::vector<std::string> endless = sweep_into(shop, "endless", {"seed=1,2,3"});
+  const Child child(endless, shop.path("said"));
+  REQUIRE(wait_until([&] {
+    return shop.exists("endless/seed-1/float.safetensors") && shop.exists("endless/seed-2/float.safetensors");
+  }));
+  child.send(signal);
+  CHECK(WEXITSTATUS(child.wait_for_a_minute()) == 130);
+  CHECK_THAT(shop.text("said"), Contains("seed-1: stopped\n") && Contains("seed-2: stopped\n") &&
+                                    Contains("stopped; the same command goes on from there"));
+  for (const char* run : {"endless/seed-1", "endless/seed-2"}) {
+    CHECK_FALSE(bitgrad::cli::RunLock::held({shop / run}));
+    CHECK_THAT(shop.text(run + std::string(".log")), Contains("everything is saved in"));
+  }
+  CHECK_FALSE(shop.exists("endless/seed-3"));
+
+  // Runs with one, stopped at several moments.
+  write_base(shop, 20, 10);
+  REQUIRE(WEXITSTATUS(Child(sweep_into(shop, "whole", four_runs)).wait_for_a_minute()) == 0);
+  int stops = 0, code = 130;
+  for (int attempt = 0; attempt < 30 && code == 130; ++attempt) {
+    const Child stopped(sweep_into(shop, "stopped", four_runs));
+    std::this_thread::sleep_for(std::chrono::milliseconds(60 + 20 * attempt));
+    stopped.send(signal);
+    const int status = stopped.wait_for_a_minute();
+    code = WIFEXITED(status) ? WEXITSTATUS(status) : 130;  // before it had set itself up for signals
+    stops += code == 130 ? 1 : 0;
+  }
+  if (code == 130) code = WEXITSTATUS(Child(sweep_into(shop, "stopped", four_runs)).wait_for_a_minute());
+  CHECK(code == 0);
+  CHECK(stops > 0);
+  check_same_sweep(shop, "whole", "stopped");
+}
+
+TEST_CASE("after kill -9 of a sweep the same command waits for the runs that go on, and ends with the same tables") {
+  const Workshop shop(64);
+  write_base(shop, 60, 20);
+  REQUIRE(WEXITSTATUS(Child(sweep_into(shop, "whole", four_runs)).wait_for_a_minute()) == 0);
+  const Child killed(sweep_into(shop, "killed", four_runs));
+  const std::string first = "killed/weights-lsq-8_seed-1";
+  REQUIRE(wait_until([&] { return shop.exists(first + "/float.safetensors"); }));
+  killed.send(SIGKILL);
+  killed.wait();
+  CHECK_FALSE(shop.exists("killed/table.csv"));
+  const Child again(sweep_into(shop, "killed", four_runs), shop.path("said"));
+  CHECK(WEXITSTATUS(again.wait_for_a_minute()) == 0);
+  CHECK_THAT(shop.text("said"), !Contains("failed") && Contains("4 of 4 runs"));
+  check_same_sweep(shop, "whole", "killed");
+}
+
+TEST_CASE("a sweep waits for a directory in which another process trains") {
+  const Workshop shop(64);
+  write_base(shop, 1, 1);
+  std::filesystem::create_directories(shop / "sweep/seed-1");
+  std::optional<bitgrad::cli::RunLock> other(std::in_place, bitgrad::cli::RunDirectory{shop / "sweep/seed-1"});
+  const Child child(sweep_into(shop, "sweep", {"seed=1"}), shop.path("said"));
+  REQUIRE(wait_until([&] {
+    return shop.exists("said") &&
+           shop.text("said").find("seed-1: another process is training there, waiting\n") != std::string::npos;
+  }));
+  CHECK_FALSE(shop.exists("sweep/seed-1/run.json"));
+  other.reset();
+  CHECK(WEXITSTATUS(child.wait_for_a_minute()) == 0);
+  CHECK_THAT(shop.text("said"), Contains("seed-1: done\n"));
+}
+
+TEST_CASE("a sweep says what it can of a run whose log is gone") {
+  const Workshop shop(4, 4);
+  const int failed = 1 << 8;  // as waitpid() has exit code 1
+  bitgrad::io::write_file_atomically(shop / "log", std::string_view("one\nbitgrad: error: two\n\n"));
+  CHECK(bitgrad::cli::outcome(failed, shop / "log") == "failed: bitgrad: error: two");
+  CHECK_THAT(bitgrad::cli::outcome(failed, shop / "none"),
+             Contains("failed: exit code 1, and its log cannot be read: ") && Contains("none"));
+  CHECK(bitgrad::cli::outcome(0, shop / "none") == "done");
+  CHECK(bitgrad::cli::outcome(130 << 8, shop / "none") == "stopped");
+  CHECK(bitgrad::cli::outcome(SIGKILL, shop / "none") == "killed by signal 9");
 }

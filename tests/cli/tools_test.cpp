@@ -89,6 +89,8 @@ TEST_CASE("commands on a run that is not finished say what finishes it") {
        std::vector<std::vector<std::string>>{{"table"},
                                              {"report"},
                                              {"verify"},
+                                             {"sensitivity"},
+                                             {"allocate", "--bytes", "1000", "--out", shop.path("bits.json")},
                                              {"export", "--npz", shop.path("x.npz")},
                                              {"infer", "--input", data, "--output", shop.path("y.npy")},
                                              {"bench", "infer", "--run"}}) {

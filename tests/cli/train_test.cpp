@@ -219,7 +219,9 @@ TEST_CASE("mixed precision from a file, end to end") {
   const Outcome other = shop.train("run", plus(options, {"--resume"}));
   CHECK(other.code == 1);
   CHECK_THAT(other.err, Contains("made with other options") && Contains("bits"));
-  CHECK(shop.train("run", plus({options.begin(), options.end() - 4}, {"--resume"})).code == 1);
+  const Outcome percentile = shop.train("run", plus(options, {"--resume", "--calibration-method", "percentile=98"}));
+  CHECK(percentile.code == 2);
+  CHECK_THAT(percentile.err, Contains("--calibration-method is \"percentile=99\" there and \"percentile=98\" here"));
 }
 
 TEST_CASE("what a file of mixed precision asks for is checked before anything is trained") {
@@ -266,7 +268,7 @@ TEST_CASE("recipes change the run, resume and are checked") {
   CHECK(shop.train("recipe", plus(recipe, {"--resume"})).code == 0);
   CHECK(shop.bytes("recipe/graph/graph.npz") == graph);
   CHECK_THAT(shop.train("recipe", plus(recipe, {"--resume", "--distill", "0.4"})).err,
-             Contains("quantized/distillation/weight is 0.5 there and 0.4 here"));
+             Contains("--distill is 0.5 there and 0.4 here"));
   const auto refused = [&](const std::vector<std::string>& options) {
     const Outcome outcome = shop.train("x", options);
     CHECK(outcome.code == 2);
@@ -305,4 +307,32 @@ TEST_CASE("train: a wider model, and one that takes mean and deviation of its im
   CHECK(identical(state.at("normalize/mean"), mean));
   CHECK(identical(state.at("dense1/kernel"), weights.at("dense1/kernel")));
   CHECK(shop.train("x", {"--model", "lenet5:wide"}).code == 2);
+}
+
+TEST_CASE("--qparams-rate 0 keeps the calibrated grids, and other rates move them") {
+  const Workshop shop(64);
+  REQUIRE(shop.train("float", {"--model", "mlp", "--epochs", "1"}).code == 0);
+  const auto scales = [&](const std::string& run, const std::vector<std::string>& more) {
+    REQUIRE(shop.train(run, plus({"--from", shop.path("float/float.safetensors"), "--weights", "lsq:4", "--activations",
+                                  "lsq:4"},
+                                 more))
+                .code == 0);
+    std::vector<float> result;
+    const InferenceGraph graph = InferenceGraph::load(shop.path(run + "/graph"));
+    for (const GraphTensor& tensor : graph.tensors)
+      if (tensor.grid) result.insert(result.end(), tensor.grid->scale.begin(), tensor.grid->scale.end());
+    for (const GraphNode& node : graph.nodes)
+      if (const auto* dense = std::get_if<IntegerDense>(&node.operation))
+        result.insert(result.end(), dense->weights.grid.scale.begin(), dense->weights.grid.scale.end());
+    return result;
+  };
+  const std::vector<float> calibrated = scales("calibrated", {});
+  CHECK(calibrated.size() > 3 + 3);
+  CHECK(scales("kept", {"--qat-epochs", "2", "--qparams-rate", "0"}) == calibrated);
+  const std::vector<float> slow = scales("slow", {"--qat-epochs", "2", "--qparams-rate", "0.1"});
+  const std::vector<float> usual = scales("usual", {"--qat-epochs", "2"});
+  CHECK(slow != calibrated);
+  CHECK(usual != calibrated);
+  CHECK(usual != slow);
+  CHECK(scales("one", {"--qat-epochs", "2", "--qparams-rate", "1"}) == usual);
 }

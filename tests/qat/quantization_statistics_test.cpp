@@ -64,6 +64,26 @@ TEST_CASE("a tensor that is on its grid loses nothing") {
   CHECK(statistics[0].clipped == 0);
 }
 
+TEST_CASE("zeros between the pixels of a transposed convolution cost nothing") {
+  Model model = Sequential(Conv2DTranspose({.filters = 5, .kernel = 3, .stride = 2, .padding = Padding::valid()}),
+                           Conv2DTranspose({.filters = 2, .kernel = 2, .stride = {2, 1}}),
+                           Conv2DTranspose({.filters = 4, .kernel = 3}));
+  model.build({4, 6, 2}, 1);
+  const auto costs = layer_costs(convert2inferable(model));
+  REQUIRE(costs.size() == 3);
+  CHECK(costs[0].output_shape == Shape{9, 13, 5});
+  CHECK(costs[0].macs == 4 * 6 * 3 * 3 * 2 * 5);  // every pixel of the input meets every element once
+  CHECK(costs[1].output_shape == Shape{18, 13, 2});
+  CHECK(costs[1].macs == 9 * 13 * 2 * 2 * 5 * 2);
+  CHECK(costs[2].macs == 18 * 13 * 3 * 3 * 2 * 4);  // stride 1: a convolution like any other
+  const Model live = quantization_aware_training_init(
+      model, Tensor::full({2, 4, 6, 2}, 0.5),
+      {.weights = QuantizerSpec{.bits = 4}, .activations = QuantizerSpec{.bits = 4, .per_channel = false}});
+  const auto quantized_costs = layer_costs(convert2inferable(live));
+  REQUIRE(quantized_costs.size() == 3);
+  for (std::size_t i = 0; i < 3; ++i) CHECK(quantized_costs[i].macs == costs[i].macs);
+}
+
 TEST_CASE("costs of layers, by hand, quantized and in float") {
   Model model = Sequential(Conv2D({.filters = 6, .kernel = 3, .stride = 2}), ReLU(), Flatten(), Dense({.units = 5}));
   model.build({8, 8, 2}, 1);

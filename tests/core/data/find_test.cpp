@@ -1,11 +1,10 @@
 #include <catch2/catch.hpp>
 
-#include <stdlib.h>
-
 #include <optional>
 
 #include <bitgrad/core/data/find.hpp>
 #include <bitgrad/core/error.hpp>
+#include "support/environment.hpp"
 #include "support/gzip.hpp"
 #include "support/idx.hpp"
 #include "support/pictures.hpp"
@@ -18,28 +17,6 @@ using Catch::Contains;
 namespace fs = std::filesystem;
 
 namespace {
-
-/// Sets, or with nullopt unsets, an environment variable for one scope.
-class Environment {
- public:
-  Environment(const char* name, const std::optional<std::string>& value) : name_(name) {
-    if (const char* old = ::getenv(name)) before_ = old;
-    set(value);
-  }
-  ~Environment() { set(before_); }
-  Environment(const Environment&) = delete;
-  Environment& operator=(const Environment&) = delete;
-
- private:
-  void set(const std::optional<std::string>& value) const {
-    if (value)
-      ::setenv(name_, value->c_str(), 1);
-    else
-      ::unsetenv(name_);
-  }
-  const char* name_;
-  std::optional<std::string> before_;
-};
 
 const fs::path system_directory = "/usr/share/datasets/fashion-mnist";
 
