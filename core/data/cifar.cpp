@@ -12,18 +12,49 @@ constexpr Index plane_bytes = side * side;
 constexpr Index image_bytes = channels * plane_bytes;
 constexpr Index record_bytes = 1 + image_bytes;
 
-io::Bytes read_records(const io::Path& path) {
-  io::Bytes bytes = io::read_file(path);
-  if (bytes.empty() || bytes.size() % record_bytes != 0)
-    fail<IoError>(path.string(), ": ", bytes.size(), " bytes, expected a positive multiple of ", record_bytes,
+/// The bytes of a file and its name in messages.
+struct Records {
+  std::string name;
+  std::span<const std::byte> bytes;
+
+  Index count() const { return static_cast<Index>(bytes.size()) / record_bytes; }
+};
+
+void require_whole_records(const Records& file) {
+  if (file.bytes.empty() || file.bytes.size() % record_bytes != 0)
+    fail<IoError>(file.name, ": ", file.bytes.size(), " bytes, expected a positive multiple of ", record_bytes,
                   ", the size of a CIFAR-10 record (a label and 3 x 32 x 32 pixels)");
-  return bytes;
 }
 
 /// Planes of channels to channels last.
 void interleave(const std::byte* planes, std::uint8_t* pixels) {
   for (Index i = 0; i < plane_bytes; ++i)
     for (Index c = 0; c < channels; ++c) *pixels++ = std::to_integer<std::uint8_t>(planes[c * plane_bytes + i]);
+}
+
+Dataset parse(std::span<const Records> files) {
+  Index records = 0;
+  for (const Records& file : files) {
+    require_whole_records(file);
+    records += file.count();
+  }
+  Dataset dataset{.images = Tensor({records, side, side, channels}, DType::uint8),
+                  .labels = Tensor({records}, DType::int32),
+                  .classes = static_cast<int>(cifar10_class_names().size()),
+                  .class_names = cifar10_class_names()};
+  std::uint8_t* images = dataset.images.data<std::uint8_t>();
+  std::int32_t* labels = dataset.labels.data<std::int32_t>();
+  for (const Records& file : files) {
+    const std::byte* record = file.bytes.data();
+    for (Index i = 0; i < file.count(); ++i, record += record_bytes, images += image_bytes) {
+      *labels = std::to_integer<std::int32_t>(record[0]);
+      if (*labels >= dataset.classes)
+        fail<IoError>(file.name, ": the label of record ", i, " is ", *labels, ", expected 0 to ", dataset.classes - 1);
+      ++labels;
+      interleave(record + 1, images);
+    }
+  }
+  return dataset;
 }
 
 bool is_training_batch(const std::string& name) { return name.starts_with("data_batch_") && name.ends_with(".bin"); }
@@ -36,32 +67,19 @@ const std::vector<std::string>& cifar10_class_names() {
   return names;
 }
 
+Dataset parse_cifar10(std::span<const std::byte> bytes, std::string_view what) {
+  const Records file{std::string(what), bytes};
+  return parse({&file, 1});
+}
+
 Dataset read_cifar10_files(const std::vector<io::Path>& files) {
   std::vector<io::Bytes> contents;
-  Index records = 0;
+  std::vector<Records> records;
   for (const io::Path& file : files) {
-    contents.push_back(read_records(file));
-    records += static_cast<Index>(contents.back().size()) / record_bytes;
+    contents.push_back(io::read_file(file));
+    records.push_back({file.string(), contents.back()});  // the bytes stay where they are when `contents` grows
   }
-  Dataset dataset{.images = Tensor({records, side, side, channels}, DType::uint8),
-                  .labels = Tensor({records}, DType::int32),
-                  .classes = static_cast<int>(cifar10_class_names().size()),
-                  .class_names = cifar10_class_names()};
-  std::uint8_t* images = dataset.images.data<std::uint8_t>();
-  std::int32_t* labels = dataset.labels.data<std::int32_t>();
-  for (std::size_t f = 0; f < files.size(); ++f) {
-    const std::byte* record = contents[f].data();
-    const Index count = static_cast<Index>(contents[f].size()) / record_bytes;
-    for (Index i = 0; i < count; ++i, record += record_bytes, images += image_bytes) {
-      *labels = std::to_integer<std::int32_t>(record[0]);
-      if (*labels >= dataset.classes)
-        fail<IoError>(files[f].string(), ": the label of record ", i, " is ", *labels, ", expected 0 to ",
-                      dataset.classes - 1);
-      ++labels;
-      interleave(record + 1, images);
-    }
-  }
-  return dataset;
+  return parse(records);
 }
 
 Dataset read_cifar10(const io::Path& directory, Split split) {

@@ -34,11 +34,11 @@ void require_picture_name(const std::string& name, const std::string& where) {
     fail<IoError>(where, ": no picture, expected a name that ends with .png, .jpg or .jpeg");
 }
 
-Folders checked(Folders folders, const Path& source) {
-  if (folders.empty()) fail<IoError>(source.string(), ": no folders, expected one for each class");
+Folders checked(Folders folders, std::string_view source) {
+  if (folders.empty()) fail<IoError>(source, ": no folders, expected one for each class");
   for (auto& [name, pictures] : folders) {
     if (pictures.empty())
-      fail<IoError>(source.string(), ": the class folder \"", name,
+      fail<IoError>(source, ": the class folder \"", name,
                     "\" is empty, expected .png, .jpg or .jpeg pictures");
     std::ranges::sort(pictures);
   }
@@ -62,16 +62,16 @@ Folders list_directory(const Path& source) {
       pictures.push_back(file);
     }
   }
-  return checked(std::move(folders), source);
+  return checked(std::move(folders), source.string());
 }
 
-Folders list_archive(const std::vector<std::string>& entries, const Path& source) {
+Folders list_archive(const std::vector<std::string>& entries, std::string_view source) {
   Folders folders;
   for (const std::string& entry : entries) {
     const std::size_t slash = entry.find('/');
     const std::string folder = entry.substr(0, slash), file = slash == std::string::npos ? "" : entry.substr(slash + 1);
     if (is_hidden(folder) || is_hidden(file)) continue;
-    const std::string where = message(source.string(), ": entry \"", entry, '"');
+    const std::string where = message(source, ": entry \"", entry, '"');
     if (slash == std::string::npos || folder.empty() || file.find('/') != std::string::npos)
       fail<IoError>(where, " is out of place, expected CLASS/PICTURE");
     std::vector<std::string>& pictures = folders[folder];
@@ -88,13 +88,13 @@ bool is_archive(const Path& source) { return !fs::is_directory(source); }
 using Picture = std::pair<std::string, std::int32_t>;
 
 std::vector<Picture> classes_in_turn(const Folders& folders, const std::vector<std::string>& classes,
-                                     const Path& source) {
+                                     std::string_view source) {
   std::vector<Picture> result;
   std::size_t most = 0;
   for (const auto& [name, pictures] : folders) {
     most = std::max(most, pictures.size());
     if (std::ranges::find(classes, name) == classes.end())
-      fail<IoError>(source.string(), ": ", unknown_name("class", name, classes),
+      fail<IoError>(source, ": ", unknown_name("class", name, classes),
                     ", expected the classes of the training split");
   }
   for (std::size_t turn = 0; turn < most; ++turn)
@@ -110,6 +110,12 @@ std::vector<Picture> classes_in_turn(const Folders& folders, const std::vector<s
 struct PictureSource {
   std::function<Tensor(const std::string&)> decode;
   std::function<std::string(const std::string&)> describe;
+
+  void require_shape(const std::string& name, const Tensor& picture, const Shape& shape,
+                     const std::string& first) const {
+    if (picture.shape() != shape)
+      fail<IoError>(describe(name), ": shape ", picture.shape(), ", expected ", shape, " as of ", describe(first));
+  }
 };
 
 Dataset decode_all(const std::vector<Picture>& pictures, const std::vector<std::string>& classes,
@@ -126,9 +132,7 @@ Dataset decode_all(const std::vector<Picture>& pictures, const std::vector<std::
     for (Index i = begin; i < end; ++i) {
       const auto& [name, label] = pictures[static_cast<std::size_t>(i)];
       const Tensor picture = source.decode(name);
-      if (picture.shape() != shape)
-        fail<IoError>(source.describe(name), ": shape ", picture.shape(), ", expected ", shape, " as of ",
-                      source.describe(pictures.front().first));
+      source.require_shape(name, picture, shape, pictures.front().first);
       std::memcpy(images + i * shape.size(), picture.bytes(), picture.byte_size());
       labels[i] = label;
     }
@@ -145,37 +149,70 @@ std::vector<std::string> names_of(const Folders& folders) {
 Dataset read_directory(const Path& source, const std::vector<std::string>& classes) {
   const Folders folders = list_directory(source);
   const std::vector<std::string> all = classes.empty() ? names_of(folders) : classes;
-  return decode_all(classes_in_turn(folders, all, source), all,
+  return decode_all(classes_in_turn(folders, all, source.string()), all,
                     {.decode = [&](const std::string& name) { return io::read_image(source / name); },
                      .describe = [&](const std::string& name) { return (source / name).string(); }});
 }
 
-Dataset read_archive(const Path& source, const std::vector<std::string>& classes) {
-  const std::vector<io::ZipEntry> entries = io::parse_zip(io::read_file(source), source.string());
-  std::map<std::string_view, const io::Bytes*> contents;
-  std::vector<std::string> names;
-  for (const auto& [name, content] : entries) {
-    contents[name] = &content;
-    names.push_back(name);
+/// The entries of an archive by CLASS/PICTURE.
+class Archive {
+ public:
+  Archive(std::span<const std::byte> bytes, std::string_view what) : what_(what), entries_(io::parse_zip(bytes, what)) {
+    for (const auto& [name, content] : entries_) contents_[name] = content;
   }
-  const Folders folders = list_archive(names, source);
-  const std::vector<std::string> all = classes.empty() ? names_of(folders) : classes;
-  const auto describe = [&](const std::string& name) { return message(source.string(), ": entry \"", name, '"'); };
-  return decode_all(
-      classes_in_turn(folders, all, source), all,
-      {.decode = [&](const std::string& name) { return io::decode_image(*contents.at(name), describe(name)); },
-       .describe = describe});
-}
+
+  Dataset read(const std::vector<std::string>& classes) const {
+    std::vector<std::string> names;
+    for (const auto& entry : entries_) names.push_back(entry.name);
+    const Folders folders = list_archive(names, what_);
+    const std::vector<std::string> all = classes.empty() ? names_of(folders) : classes;
+    const std::vector<Picture> pictures = classes_in_turn(folders, all, what_);
+    const PictureSource source{.decode = [this](const std::string& name) { return decode(name); },
+                               .describe = [this](const std::string& name) { return describe(name); }};
+    require_one_size(pictures, source);
+    return decode_all(pictures, all, source);
+  }
+
+ private:
+  Tensor decode(const std::string& name) const { return io::decode_image(contents_.at(name), describe(name)); }
+  std::string describe(const std::string& name) const { return message(what_, ": entry \"", name, '"'); }
+
+  /// Before memory for all is taken: a few bytes can announce a large picture, and many entries go into an archive.
+  void require_one_size(const std::vector<Picture>& pictures, const PictureSource& source) const {
+    const auto size_of = [&](const Picture& picture) {
+      return io::picture_size(contents_.at(picture.first), describe(picture.first));
+    };
+    const std::string& first = pictures.front().first;
+    const io::PictureSize size = size_of(pictures.front());
+    for (const Picture& picture : pictures)
+      if (size_of(picture) != size)
+        source.require_shape(picture.first, decode(picture.first), decode(first).shape(), first);
+  }
+
+  std::string_view what_;
+  std::vector<io::ZipEntry> entries_;
+  std::map<std::string_view, std::span<const std::byte>> contents_;
+};
 
 }  // namespace
 
+std::vector<std::string> picture_archive_classes(std::span<const std::byte> bytes, std::string_view what) {
+  return names_of(list_archive(io::list_zip(bytes, what), what));
+}
+
+Dataset parse_picture_archive(std::span<const std::byte> bytes, std::string_view what,
+                              const std::vector<std::string>& classes) {
+  return Archive(bytes, what).read(classes);
+}
+
 std::vector<std::string> image_folder_classes(const Path& source) {
-  if (!is_archive(source)) return names_of(list_directory(source));
-  return names_of(list_archive(io::list_zip(io::read_file(source), source.string()), source));
+  if (is_archive(source)) return picture_archive_classes(io::read_file(source), source.string());
+  return names_of(list_directory(source));
 }
 
 Dataset read_image_folder(const Path& source, const std::vector<std::string>& classes) {
-  return is_archive(source) ? read_archive(source, classes) : read_directory(source, classes);
+  if (is_archive(source)) return parse_picture_archive(io::read_file(source), source.string(), classes);
+  return read_directory(source, classes);
 }
 
 }  // namespace bitgrad::data

@@ -1,7 +1,9 @@
 // Pictures in a folder per class, as directories or in a zip archive.
 #pragma once
 
+#include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <bitgrad/core/data/dataset.hpp>
@@ -21,5 +23,10 @@ std::vector<std::string> image_folder_classes(const io::Path& source);
 /// be missing. Throws IoError naming the file (and entry) and what was expected: as image_folder_classes() and
 /// io::decode_image() do, for a class that is none of `classes`, and for pictures of different shapes.
 Dataset read_image_folder(const io::Path& source, const std::vector<std::string>& classes = {});
+
+/// Both of the bytes of a zip archive. Messages start with `what`, the file's name.
+std::vector<std::string> picture_archive_classes(std::span<const std::byte> bytes, std::string_view what);
+Dataset parse_picture_archive(std::span<const std::byte> bytes, std::string_view what,
+                              const std::vector<std::string>& classes = {});
 
 }  // namespace bitgrad::data

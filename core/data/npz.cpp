@@ -1,7 +1,6 @@
 #include <bitgrad/core/data/npz.hpp>
 
 #include <algorithm>
-#include <limits>
 #include <string>
 #include <vector>
 
@@ -12,9 +11,13 @@
 namespace bitgrad::data {
 namespace {
 
+/// Labels are below: what follows a data set, a model's head say, has a number for each class.
+constexpr std::int32_t most_classes = 1 << 16;
+
 class NpzDataset {
  public:
-  explicit NpzDataset(const io::Path& path) : path_(path.string()), arrays_(io::read_npz(path)) {}
+  NpzDataset(std::span<const std::byte> bytes, std::string_view what)
+      : what_(what), arrays_(io::parse_npz(bytes, what)) {}
 
   Dataset read(Split split) const {
     const std::string of = std::string(name_of(split));
@@ -23,7 +26,7 @@ class NpzDataset {
                     .classes = classes(),
                     .class_names = {}};
     if (dataset.images.dim(0) != dataset.size())
-      fail<IoError>(path_, ": ", dataset.images.dim(0), " images in x_", of, " but ", dataset.size(), " labels in y_",
+      fail<IoError>(what_, ": ", dataset.images.dim(0), " images in x_", of, " but ", dataset.size(), " labels in y_",
                     of);
     require_labels(message("y_", of), dataset.labels, dataset.classes);
     return dataset;
@@ -34,14 +37,14 @@ class NpzDataset {
     if (const Tensor* found = arrays_.find(name)) return *found;
     std::string names;
     for (const std::string& each : arrays_.names()) names += (names.empty() ? "" : ", ") + each;
-    fail<IoError>(path_, ": no array \"", name, "\", expected x_train, y_train, x_test and y_test; it holds ",
+    fail<IoError>(what_, ": no array \"", name, "\", expected x_train, y_train, x_test and y_test; it holds ",
                   names.empty() ? "nothing" : names);
   }
 
   Tensor images(const std::string& name) const {
     Tensor result = array(name);
     if (result.dtype() != DType::uint8 || (result.rank() != 3 && result.rank() != 4))
-      fail<IoError>(path_, ": ", name, " is ", result.dtype(), ' ', result.shape(),
+      fail<IoError>(what_, ": ", name, " is ", result.dtype(), ' ', result.shape(),
                     ", expected uint8 [N, H, W] or [N, H, W, C]");
     const Shape shape = result.shape();
     return shape.rank() == 3 ? result.reshape({shape[0], shape[1], shape[2], 1}) : result;
@@ -51,7 +54,7 @@ class NpzDataset {
     const Tensor& found = array(name);
     const bool whole = found.dtype() != DType::float32 && found.dtype() != DType::float64;
     if (!whole || !(found.rank() == 1 || (found.rank() == 2 && found.dim(1) == 1)))
-      fail<IoError>(path_, ": ", name, " is ", found.dtype(), ' ', found.shape(),
+      fail<IoError>(what_, ": ", name, " is ", found.dtype(), ' ', found.shape(),
                     ", expected whole numbers [N] or [N, 1]");
     return found.to(DType::int32).reshape({found.dim(0)});
   }
@@ -59,7 +62,7 @@ class NpzDataset {
   int classes() const {
     const Tensor training = labels("y_train");
     const auto values = training.span<std::int32_t>();
-    require_labels("y_train", training, std::numeric_limits<std::int32_t>::max());
+    require_labels("y_train", training, most_classes);
     return values.empty() ? 1 : *std::ranges::max_element(values) + 1;
   }
 
@@ -67,17 +70,23 @@ class NpzDataset {
     const auto values = labels.span<std::int32_t>();
     const auto bad = std::ranges::find_if(values, [&](std::int32_t label) { return label < 0 || label >= classes; });
     if (bad != values.end())
-      fail<IoError>(path_, ": label ", bad - values.begin(), " of ", name, " is ", *bad, ", expected 0 to ",
+      fail<IoError>(what_, ": label ", bad - values.begin(), " of ", name, " is ", *bad, ", expected 0 to ",
                     classes - 1);
   }
 
-  std::string path_;
+  std::string_view what_;
   NamedTensors arrays_;
 };
 
 }  // namespace
 
-Dataset read_npz_dataset(const io::Path& path, Split split) { return NpzDataset(path).read(split); }
+Dataset parse_npz_dataset(std::span<const std::byte> bytes, std::string_view what, Split split) {
+  return NpzDataset(bytes, what).read(split);
+}
+
+Dataset read_npz_dataset(const io::Path& path, Split split) {
+  return parse_npz_dataset(io::read_file(path), path.string(), split);
+}
 
 bool npz_has_split(const io::Path& path, Split split) {
   const std::vector<std::string> entries = io::list_zip(io::read_file(path), path.string());

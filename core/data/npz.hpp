@@ -1,14 +1,21 @@
 // Data sets in one .npz file, as Keras and many scripts keep them.
 #pragma once
 
+#include <span>
+#include <string_view>
+
 #include <bitgrad/core/data/dataset.hpp>
 #include <bitgrad/core/io/file.hpp>
 
 namespace bitgrad::data {
 
 /// The arrays x_train and y_train, or x_test and y_test: images are uint8 [N, H, W] or [N, H, W, C], labels uint8,
-/// int8, int32 or int64, [N] or [N, 1]. The classes are those of y_train: its largest label + 1. Other arrays are left
-/// alone. Throws IoError naming the file, the array, and what it is or holds and should.
+/// int8, int32 or int64, [N] or [N, 1]. The classes are those of y_train: its largest label + 1, at most 65,536. Other
+/// arrays are left alone. Throws IoError that starts with `what`, the file's name, and names the array and what it is
+/// or holds and should.
+Dataset parse_npz_dataset(std::span<const std::byte> bytes, std::string_view what, Split split);
+
+/// parse_npz_dataset() of a file.
 Dataset read_npz_dataset(const io::Path& path, Split split);
 
 /// True when the images of the split are there; only the names of the arrays are read. Throws IoError for a file that

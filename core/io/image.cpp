@@ -14,12 +14,20 @@ bool starts_with(std::span<const std::byte> bytes, std::initializer_list<int> ma
                                                     [](int a, std::byte b) { return a == std::to_integer<int>(b); });
 }
 
+bool is_png(std::span<const std::byte> bytes, std::string_view what) {
+  if (starts_with(bytes, {0x89, 'P', 'N', 'G', '\r', '\n', 0x1a, '\n'})) return true;
+  if (starts_with(bytes, {0xff, 0xd8, 0xff})) return false;
+  fail<IoError>(what, ": ", bytes.size(), " bytes that are neither PNG nor JPEG (wrong magic number)");
+}
+
 }  // namespace
 
 Tensor decode_image(std::span<const std::byte> bytes, std::string_view what) {
-  if (starts_with(bytes, {0x89, 'P', 'N', 'G', '\r', '\n', 0x1a, '\n'})) return detail::decode_png(bytes, what);
-  if (starts_with(bytes, {0xff, 0xd8, 0xff})) return detail::decode_jpeg(bytes, what);
-  fail<IoError>(what, ": ", bytes.size(), " bytes that are neither PNG nor JPEG (wrong magic number)");
+  return is_png(bytes, what) ? detail::decode_png(bytes, what) : detail::decode_jpeg(bytes, what);
+}
+
+PictureSize picture_size(std::span<const std::byte> bytes, std::string_view what) {
+  return is_png(bytes, what) ? detail::png_size(bytes, what) : detail::jpeg_size(bytes, what);
 }
 
 Tensor read_image(const Path& path) { return decode_image(read_file(path), path.string()); }

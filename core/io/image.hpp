@@ -19,6 +19,14 @@ namespace bitgrad::io {
 /// channels, transparent pixels, CMYK, and more than 2^26 pixels.
 Tensor decode_image(std::span<const std::byte> bytes, std::string_view what);
 
+/// Rows and columns that the header of a picture announces; nothing is decoded. Throws IoError as decode_image() does,
+/// for what the header alone shows.
+struct PictureSize {
+  Index height = 0, width = 0;
+  bool operator==(const PictureSize&) const = default;
+};
+PictureSize picture_size(std::span<const std::byte> bytes, std::string_view what);
+
 /// A PNG of uint8 pixels [H, W, 1] (grey) or [H, W, 3]. ShapeError for anything else.
 Bytes encode_png(const Tensor& pixels);
 

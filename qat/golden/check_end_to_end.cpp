@@ -117,6 +117,8 @@ class RecordedQuantizer : public GridInferableQuantizer {
 
  private:
   static Grid grid_of(const GoldenConversion& numbers, std::optional<int> axis) {
+    for (const double zero : numbers.zero_point)
+      require(std::abs(zero) <= 0x1p30, "the recorded zero point ", zero, " is no code");
     return {numbers.num_bits,
             0,
             (1 << numbers.num_bits) - 1,

@@ -11,7 +11,8 @@ namespace {
 void check_adjusted_ranges(const InferableCase& c) {
   const Node arguments = Node::parse(c.json, c.id);
   const std::vector<double> min = arguments.at("min_range").numbers(), max = arguments.at("max_range").numbers();
-  const int bits = static_cast<int>(arguments.at("num_bits").integer());
+  const int bits = arguments.at("num_bits").integer(1, 16);
+  require(!min.empty() && !max.empty(), "a range without numbers");
   std::vector<double> low, high;
   for (std::size_t i = 0; i < std::max(min.size(), max.size()); ++i) {
     const auto range = adjust_range_to_include_zero(static_cast<float>(min[std::min(i, min.size() - 1)]),

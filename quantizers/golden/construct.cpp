@@ -12,6 +12,10 @@
 namespace bitgrad::golden::detail {
 namespace {
 
+int any_int(const Node& value) {
+  return value.integer(std::numeric_limits<int>::min(), std::numeric_limits<int>::max());
+}
+
 /// Sets what is there; the rest keeps its default.
 void assign(std::vector<double>& member, const Node& arguments, std::string_view key) {
   if (arguments.has(key)) member = arguments.at(key).numbers();
@@ -20,13 +24,13 @@ void assign(bool& member, const Node& arguments, std::string_view key) {
   if (arguments.has(key)) member = arguments.at(key).boolean();
 }
 void assign(int& member, const Node& arguments, std::string_view key) {
-  if (arguments.has(key)) member = static_cast<int>(arguments.at(key).integer());
+  if (arguments.has(key)) member = any_int(arguments.at(key));
 }
 void assign(double& member, const Node& arguments, std::string_view key) {
   if (arguments.has(key)) member = arguments.at(key).number();
 }
 void assign(std::optional<int>& member, const Node& arguments, std::string_view key) {
-  if (arguments.has(key) && !arguments.at(key).is_null()) member = static_cast<int>(arguments.at(key).integer());
+  if (arguments.has(key) && !arguments.at(key).is_null()) member = any_int(arguments.at(key));
 }
 
 /// Builds Q from its Options, member by member: for numbers that JSON does not have.

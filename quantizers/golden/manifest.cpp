@@ -2,12 +2,15 @@
 
 #include <bitgrad/core/error.hpp>
 #include <bitgrad/core/io/file.hpp>
+#include <bitgrad/core/io/npy.hpp>
 #include <bitgrad/quantizers/golden/detail/read.hpp>
 
 namespace bitgrad::golden {
 namespace {
 
 using namespace detail;
+
+constexpr const char* manifest_name = "manifest.json";
 
 template <class Enum>
 Enum one_of(const Node& value, const std::vector<std::pair<std::string, Enum>>& names) {
@@ -32,7 +35,7 @@ IllegalCase illegal(const Node& entry) {
   if (entry.has("what")) result.what = entry.at("what").string();
   if (entry.has("input_shape") && !entry.at("input_shape").is_null())
     result.input_shape = entry.at("input_shape").shape();
-  if (result.kind == Kind::inferable) result.json = with_class(entry.at("class").string(), entry.at("kwargs"));
+  if (result.kind == Kind::inferable) result.json = with_class(entry.at("class"), entry.at("kwargs"));
   if (result.kind != Kind::trainable) return result;
   const std::string class_name = entry.at("class").string();
   result.has_config = entry.has("config");
@@ -44,7 +47,7 @@ IllegalCase illegal(const Node& entry) {
 }
 
 LegalCase legal(const Node& entry) {
-  return {entry.at("id").string(), with_class(entry.at("class").string(), entry.at("kwargs"))};
+  return {entry.at("id").string(), with_class(entry.at("class"), entry.at("kwargs"))};
 }
 
 LookupCase lookup(const Node& entry) {
@@ -83,17 +86,19 @@ PowerOfTwoCase power_of_two(const Node& entry) {
 
 RangeCase range(const Node& entry) {
   const std::string kind = entry.at("impl").string();
-  const int bits = static_cast<int>(entry.at("n_bits").integer());
+  const int bits = entry.at("n_bits").integer(1, 16);
   const bool single = kind.find("float32") != std::string::npos;
   if (!single && kind.find("float64") == std::string::npos) entry.at("impl").wrong("a name with float32 or float64");
-  return {.id = message("range_adjust ", kind, " ", bits, " bits"),
-          .single_precision = single,
-          .clamped = kind.ends_with("_clamped"),
-          .bits = bits,
-          .min = entry.at("min").numbers(),
-          .max = entry.at("max").numbers(),
-          .adjusted_min = entry.at("adj_min").numbers(),
-          .adjusted_max = entry.at("adj_max").numbers()};
+  RangeCase result{.id = message("range_adjust ", kind, " ", bits, " bits"),
+                   .single_precision = single,
+                   .clamped = kind.ends_with("_clamped"),
+                   .bits = bits,
+                   .min = entry.at("min").numbers(),
+                   .max = entry.at("max").numbers(),
+                   .adjusted_min = entry.at("adj_min").numbers(),
+                   .adjusted_max = entry.at("adj_max").numbers()};
+  if (result.max.size() != result.min.size()) entry.at("max").wrong(message(result.min.size(), " numbers, as \"min\" has"));
+  return result;
 }
 
 template <class Case, class Read>
@@ -109,12 +114,12 @@ const BaseQuantizerConfig& TrainableSpec::config() const {
   return activation_config;
 }
 
-Manifest read_manifest(const std::filesystem::path& directory) {
-  const std::filesystem::path path = directory / "manifest.json";
-  const Node document = Node::parse(io::read_text_file(path), path.string());
+Manifest parse_manifest(std::string_view text, const std::filesystem::path& directory, const ReadArray& read) {
+  const std::filesystem::path path = directory / manifest_name;
+  const Node document = Node::parse(text, path.string());
   if (!document.has("format_version") || document.at("format_version").dump() != "1")
     fail<ValueError>(path.string(), ": not an object with format_version 1");
-  const Arrays arrays(directory);
+  const Arrays arrays(directory, read);
   Manifest manifest;
   read_list(document, "inferable_cases", manifest.inferable, [&](const Node& e) { return read_inferable(e, arrays); });
   read_list(document, "trainable_cases", manifest.trainable, [&](const Node& e) { return read_trainable(e, arrays); });
@@ -127,6 +132,10 @@ Manifest read_manifest(const std::filesystem::path& directory) {
   read_list(document, "pot_rounding", manifest.powers_of_two, power_of_two);
   read_list(document, "range_adjust", manifest.ranges, range);
   return manifest;
+}
+
+Manifest read_manifest(const std::filesystem::path& directory) {
+  return parse_manifest(io::read_text_file(directory / manifest_name), directory, io::read_npy);
 }
 
 }  // namespace bitgrad::golden

@@ -3,8 +3,10 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <bitgrad/core/tensor.hpp>
@@ -165,8 +167,15 @@ struct Manifest {
   std::vector<RangeCase> ranges;
 };
 
-/// Reads manifest.json and the arrays it names; a list that is absent is empty. Throws IoError for a file that is
-/// missing, truncated or of another shape than the manifest says, ValueError for what is malformed, naming the case.
+/// Gives the array of a path in the manifest's directory, or throws IoError.
+using ReadArray = std::function<Tensor(const std::filesystem::path&)>;
+
+/// Reads the text of manifest.json and the arrays it names; a list that is absent is empty. Throws IoError for a file
+/// that is missing, truncated or of another shape than the manifest says, ValueError for what is malformed, naming the
+/// case.
+Manifest parse_manifest(std::string_view text, const std::filesystem::path& directory, const ReadArray& read);
+
+/// parse_manifest() of the files in a directory.
 Manifest read_manifest(const std::filesystem::path& directory);
 
 }  // namespace bitgrad::golden

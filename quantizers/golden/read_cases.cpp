@@ -1,9 +1,9 @@
 #include <algorithm>
 #include <cctype>
 #include <cmath>
+#include <limits>
 
 #include <bitgrad/core/error.hpp>
-#include <bitgrad/core/io/npy.hpp>
 #include <bitgrad/quantizers/golden/detail/read.hpp>
 
 namespace bitgrad::golden::detail {
@@ -19,12 +19,15 @@ Tensor parameter(const Node& value) {
   return Tensor::scalar(value.number(), DType::float64);
 }
 
-int bits_of(const Node& value) { return static_cast<int>(value.integer()); }
+/// Bits and axes, those included that are to be refused.
+int any_int(const Node& value) {
+  return value.integer(std::numeric_limits<int>::min(), std::numeric_limits<int>::max());
+}
 
 std::optional<int> optional_axis(const Node& arguments) {
   const bool per_channel = arguments.has("per_channel") && arguments.at("per_channel").boolean();
   if (!per_channel) return {};
-  return static_cast<int>(arguments.at("channel_axis").integer());
+  return any_int(arguments.at("channel_axis"));
 }
 
 bool has_tag(const Node& entry, std::string_view tag) {
@@ -47,9 +50,10 @@ GoldenVariable read_variable(const Node& entry, const Arrays& arrays) {
 }  // namespace
 
 Tensor Arrays::read(const Node& file) const {
-  const std::filesystem::path path = directory_ / file.string();
+  const std::filesystem::path name = file.string(), path = directory_ / name;
+  if (name.is_absolute() || std::ranges::find(name, "..") != name.end()) file.wrong("a file in the manifest's directory");
   try {
-    const Tensor tensor = io::read_npy(path);
+    const Tensor tensor = read_(path);
     if (tensor.dtype() != DType::float32)
       fail<IoError>(path.string(), ": dtype is ", tensor.dtype(), ", expected float32");
     return tensor;
@@ -85,8 +89,8 @@ std::vector<double> numbers_at(const Node& object, std::string_view key) {
   return object.has(key) ? object.at(key).numbers() : std::vector<double>{};
 }
 
-std::string with_class(const std::string& class_name, const Node& arguments) {
-  std::string json = message("{\"class\":\"", class_name, "\"");
+std::string with_class(const Node& class_name, const Node& arguments) {
+  std::string json = "{\"class\":" + class_name.dump();
   for (const auto& [key, value] : arguments.members()) json += message(",\"", key, "\":", value.dump());
   return json + "}";
 }
@@ -95,13 +99,13 @@ TrainableSpec read_spec(const Node& entry, const std::string& class_name, bool w
   TrainableSpec spec{.class_name = class_name, .weights = weights, .weights_config = {}, .activation_config = {}};
   BaseQuantizerConfig config;
   config.method = method_of(entry);
-  config.n_bits = bits_of(entry.at("n_bits"));
+  config.n_bits = any_int(entry.at("n_bits"));
   for (const auto& [key, value] : entry.at("quantization_params").members())
     config.quantization_params[key] = parameter(value);
   static_cast<BaseQuantizerConfig&>(spec.weights_config) = config;
   static_cast<BaseQuantizerConfig&>(spec.activation_config) = config;
   spec.activation_config.channels_axis = reference_channels_axis;
-  if (entry.has("channels_axis")) spec.weights_config.weights_channels_axis = bits_of(entry.at("channels_axis"));
+  if (entry.has("channels_axis")) spec.weights_config.weights_channels_axis = any_int(entry.at("channels_axis"));
   spec.weights_config.weights_per_channel_threshold = entry.has("per_channel") && entry.at("per_channel").boolean();
   spec.freeze = entry.has("freeze_quant_params") && entry.at("freeze_quant_params").boolean();
   return spec;
@@ -113,10 +117,10 @@ GoldenConversion read_conversion(const Node& entry) {
   if (result.refused) return result;
   result.class_name = entry.at("class").string();
   const Node arguments = entry.at("params");
-  result.num_bits = bits_of(arguments.at("num_bits"));
+  result.num_bits = arguments.at("num_bits").integer(1, 16);
   result.channel_axis = optional_axis(arguments);
   result.threshold = numbers_at(arguments, "threshold");
-  if (!result.threshold.empty()) result.json = with_class(result.class_name, arguments);
+  if (!result.threshold.empty()) result.json = with_class(entry.at("class"), arguments);
   result.scale = numbers_at(arguments, "scale");
   result.zero_point = numbers_at(arguments, "zero_point");
   return result;
@@ -127,7 +131,7 @@ InferableCase read_inferable(const Node& entry, const Arrays& arrays) {
   InferableCase result;
   result.id = entry.at("id").string();
   result.class_name = entry.at("class").string();
-  result.json = with_class(result.class_name, entry.at("params"));
+  result.json = with_class(entry.at("class"), entry.at("params"));
   const Shape shape = entry.at("shape").shape();
   result.input = arrays.read(entry.at("input"), shape);
   const Tensor outputs = arrays.read(entry.at("output"));

@@ -1,15 +1,35 @@
+#include <algorithm>
+#include <limits>
+
 #include <bitgrad/core/error.hpp>
 #include <bitgrad/quantizers/golden/detail/read.hpp>
 
 namespace bitgrad::golden::detail {
 namespace {
 
-/// One number for both directions, or two.
-std::vector<Index> down_and_across(const Node& value) {
-  const std::vector<Index> result =
-      value.dump().starts_with('[') ? value.integers() : std::vector<Index>(2, value.integer());
+/// One number for both directions, or two, each from `low` to 1000.
+std::vector<Index> down_and_across(const Node& value, int low) {
+  constexpr int high = 1000;
+  if (!value.is_list()) return std::vector<Index>(2, value.integer(low, high));
+  std::vector<Index> result;
+  for (const Node& element : value.elements()) result.push_back(element.integer(low, high));
   if (result.size() != 2) value.wrong("one or two integers");
   return result;
+}
+
+/// What the layer makes of x.
+Shape output_shape(const EndToEndCase& c, const Node& x) {
+  const Shape in = c.x.shape(), weight = c.weight.shape();
+  const int channels = c.convolution ? 1 : -1;
+  if (c.x.size() == 0 || c.weight.size() == 0 || (c.convolution && in.rank() != 4) || in.rank() == 0 ||
+      in[channels] != weight[1])
+    fail<IoError>(x.string(), ": shape ", in, ", expected an input for weights of shape ", weight, " (", x.path(), ")");
+  if (!c.convolution) return in.with(-1, weight[0]);
+  const auto along = [&](int axis) {
+    const auto i = static_cast<std::size_t>(axis - 2);
+    return std::max<Index>((in[axis] + 2 * c.padding[i] - weight[axis]) / c.stride[i] + 1, 0);
+  };
+  return {in[0], weight[0], along(2), along(3)};
 }
 
 /// What a convolution has beyond the layer's own arguments must be without effect.
@@ -38,7 +58,7 @@ GoldenParameter read_parameter(const Node& entry) {
   result.trainable = entry.at("trainable").boolean();
   if (!entry.at("init").is_null()) result.init = entry.at("init").numbers();
   if (!result.trainable) return result;
-  result.offset = entry.at("offset").integer();
+  result.offset = entry.at("offset").integer(0, std::numeric_limits<int>::max());
   result.count = entry.at("count").integer();
   if (result.count != result.shape.size())
     entry.at("count").wrong(message(result.shape.size(), ", the size of its shape"));
@@ -51,7 +71,7 @@ Tensor read_flat(const Node& file, const std::vector<GoldenParameter>& parameter
   for (const GoldenParameter& parameter : parameters) size += parameter.count;
   const Tensor flat = arrays.read(file, {size});
   for (const GoldenParameter& parameter : parameters)
-    if (parameter.offset < 0 || parameter.offset + parameter.count > size)
+    if (parameter.offset + parameter.count > size)
       fail<ValueError>(file.path(), ": ", parameter.name, " has elements ", parameter.offset, " to ",
                        parameter.offset + parameter.count, " of ", size);
   return flat;
@@ -68,8 +88,8 @@ EndToEndCase read_end_to_end(const Node& entry, const Arrays& arrays) {
   if (result.convolution) {
     const Node arguments = entry.at("op_args");
     refuse_unknown_arguments(arguments);
-    result.stride = down_and_across(arguments.at("stride"));
-    result.padding = down_and_across(arguments.at("padding"));
+    result.stride = down_and_across(arguments.at("stride"), 1);
+    result.padding = down_and_across(arguments.at("padding"), 0);
   }
   const Node quantizer = entry.at("weight_quantizer");
   result.weight_quantizer = read_spec(quantizer, quantizer.at("class").string(), true);
@@ -82,7 +102,7 @@ EndToEndCase read_end_to_end(const Node& entry, const Arrays& arrays) {
     fail<IoError>(entry.at("weight").string(), ": shape ", result.weight.shape(), ", expected ", rank, " axes");
   if (!entry.at("bias").is_null()) result.bias = arrays.read(entry.at("bias"), {result.weight.dim(0)});
   result.x = arrays.read(entry.at("x"));
-  result.y = arrays.read(entry.at("y"));
+  result.y = arrays.read(entry.at("y"), output_shape(result, entry.at("x")));
   result.dy = arrays.read(entry.at("dy"), result.y.shape());
   result.dx = arrays.read(entry.at("dx"), result.x.shape());
   result.rtol = entry.at("rtol").number();

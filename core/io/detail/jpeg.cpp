@@ -24,15 +24,20 @@ class JpegReader {
   JpegReader(const JpegReader&) = delete;
   JpegReader& operator=(const JpegReader&) = delete;
 
-  Tensor read() {
+  PictureSize size() {
     run(&JpegReader::read_header);
     check_picture_size(info_.image_height, info_.image_width, what_);
+    return {Index{info_.image_height}, Index{info_.image_width}};
+  }
+
+  Tensor read() {
+    const auto [height, width] = size();
     const bool grey = info_.jpeg_color_space == JCS_GRAYSCALE;
     if (!grey && info_.jpeg_color_space != JCS_YCbCr && info_.jpeg_color_space != JCS_RGB)
       fail<IoError>(what_, ": JPEG with ", info_.num_components, " channels that are neither grey nor YCbCr nor RGB");
     info_.out_color_space = grey ? JCS_GRAYSCALE : JCS_RGB;
     info_.dct_method = JDCT_ISLOW;  // exact integers, the same for every instruction set
-    Tensor pixels({Index{info_.image_height}, Index{info_.image_width}, grey ? 1 : 3}, DType::uint8);
+    Tensor pixels({height, width, grey ? 1 : 3}, DType::uint8);
     row_ = pixels.data<std::uint8_t>();
     row_bytes_ = static_cast<std::size_t>(pixels.size() / pixels.dim(0));
     run(&JpegReader::read_pixels);
@@ -85,5 +90,6 @@ class JpegReader {
 }  // namespace
 
 Tensor decode_jpeg(std::span<const std::byte> bytes, std::string_view what) { return JpegReader(bytes, what).read(); }
+PictureSize jpeg_size(std::span<const std::byte> bytes, std::string_view what) { return JpegReader(bytes, what).size(); }
 
 }  // namespace bitgrad::io::detail

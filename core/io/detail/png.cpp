@@ -29,11 +29,15 @@ class PngReader {
   PngReader(const PngReader&) = delete;
   PngReader& operator=(const PngReader&) = delete;
 
-  Tensor read() {
+  PictureSize size() {
     run(&PngReader::read_header);
     if (png_get_bit_depth(png_, info_) > 8) fail<IoError>(what_, ": PNG with 16 bits per channel, expected at most 8");
-    const Index height = png_get_image_height(png_, info_), width = png_get_image_width(png_, info_);
     check_picture_size(png_get_image_height(png_, info_), png_get_image_width(png_, info_), what_);
+    return {Index{png_get_image_height(png_, info_)}, Index{png_get_image_width(png_, info_)}};
+  }
+
+  Tensor read() {
+    const auto [height, width] = size();
     run(&PngReader::expand_to_bytes);
     Tensor pixels({height, width, png_get_channels(png_, info_)}, DType::uint8);
     const Index row_bytes = pixels.size() / height;
@@ -107,5 +111,6 @@ class PngReader {
 }  // namespace
 
 Tensor decode_png(std::span<const std::byte> bytes, std::string_view what) { return PngReader(bytes, what).read(); }
+PictureSize png_size(std::span<const std::byte> bytes, std::string_view what) { return PngReader(bytes, what).size(); }
 
 }  // namespace bitgrad::io::detail

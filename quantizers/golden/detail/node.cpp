@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include <bitgrad/core/error.hpp>
+#include <bitgrad/core/io/detail/strict_json.hpp>
 
 namespace bitgrad::golden::detail {
 
@@ -25,10 +26,11 @@ const std::string* written_out(const json& value) {
 }  // namespace
 
 Node Node::parse(std::string_view text, std::string_view what) {
+  constexpr int deepest = 32;
   try {
-    return {std::make_shared<json>(json::parse(text)), std::string(what)};
-  } catch (const json::exception& error) {
-    fail<ValueError>(what, ": no JSON document: ", error.what());
+    return {std::make_shared<json>(io::parse_strict_json<json>(text, what, deepest)), std::string(what)};
+  } catch (const IoError& error) {
+    throw ValueError(error.what());
   }
 }
 
@@ -40,6 +42,7 @@ void Node::wrong(std::string_view expected) const {
 
 bool Node::is_null() const { return value_of(json_).is_null(); }
 bool Node::is_object() const { return value_of(json_).is_object(); }
+bool Node::is_list() const { return value_of(json_).is_array(); }
 bool Node::has(std::string_view key) const { return value_of(json_).is_object() && value_of(json_).contains(key); }
 
 Node Node::at(std::string_view key) const {
@@ -78,8 +81,16 @@ bool Node::boolean() const {
 }
 
 Index Node::integer() const {
-  if (!value_of(json_).is_number_integer()) wrong("an integer");
-  return value_of(json_).get<Index>();
+  const json& value = value_of(json_);
+  const bool fits = !value.is_number_unsigned() || value.get<std::uint64_t>() <= std::numeric_limits<Index>::max();
+  if (!value.is_number_integer() || !fits) wrong("an integer of 64 bits");
+  return value.get<Index>();
+}
+
+int Node::integer(int low, int high) const {
+  const Index value = integer();
+  if (value < low || value > high) wrong(message("an integer from ", low, " to ", high));
+  return static_cast<int>(value);
 }
 
 double Node::number() const {
@@ -104,8 +115,14 @@ std::vector<Index> Node::integers() const {
 }
 
 Shape Node::shape() const {
+  constexpr Index most_elements = 1 << 24;
   const std::vector<Index> extents = integers();
-  return Shape(std::span<const Index>(extents));
+  try {
+    const Shape result{std::span<const Index>(extents)};
+    if (result.size() <= most_elements) return result;
+  } catch (const ShapeError&) {
+  }
+  wrong(message("a shape of at most ", Shape::max_rank, " axes and ", most_elements, " elements"));
 }
 
 bool Node::has_nonfinite() const {

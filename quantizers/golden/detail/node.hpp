@@ -15,11 +15,12 @@ namespace bitgrad::golden::detail {
 /// example, "manifest.json: inferable_cases: inf_003: params: \"num_bits\" is missing".
 class Node {
  public:
-  /// The root of a document; ValueError naming `what` and the place where the text is no JSON.
+  /// The root of a document; ValueError naming `what` and the place where the text is no JSON, or nested too deeply.
   static Node parse(std::string_view text, std::string_view what);
 
   bool is_null() const;
   bool is_object() const;
+  bool is_list() const;
   /// An object with the member; null counts.
   bool has(std::string_view key) const;
   Node at(std::string_view key) const;
@@ -30,10 +31,13 @@ class Node {
   std::string string() const;
   bool boolean() const;
   Index integer() const;
+  /// An integer from `low` to `high`.
+  int integer(int low, int high) const;
   /// A JSON number, or {"__type__": "float", "data": "inf"}.
   double number() const;
   std::vector<double> numbers() const;
   std::vector<Index> integers() const;
+  /// ValueError for more than 2^24 elements.
   Shape shape() const;
   /// Whether any number in it, at whatever depth, is not finite.
   bool has_nonfinite() const;

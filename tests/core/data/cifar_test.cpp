@@ -59,3 +59,15 @@ TEST_CASE("cifar10: wrong lengths, labels and missing files are named") {
   refused(record(1) + record(10), "the label of record 1 is 10, expected 0 to 9");
   CHECK_THROWS_WITH(read_cifar10(directory.path(), Split::test), Catch::EndsWith("has no test_batch.bin"));
 }
+
+TEST_CASE("cifar10: the bytes of a file alone are read as the file is") {
+  const support::TemporaryDirectory directory;
+  const std::string content = record(9) + record(1);
+  write(directory / "test_batch.bin", content);
+  const Dataset from_file = read_cifar10(directory.path(), Split::test),
+                from_bytes = parse_cifar10(std::as_bytes(std::span(content)), "batch");
+  CHECK(identical(from_bytes.images, from_file.images));
+  CHECK(identical(from_bytes.labels, from_file.labels));
+  CHECK_THROWS_WITH(parse_cifar10(std::as_bytes(std::span(content)).first(9), "batch"),
+                    Catch::StartsWith("batch: 9 bytes, expected a positive multiple of 3073"));
+}

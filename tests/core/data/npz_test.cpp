@@ -75,7 +75,10 @@ TEST_CASE("npz data sets: what is missing or does not fit is named") {
   file.check_refused({{"x_train", x}, {"y_train", labels({3}, {0, 1, 2})}},
                      "2 images in x_train but 3 labels in y_train");
   file.check_refused({{"x_train", x}, {"y_train", labels({2}, {0, -1})}},
-                     "label 1 of y_train is -1, expected 0 to 2147483646");
+                     "label 1 of y_train is -1, expected 0 to 65535");
+  file.check_refused({{"x_train", x}, {"y_train", labels({2}, {65536, 0})}},
+                     "label 0 of y_train is 65536, expected 0 to 65535");
+  CHECK(file.read({{"x_train", x}, {"y_train", labels({2}, {65535, 0})}}).classes == 65536);
   file.check_refused({{"x_train", x}, {"y_train", y}, {"x_test", x}, {"y_test", labels({2}, {2, 0})}},
                      "label 0 of y_test is 2, expected 0 to 1", Split::test);
 }
