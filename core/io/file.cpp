@@ -96,7 +96,7 @@ AtomicFile::AtomicFile(const Path& path) : path_(resolve_links(path)) {
 AtomicFile::~AtomicFile() { remove_temporary(); }
 
 void AtomicFile::write(std::span<const std::byte> bytes) {
-  if (descriptor_ < 0) fail<StateError>("AtomicFile::write: ", path_, " is already committed or has failed");
+  if (descriptor_ < 0) fail<StateError>("AtomicFile::write: ", path_, " is already complete or has failed");
   while (!bytes.empty()) {
     const ssize_t written = retry([&] { return ::write(descriptor_, bytes.data(), bytes.size()); });
     if (written < 0) abandon("write", errno);
@@ -106,19 +106,32 @@ void AtomicFile::write(std::span<const std::byte> bytes) {
 
 void AtomicFile::write(std::string_view text) { write(std::as_bytes(std::span(text))); }
 
-void AtomicFile::commit() {
-  if (descriptor_ < 0) fail<StateError>("AtomicFile::commit: ", path_, " is already committed or has failed");
+void AtomicFile::sync() {
+  if (descriptor_ < 0) fail<StateError>("AtomicFile::sync: ", path_, " is already complete or has failed");
   // Without fsync a crash soon after the rename may leave an empty file under the final name.
   if (retry([&] { return ::fsync(descriptor_); }) != 0) abandon("write", errno);
   const int closed = ::close(descriptor_);
   descriptor_ = -1;
   if (closed != 0 && errno != EINTR) abandon("close", errno);
+}
+
+void AtomicFile::commit() {
+  if (temporary_.empty()) fail<StateError>("AtomicFile::commit: ", path_, " is already committed or has failed");
+  if (descriptor_ >= 0) sync();
+  struct stat status {};
+  const bool is_new = ::lstat(path_.c_str(), &status) != 0 && errno == ENOENT;
   if (::rename(temporary_.c_str(), path_.c_str()) != 0) abandon("rename", errno);
+  is_new_ = is_new;
   temporary_.clear();
   // The new name is durable once its directory is; not every file system can do it, and the file is whole in any case.
   const Path directory = path_.has_parent_path() ? path_.parent_path() : Path(".");
   const Descriptor parent{::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
   if (parent.value >= 0) ::fsync(parent.value);
+}
+
+void AtomicFile::withdraw() noexcept {
+  if (is_new_) ::unlink(path_.c_str());
+  is_new_ = false;
 }
 
 void AtomicFile::abandon(std::string_view doing, int error) {
@@ -131,6 +144,17 @@ void AtomicFile::remove_temporary() noexcept {
   descriptor_ = -1;
   if (!temporary_.empty()) ::unlink(temporary_.c_str());
   temporary_.clear();
+}
+
+void commit_together(std::span<AtomicFile* const> files) {
+  for (AtomicFile* file : files) file->sync();
+  std::size_t done = 0;
+  try {
+    for (; done < files.size(); ++done) files[done]->commit();
+  } catch (...) {
+    while (done > 0) files[--done]->withdraw();
+    throw;
+  }
 }
 
 void require_writable(const Path& path) { const AtomicFile removed_at_once(path); }
@@ -150,9 +174,13 @@ void write_files_atomically(std::span<const FileContent> files) {
     for (std::size_t j = 0; j < i; ++j)
       if (resolve_links(files[i].path).lexically_normal() == resolve_links(files[j].path).lexically_normal())
         fail<ValueError>("two files are to be written to ", files[i].path, ", expected different paths");
-  std::deque<AtomicFile> open;  // all are complete before the first appears
-  for (const FileContent& file : files) open.emplace_back(file.path).write(file.bytes);
-  for (AtomicFile& file : open) file.commit();
+  std::deque<AtomicFile> open;
+  std::vector<AtomicFile*> all;
+  for (const FileContent& file : files) {
+    open.emplace_back(file.path).write(file.bytes);
+    all.push_back(&open.back());
+  }
+  commit_together(all);
 }
 
 }  // namespace bitgrad::io

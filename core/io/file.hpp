@@ -28,10 +28,16 @@ class AtomicFile {
   AtomicFile(const AtomicFile&) = delete;
   AtomicFile& operator=(const AtomicFile&) = delete;
 
-  /// Appends. Throws StateError after commit().
+  /// Appends. Throws StateError after sync() and commit().
   void write(std::span<const std::byte> bytes);
   void write(std::string_view text);
+  /// Brings what is written to the disk, still under the temporary name.
+  void sync();
+  /// sync(), unless that is done, and the file's name.
   void commit();
+  /// Takes commit() back: removes the file when nothing had its name before. What it replaced does not come back, so
+  /// that a file that replaced another stays.
+  void withdraw() noexcept;
 
  private:
   [[noreturn]] void abandon(std::string_view doing, int error);
@@ -40,7 +46,14 @@ class AtomicFile {
   Path path_;
   Path temporary_;
   int descriptor_ = -1;
+  bool is_new_ = false;  ///< committed, and nothing had the name before
 };
+
+/// Commits files of one operation: all are on the disk before the first gets its name, so that a full disk leaves none
+/// of them behind. When one cannot get its name, those before it are withdrawn and the exception goes on: then no file
+/// is new, but files that replaced older ones are already the new ones. (File systems rename one file at a time; a
+/// crash between two renames leaves the first.)
+void commit_together(std::span<AtomicFile* const> files);
 
 /// IoError where AtomicFile would have one: for before a long computation whose result the file is to hold.
 void require_writable(const Path& path);
@@ -49,8 +62,7 @@ void require_writable(const Path& path);
 void write_file_atomically(const Path& path, std::span<const std::byte> bytes);
 void write_file_atomically(const Path& path, std::string_view text);
 
-/// Several files of one operation: all are written under temporary names before the first is renamed, so that a
-/// directory that is missing or a full disk leaves none of them behind. ValueError when two have the same path.
+/// Several files of one operation, all or none as far as commit_together() can. ValueError when two have the same path.
 struct FileContent {
   Path path;
   Bytes bytes;

@@ -38,12 +38,11 @@ void InferenceGraph::save(const std::string& directory) const {
   if (error) fail<IoError>(directory, ": cannot create the directory: ", error.message());
   const io::Bytes arrays = io::format_npz(inference::graph_arrays(*this));
   const std::string json = inference::format_graph(*this, array_file(arrays));
-  // Both are complete on the disk before either gets its name; load() notices when only one did.
   io::AtomicFile array_out(folder / "graph.npz"), json_out(folder / "graph.json");
   array_out.write(arrays);
   json_out.write(json);
-  array_out.commit();
-  json_out.commit();
+  io::AtomicFile* const both[] = {&array_out, &json_out};
+  io::commit_together(both);  // where only one replaced what was there, load() notices
 }
 
 InferenceGraph InferenceGraph::load(const std::string& directory) {

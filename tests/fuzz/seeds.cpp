@@ -4,6 +4,8 @@
 
 #include <filesystem>
 #include <iostream>
+#include <nlohmann/json.hpp>
+#include <set>
 
 #ifdef BITGRAD_FUZZ_CLI
 #include <bitgrad/cli/metrics.hpp>
@@ -14,6 +16,7 @@
 #include <bitgrad/core/io/npz.hpp>
 #include <bitgrad/core/io/safetensors.hpp>
 #include <bitgrad/core/io/tfrecord.hpp>
+#include <bitgrad/core/io/zip.hpp>
 #include <bitgrad/layers/layers.hpp>
 #include <bitgrad/qat/checkpoint.hpp>
 #include <bitgrad/qat/evaluation.hpp>
@@ -154,6 +157,60 @@ void add_quantizers(const Corpus& corpus) {
                  .to_json());
 }
 
+void add_data_sets(const Corpus& corpus) {
+  std::string records;
+  for (const int label : {3, 9}) {
+    records += static_cast<char>(label);
+    for (int i = 0; i < 3 * 1024; ++i) records += static_cast<char>(label + i / 1024);
+  }
+  corpus.add("cifar", "two", records);
+
+  const Tensor images = Tensor::from({2, 1, 2}, std::vector<std::uint8_t>{1, 2, 3, 255}),
+               labels = Tensor::from({2, 1}, std::vector<std::int32_t>{2, 0});
+  corpus.add("npz_dataset", "grey",
+             io::format_npz({{"x_train", images}, {"y_train", labels}, {"x_test", images}, {"y_test", labels}}));
+  corpus.add("npz_dataset", "colour",
+             io::format_npz({{"x_train", Tensor::full({1, 1, 1, 3}, 7, DType::uint8)},
+                             {"y_train", Tensor::from({1}, std::vector<std::uint8_t>{1})},
+                             {"note", Tensor::scalar(1)}}));
+
+  const auto grey = [](std::uint8_t value) { return support::png(1, 2, {value, 9}); };
+  corpus.add("picture_zip", "grey",
+             io::format_zip({{"cat/1.png", grey(1)}, {"cat/2.png", grey(2)}, {"dog/", {}}, {"dog/1.png", grey(3)}}));
+  corpus.add("picture_zip", "jpeg",
+             io::format_zip({{"a/1.jpg", support::jpeg(8, 8, {200, 30, 40})}, {".hidden/x", {}}}));
+}
+
+/// The arrays that are named anywhere in a value.
+void add_arrays(const nlohmann::json& value, const io::Path& directory, NamedTensors& arrays) {
+  if (value.is_structured())
+    for (const nlohmann::json& part : value) add_arrays(part, directory, arrays);
+  if (!value.is_string()) return;
+  const std::string name = value.get<std::string>();
+  if (name.ends_with(".npy") && arrays.find(name) == nullptr) arrays.add(name, io::read_npy(directory / name));
+}
+
+/// Cases of the committed golden vectors, by their ids, and the first two entries of the lists in `tables`.
+void add_golden(const Corpus& corpus, const std::string& name, const std::set<std::string>& ids,
+                const std::set<std::string>& tables = {}) {
+  const io::Path directory = BITGRAD_TEST_DIR "/golden";
+  nlohmann::json manifest{{"format_version", 1}};
+  NamedTensors arrays;
+  for (const auto& [key, value] : nlohmann::json::parse(io::read_text_file(directory / "manifest.json")).items()) {
+    if (tables.contains(key)) manifest[key] = value;
+    if (!value.is_array()) continue;
+    while (tables.contains(key) && manifest[key].size() > 2) manifest[key].erase(2);
+    for (const nlohmann::json& entry : value)
+      if (entry.contains("id") && ids.contains(entry["id"].get<std::string>())) {
+        manifest[key].push_back(entry);
+        add_arrays(entry, directory, arrays);
+      }
+  }
+  std::string bytes = manifest.dump() + '\0';
+  bytes += io::text_of(io::format_safetensors(arrays));
+  corpus.add("golden", name, bytes);
+}
+
 }  // namespace
 
 int main(int argc, char** argv) try {
@@ -194,6 +251,12 @@ int main(int argc, char** argv) try {
   add_models(corpus);
   add_quantizers(corpus);
   add_training_files(corpus);
+  add_data_sets(corpus);
+  add_golden(corpus, "quantizers", {"inf_230", "inf_280", "trn_027", "trn_069", "ill_001", "ill_144", "leg_001"});
+  add_golden(corpus, "linear", {"e2e_01"});
+  add_golden(corpus, "sensitive", {"e2e_03"});
+  add_golden(corpus, "convolution", {"e2e_02"});
+  add_golden(corpus, "tables", {}, {"annealing", "pot_rounding", "lookups", "range_adjust"});
 #ifdef BITGRAD_FUZZ_CLI
   add_run_files(corpus);
 #endif

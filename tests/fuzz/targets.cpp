@@ -2,7 +2,10 @@
 
 #include <algorithm>
 
+#include <bitgrad/core/data/cifar.hpp>
 #include <bitgrad/core/data/idx.hpp>
+#include <bitgrad/core/data/image_folder.hpp>
+#include <bitgrad/core/data/npz.hpp>
 #include <bitgrad/core/io/detail/bytes.hpp>
 #include <bitgrad/core/io/gzip.hpp>
 #include <bitgrad/core/io/image.hpp>
@@ -10,11 +13,13 @@
 #include <bitgrad/core/io/npz.hpp>
 #include <bitgrad/core/io/safetensors.hpp>
 #include <bitgrad/core/io/tfrecord.hpp>
+#include <bitgrad/core/io/zip.hpp>
 #include <bitgrad/qat/checkpoint.hpp>
 #include <bitgrad/qat/export/arrays.hpp>
 #include <bitgrad/qat/export/c_header.hpp>
 #include <bitgrad/qat/export/onnx.hpp>
 #include <bitgrad/qat/export/tflite.hpp>
+#include <bitgrad/qat/golden/check_all.hpp>
 #include <bitgrad/qat/inference/detail/graph_format.hpp>
 #include <bitgrad/qat/inference/session.hpp>
 #include <bitgrad/qat/plan.hpp>
@@ -26,6 +31,30 @@ namespace bitgrad::fuzz {
 namespace {
 
 std::string text_in(Input bytes) { return std::string(io::text_of(bytes)); }
+
+template <class F>
+void allow_refusal(F&& f) {
+  try {
+    f();
+  } catch (const InternalError&) {
+    throw;
+  } catch (const Error&) {
+  }
+}
+
+/// What a reader of data sets took is one.
+void require_dataset(const data::Dataset& dataset) {
+  try {
+    data::check_dataset(dataset, "data set");
+  } catch (const Error& error) {
+    throw InternalError(error.what());
+  }
+}
+
+bool same(const data::Dataset& a, const data::Dataset& b) {
+  return identical(a.images, b.images) && identical(a.labels, b.labels) && a.classes == b.classes &&
+         a.class_names == b.class_names;
+}
 
 void read_npy(Input bytes) {
   const Tensor tensor = io::parse_npy(bytes, "npy");
@@ -52,6 +81,52 @@ void read_safetensors(Input bytes) {
 }
 
 void read_idx(Input bytes) { data::parse_idx(bytes, "idx"); }
+
+/// The records, written again, are the file.
+void read_cifar(Input bytes) {
+  const data::Dataset dataset = data::parse_cifar10(bytes, "cifar");
+  require_dataset(dataset);
+  const std::uint8_t* pixels = dataset.images.data<std::uint8_t>();
+  std::size_t at = 0;
+  for (const std::int32_t label : dataset.labels.span<std::int32_t>()) {
+    require(std::to_integer<std::int32_t>(bytes[at++]) == label, "cifar: another label");
+    for (Index i = 0; i < 3 * 1024; ++i)
+      require(std::to_integer<std::uint8_t>(bytes[at++]) == pixels[i % 1024 * 3 + i / 1024], "cifar: another pixel");
+    pixels += 3 * 1024;
+  }
+  require(at == bytes.size(), "cifar: bytes were left out");
+}
+
+void read_npz_dataset(Input bytes) {
+  const data::Dataset train = data::parse_npz_dataset(bytes, "npz", data::Split::train);
+  require_dataset(train);
+  const io::Bytes again = io::format_npz({{"x_train", train.images}, {"y_train", train.labels}});
+  require(same(data::parse_npz_dataset(again, "again", data::Split::train), train),
+          "npz_dataset: read, written and read again differ");
+  allow_refusal([&] {
+    const data::Dataset test = data::parse_npz_dataset(bytes, "npz", data::Split::test);
+    require_dataset(test);
+    require(test.classes == train.classes, "npz_dataset: the splits have different classes");
+  });
+}
+
+/// Archives of a few thousand pixels are written anew, their pictures as PNG.
+void read_picture_zip(Input bytes) {
+  const data::Dataset dataset = data::parse_picture_archive(bytes, "pictures");
+  require_dataset(dataset);
+  require(data::picture_archive_classes(bytes, "pictures") == dataset.class_names, "picture_zip: other classes");
+  constexpr Index most = 1 << 16, first_number = 1000000;
+  if (dataset.images.size() > most) return;
+  const Shape picture = dataset.images.shape().without_front();
+  std::vector<io::ZipEntry> entries;
+  for (Index i = 0; i < dataset.size(); ++i) {
+    const auto label = static_cast<std::size_t>(dataset.labels.data<std::int32_t>()[i]);
+    entries.push_back({message(dataset.class_names[label], '/', first_number + i, ".png"),
+                       io::encode_png(dataset.images.rows(i, i + 1).reshape(picture))});
+  }
+  require(same(data::parse_picture_archive(io::format_zip(entries), "again"), dataset),
+          "picture_zip: read, written and read again differ");
+}
 
 void read_gzip(Input bytes) { io::gunzip(bytes, "gzip"); }
 
@@ -86,16 +161,6 @@ void read_records(Input bytes) {
   }
   require(std::ranges::equal(again, bytes.first(records.ends.empty() ? 0 : records.ends.back())),
           "tfrecord: records, written again, differ");
-}
-
-template <class F>
-void allow_refusal(F&& f) {
-  try {
-    f();
-  } catch (const InternalError&) {
-    throw;
-  } catch (const Error&) {
-  }
 }
 
 /// Models of a few thousand numbers are restored as well: a file that was taken may still not go together.
@@ -149,6 +214,25 @@ void read_graph(Input bytes) {
   allow_refusal([&] { format_npz(export_arrays(graph)); });
 }
 
+/// manifest.json, a zero byte, and the arrays that it names as safetensors. What is taken is compared, which may fail,
+/// but not by a mistake of the comparison.
+void read_golden(Input bytes) {
+  const std::string_view all = io::text_of(bytes);
+  const std::size_t end = std::min(all.find('\0'), all.size());
+  const NamedTensors arrays =
+      io::parse_safetensors(bytes.subspan(std::min(end + 1, bytes.size())), "arrays").tensors;
+  const golden::Manifest manifest = golden::parse_manifest(all.substr(0, end), "", [&](const io::Path& path) {
+    const Tensor* found = arrays.find(path.string());
+    if (found == nullptr) fail<IoError>(path.string(), ": no such array");
+    return *found;
+  });
+  constexpr Index most = 1 << 14;
+  for (const golden::IllegalCase& c : manifest.illegal)
+    if (c.input_shape && c.input_shape->size() > most) return;
+  for (const golden::Outcome& outcome : golden::check_golden(manifest).outcomes)
+    if (outcome.detail.find("a bug in bitgrad") != std::string::npos) throw InternalError(outcome.detail);
+}
+
 }  // namespace
 
 std::vector<Target> targets() {
@@ -156,6 +240,9 @@ std::vector<Target> targets() {
                           {"npz", read_npz},
                           {"safetensors", read_safetensors},
                           {"idx", read_idx},
+                          {"cifar", read_cifar},
+                          {"npz_dataset", read_npz_dataset},
+                          {"picture_zip", read_picture_zip},
                           {"gzip", read_gzip},
                           {"image", read_image},
                           {"tfrecord", read_records},
@@ -164,7 +251,8 @@ std::vector<Target> targets() {
                           {"sensitivity", read_sensitivity},
                           {"quantizer", read_quantizer},
                           {"checkpoint", read_checkpoints},
-                          {"graph", read_graph}};
+                          {"graph", read_graph},
+                          {"golden", read_golden}};
 #ifdef BITGRAD_FUZZ_CLI
   const std::vector<Target> cli = cli_targets();
   all.insert(all.end(), cli.begin(), cli.end());

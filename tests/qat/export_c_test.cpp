@@ -32,13 +32,41 @@ struct Compiler {
   std::string command;
 };
 
-/// C99 and C++ compilers on this machine.
-std::vector<Compiler> compilers() {
+bool is_there(std::string_view program) {
+  return std::system(message("command -v ", program, " >/dev/null 2>&1").c_str()) == 0;
+}
+
+/// What links the programs; empty: there is no C compiler.
+std::string linker() {
+  for (const char* name : {"cc", "gcc", "clang-14", "clang"})
+    if (is_there(name)) return name;
+  return "";
+}
+
+/// C99 and C++ compilers on this machine; none without a C compiler.
+std::vector<Compiler> find_compilers() {
   std::vector<Compiler> result;
-  for (const auto& [name, options] :
-       {std::pair{"gcc", " -x c -std=c99"}, {"clang-14", " -x c -std=c99"}, {"g++", " -x c++ -std=c++11"}})
-    if (std::system(message("command -v ", name, " >/dev/null 2>&1").c_str()) == 0)
-      result.push_back({name, message(name, options, strict)});
+  if (linker().empty()) return result;
+  const auto add = [&](std::string_view name, std::string_view options) {
+    if (!is_there(name)) return false;
+    result.push_back({std::string(name), message(name, options, strict)});
+    return true;
+  };
+  add("gcc", " -x c -std=c99");
+  add("clang-14", " -x c -std=c99") || add("clang", " -x c -std=c99");
+  add("g++", " -x c++ -std=c++11");
+  return result;
+}
+
+/// Where there is none, what the test would have shown is said, and is a failure when the environment variable
+/// BITGRAD_REQUIRE_PROOFS is set.
+std::vector<Compiler> compilers() {
+  const std::vector<Compiler> result = find_compilers();
+  if (!result.empty()) return result;
+  const std::string missing = message("no C compiler (gcc, clang-14, clang): not run: ",
+                                      Catch::getResultCapture().getCurrentTestName());
+  if (std::getenv("BITGRAD_REQUIRE_PROOFS") != nullptr) FAIL(missing);
+  WARN(missing);
   return result;
 }
 
@@ -94,7 +122,7 @@ int main(void) {
 }
 )")));
     REQUIRE(run(message(compiler.command, " -c net.c -o net.o")) == 0);
-    REQUIRE(run("cc -std=c99 -O1 main.c net.o -o net") == 0);
+    REQUIRE(run(linker() + " -std=c99 -O1 main.c net.o -o net") == 0);
   }
 
   /// Symbols that the header needs from elsewhere.
@@ -238,14 +266,13 @@ int main(void) {
 }
 )";
   const std::string folder = directory.path().string();
-  REQUIRE(std::system(message("cd ", folder, " && cc -std=c99 -O2 -ffp-contract=off check.c -o check -lm").c_str()) ==
+  REQUIRE(std::system(message("cd ", folder, " && ", linker(), " -std=c99 -O2 -ffp-contract=off check.c -o check -lm").c_str()) ==
           0);
   CHECK(std::system((folder + "/check").c_str()) == 0);
 }
 
 TEST_CASE("export c: random networks, every operation, every compiler") {
   const std::vector<Compiler> all = compilers();
-  if (all.empty()) WARN("no C compiler: the generated header was not compiled");
   std::set<std::string_view> operations;
   for (unsigned seed = 1; seed <= 18; ++seed) {
     const InferenceGraph graph = RandomNetwork(seed, 8).build();

@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <deque>
 #include <fstream>
 
 #include <bitgrad/core/error.hpp>
@@ -72,7 +73,7 @@ TEST_CASE("two writers of one file do not disturb each other") {
   CHECK(read_text_file(directory / "f") == "second");
   first.commit();
   CHECK(read_text_file(directory / "f") == "first");
-  CHECK_THROWS_WITH(first.write("more"), Contains("already committed"));
+  CHECK_THROWS_WITH(first.write("more"), Contains("already complete"));
   CHECK_THROWS_AS(first.commit(), StateError);
   CHECK(directory.names() == std::vector<std::string>{"f"});
 }
@@ -107,6 +108,49 @@ TEST_CASE("a full disk is reported and leaves nothing behind") {
   CHECK_THAT(text, Contains("cannot write") && Contains((directory / "f").string()) && Contains("File too large"));
   CHECK(directory.names() == std::vector<std::string>{"f"});
   CHECK(read_text_file(directory / "f") == "old");
+}
+
+TEST_CASE("files of one operation: when one cannot get its name, none is new") {
+  const TemporaryDirectory directory;
+  write_file_atomically(directory / "old", "old");
+  std::deque<AtomicFile> files;
+  std::vector<AtomicFile*> all;
+  for (const char* name : {"first", "old", "taken", "last"}) {
+    files.emplace_back(directory / name).write("new");
+    all.push_back(&files.back());
+  }
+  fs::create_directory(directory / "taken");  // in between, so that the rename fails
+  CHECK_THROWS_WITH(commit_together(all), Contains("cannot rename") && Contains((directory / "taken").string()) &&
+                                              Contains("Is a directory"));
+  files.clear();
+  CHECK(directory.names() == std::vector<std::string>{"old", "taken"});
+  CHECK(read_text_file(directory / "old") == "new");  // as commit_together() says
+}
+
+TEST_CASE("several files are written together, or none when one place is missing") {
+  const TemporaryDirectory directory;
+  const Bytes bytes(3, std::byte{'x'});
+  const auto write = [&](const std::vector<FileContent>& files) { write_files_atomically(files); };
+  CHECK_THROWS_AS(write({{directory / "a", bytes}, {directory / "no" / "b", bytes}}), IoError);
+  CHECK(directory.names().empty());
+  write({{directory / "a", bytes}, {directory / "b", bytes}});
+  CHECK(read_text_file(directory / "a") == "xxx");
+  CHECK(read_text_file(directory / "b") == "xxx");
+}
+
+TEST_CASE("a file is complete once, and committed once") {
+  const TemporaryDirectory directory;
+  AtomicFile file(directory / "f");
+  file.write("x");
+  file.sync();
+  CHECK(!fs::exists(directory / "f"));
+  CHECK_THROWS_AS(file.write("y"), StateError);
+  CHECK_THROWS_AS(file.sync(), StateError);
+  file.commit();
+  CHECK(read_text_file(directory / "f") == "x");
+  CHECK_THROWS_AS(file.commit(), StateError);
+  file.withdraw();
+  CHECK(directory.names().empty());
 }
 
 TEST_CASE("places that cannot be written to are named with the reason") {
