@@ -38,8 +38,7 @@ Folders checked(Folders folders, std::string_view source) {
   if (folders.empty()) fail<IoError>(source, ": no folders, expected one for each class");
   for (auto& [name, pictures] : folders) {
     if (pictures.empty())
-      fail<IoError>(source, ": the class folder \"", name,
-                    "\" is empty, expected .png, .jpg or .jpeg pictures");
+      fail<IoError>(source, ": the class folder \"", name, "\" is empty, expected .png, .jpg or .jpeg pictures");
     std::ranges::sort(pictures);
   }
   return folders;
@@ -94,8 +93,7 @@ std::vector<Picture> classes_in_turn(const Folders& folders, const std::vector<s
   for (const auto& [name, pictures] : folders) {
     most = std::max(most, pictures.size());
     if (std::ranges::find(classes, name) == classes.end())
-      fail<IoError>(source, ": ", unknown_name("class", name, classes),
-                    ", expected the classes of the training split");
+      fail<IoError>(source, ": ", unknown_name("class", name, classes), ", expected the classes of the training split");
   }
   for (std::size_t turn = 0; turn < most; ++turn)
     for (std::size_t label = 0; label < classes.size(); ++label) {

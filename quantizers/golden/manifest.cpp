@@ -97,7 +97,8 @@ RangeCase range(const Node& entry) {
                    .max = entry.at("max").numbers(),
                    .adjusted_min = entry.at("adj_min").numbers(),
                    .adjusted_max = entry.at("adj_max").numbers()};
-  if (result.max.size() != result.min.size()) entry.at("max").wrong(message(result.min.size(), " numbers, as \"min\" has"));
+  if (result.max.size() != result.min.size())
+    entry.at("max").wrong(message(result.min.size(), " numbers, as \"min\" has"));
   return result;
 }
 

@@ -51,7 +51,8 @@ GoldenVariable read_variable(const Node& entry, const Arrays& arrays) {
 
 Tensor Arrays::read(const Node& file) const {
   const std::filesystem::path name = file.string(), path = directory_ / name;
-  if (name.is_absolute() || std::ranges::find(name, "..") != name.end()) file.wrong("a file in the manifest's directory");
+  if (name.is_absolute() || std::ranges::find(name, "..") != name.end())
+    file.wrong("a file in the manifest's directory");
   try {
     const Tensor tensor = read_(path);
     if (tensor.dtype() != DType::float32)

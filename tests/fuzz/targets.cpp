@@ -219,8 +219,7 @@ void read_graph(Input bytes) {
 void read_golden(Input bytes) {
   const std::string_view all = io::text_of(bytes);
   const std::size_t end = std::min(all.find('\0'), all.size());
-  const NamedTensors arrays =
-      io::parse_safetensors(bytes.subspan(std::min(end + 1, bytes.size())), "arrays").tensors;
+  const NamedTensors arrays = io::parse_safetensors(bytes.subspan(std::min(end + 1, bytes.size())), "arrays").tensors;
   const golden::Manifest manifest = golden::parse_manifest(all.substr(0, end), "", [&](const io::Path& path) {
     const Tensor* found = arrays.find(path.string());
     if (found == nullptr) fail<IoError>(path.string(), ": no such array");

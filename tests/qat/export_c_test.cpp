@@ -63,8 +63,8 @@ std::vector<Compiler> find_compilers() {
 std::vector<Compiler> compilers() {
   const std::vector<Compiler> result = find_compilers();
   if (!result.empty()) return result;
-  const std::string missing = message("no C compiler (gcc, clang-14, clang): not run: ",
-                                      Catch::getResultCapture().getCurrentTestName());
+  const std::string missing =
+      message("no C compiler (gcc, clang-14, clang): not run: ", Catch::getResultCapture().getCurrentTestName());
   if (std::getenv("BITGRAD_REQUIRE_PROOFS") != nullptr) FAIL(missing);
   WARN(missing);
   return result;
@@ -266,8 +266,8 @@ int main(void) {
 }
 )";
   const std::string folder = directory.path().string();
-  REQUIRE(std::system(message("cd ", folder, " && ", linker(), " -std=c99 -O2 -ffp-contract=off check.c -o check -lm").c_str()) ==
-          0);
+  REQUIRE(std::system(message("cd ", folder, " && ", linker(), " -std=c99 -O2 -ffp-contract=off check.c -o check -lm")
+                          .c_str()) == 0);
   CHECK(std::system((folder + "/check").c_str()) == 0);
 }
 

@@ -3,6 +3,7 @@
 
 #include <map>
 
+#include <bitgrad/autograd/operations.hpp>
 #include <bitgrad/autograd/optimizer.hpp>
 #include <bitgrad/layers/layers.hpp>
 #include <bitgrad/layers/models/models.hpp>
@@ -31,7 +32,8 @@ Shape small_shape(const std::string& name) {
 data::Dataset some_images(const Shape& shape) {
   data::Dataset images{Tensor(shape.prepended(count), DType::uint8), Tensor({count}, DType::int32), classes, {}};
   Dice dice(7);
-  for (std::uint8_t& pixel : images.images.span<std::uint8_t>()) pixel = static_cast<std::uint8_t>(dice.integer(0, 255));
+  for (std::uint8_t& pixel : images.images.span<std::uint8_t>())
+    pixel = static_cast<std::uint8_t>(dice.integer(0, 255));
   for (std::int32_t& label : images.labels.span<std::int32_t>())
     label = static_cast<std::int32_t>(dice.integer(0, classes - 1));
   return images;

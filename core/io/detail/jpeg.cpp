@@ -90,6 +90,8 @@ class JpegReader {
 }  // namespace
 
 Tensor decode_jpeg(std::span<const std::byte> bytes, std::string_view what) { return JpegReader(bytes, what).read(); }
-PictureSize jpeg_size(std::span<const std::byte> bytes, std::string_view what) { return JpegReader(bytes, what).size(); }
+PictureSize jpeg_size(std::span<const std::byte> bytes, std::string_view what) {
+  return JpegReader(bytes, what).size();
+}
 
 }  // namespace bitgrad::io::detail
