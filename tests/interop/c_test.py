@@ -104,7 +104,7 @@ Row = collections.namedtuple("Row", "name compared differing weights bytes arm")
 
 
 def check_case(case, compiler, mode):
-    x, (expected, _) = input_codes(case, case.x), case.infer(engine="integer", mode=mode, codes=False)
+    x, (expected, _) = input_codes(case, case.x), case.infer(mode=mode, codes=False)
     weights = export(case, mode)
     build(case.folder, compiler, STRICT, x[0].nbytes, expected[0].nbytes)
     check_as_cplusplus(case.folder, compiler)

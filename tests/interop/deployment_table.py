@@ -110,7 +110,7 @@ def litert_row(case, first, kernels, mode, resolver, images, count):
 
 def c_row(case):
     """Compiled with -O2."""
-    expected, _ = case.infer(engine="integer", codes=False)
+    expected, _ = case.infer(codes=False)
     x = c_test.input_codes(case, case.x)
     weights = c_test.export(case)
     c_test.build(case.folder, c_test.COMPILERS[0], c_test.STRICT, x[0].nbytes, expected[0].nbytes)

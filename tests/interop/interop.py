@@ -52,13 +52,25 @@ class Case:
         self.graph = json.loads((self.run_directory / "graph/graph.json").read_text())
         self.grids = {tensor["name"]: tensor["grid"] for tensor in self.graph["tensors"] if "grid" in tensor}
         self.x = x
+        self.modes_of_both_engines = set()
 
-    def infer(self, images=None, engine="float", mode="ort", codes=True):
-        """(outputs, codes of every quantized tensor) for the first images."""
+    def infer(self, images=None, mode="ort", codes=True):
+        """(outputs, codes of every quantized tensor) of the integer engine for the first images. The first call for a mode sees that
+        the float engine has the same, byte by byte."""
         x, y, archive = self.folder / "x.npy", self.folder / "y.npy", self.folder / "codes.npz"
         np.save(x, self.x[:images])
-        asked = ["--codes", archive] if codes else []
-        run(self.bitgrad, "infer", self.run_directory, "--threads", 1, "--engine", engine, "--mode", mode, "--input", x, "--output", y, *asked)
+        files = [y, archive] if codes else [y]
+
+        def compute(engine):
+            asked = ["--codes", archive] if codes else []
+            run(self.bitgrad, "infer", self.run_directory, "--threads", 1, "--engine", engine, "--mode", mode, "--input", x, "--output", y, *asked)
+            return [file.read_bytes() for file in files]
+
+        found_by_floats = None if mode in self.modes_of_both_engines else compute("float")
+        found_by_integers = compute("integer")
+        if found_by_floats not in (None, found_by_integers):
+            sys.exit(f"FAILED: {self.name}, mode {mode}: the two engines of bitgrad have different outputs or codes")
+        self.modes_of_both_engines.add(mode)
         found = {}
         if codes:
             with np.load(archive) as arrays:

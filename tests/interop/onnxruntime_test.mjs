@@ -53,13 +53,17 @@ function rows({ shape, data }, begin, end) {
 async function check(folder, bitgrad, scratch, inputs, limit) {
   const at = (name) => path.join(scratch, name);
   const run = (...command) => execFileSync(bitgrad, command, { stdio: ["ignore", "ignore", "inherit"] });
-  run("infer", folder, "--input", inputs, "--output", at("y.npy"), "--codes", at("codes.npz"));
+  for (const engine of ["float", "integer"])
+    run("infer", folder, "--engine", engine, "--input", inputs, "--output", at(`${engine}.npy`), "--codes", at(`${engine}.npz`));
+  for (const kind of ["npy", "npz"])
+    if (!fs.readFileSync(at(`float.${kind}`)).equals(fs.readFileSync(at(`integer.${kind}`))))
+      throw new Error(`${folder}: the two engines of bitgrad have different ${kind === "npy" ? "outputs" : "codes"}`);
   run("export", folder, "--onnx", at("model.onnx"), "--codes");
   const graph = JSON.parse(fs.readFileSync(path.join(folder, "graph/graph.json"), "utf8"));
-  const arrays = parseNpz(fs.readFileSync(at("codes.npz")));
+  const arrays = parseNpz(fs.readFileSync(at("integer.npz")));
   const expected = {};
   for (const { name, grid } of graph.tensors) if (grid) expected[name + "/codes"] = nchw(arrays[name], Uint8Array, (code) => code - grid.lo);
-  expected[graph.output] = nchw(parseNpy(fs.readFileSync(at("y.npy"))), Float32Array);
+  expected[graph.output] = nchw(parseNpy(fs.readFileSync(at("integer.npy"))), Float32Array);
   const images = parseNpy(fs.readFileSync(inputs));
   const x = nchw(images, Float32Array, images.data instanceof Uint8Array ? (value) => Math.fround(value / 255) : undefined);
 
