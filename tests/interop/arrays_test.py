@@ -79,10 +79,19 @@ def read(case):
     return loaded, metadata
 
 
+def check_tables(case, arrays, metadata):
+    """Kernels from a table have its 3-bit number of different codes, on the grid of 8 bits."""
+    for kernel in (name for name in metadata if name.endswith(".kernel")):
+        codes = np.unique(arrays[kernel + ".codes"])
+        check(2 < len(codes) <= 8 and len(np.unique(np.diff(codes))) > 1, f"{case.name}: {kernel} has the codes {codes}")
+
+
 def main():
     given = interop.arguments(__doc__.splitlines()[0]).parse_args()
     for case in interop.cases(given):
         arrays, metadata = read(case)
+        if given.graphs.name == "lut":
+            check_tables(case, arrays, metadata)
         compared = compute_mlp(case, arrays, metadata) if given.graphs.name == "mlp" else 0
         print(f"{case.name:18} {len(arrays)} arrays" + (f", {compared} results computed from them" if compared else ""))
 

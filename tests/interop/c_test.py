@@ -1,8 +1,10 @@
 #!/usr/bin/env python3
-"""Compiles exported C headers, runs them on every image and compares each result with bitgrad's integer engine; the self-test
-then runs on an emulated Cortex-M.
+"""Compiles exported C headers, runs them on every image and compares each result with bitgrad's integer engine.
 
-Usage: c_test.py GRAPHS_DIR BITGRAD SCRATCH_DIR [--images N] [--cases A,B] [--modes A,B]
+Usage: c_test.py GRAPHS_DIR BITGRAD SCRATCH_DIR [--images N] [--cases A,B] [--modes A,B] [--cortex-m]
+
+The first case is compiled by gcc and by clang, the others by one of them. With --cortex-m the headers run their self-tests on
+an emulated Cortex-M3 instead. Without a compiler or emulator the test is skipped, or fails under scripts/test --complete.
 """
 import collections
 import pathlib
@@ -17,7 +19,8 @@ import interop
 
 STRICT = "-std=c99 -O2 -ffreestanding -Wall -Wextra -Werror -pedantic".split()
 STRICT_CPLUSPLUS = "-std=c++17 -O1 -Wall -Wextra -Werror -pedantic".split()
-COMPILERS = [c for c in ("gcc", "clang", "clang-14") if shutil.which(c)]
+WANTED = {"gcc": ["gcc"], "clang": ["clang", "clang-14"]}
+COMPILERS = [found for names in WANTED.values() if (found := next(filter(shutil.which, names), None))]
 GOLDEN = 2  # images in the header
 CORTEX_M = pathlib.Path(__file__).parent / "cortex_m/run.sh"
 ALLOWED_SYMBOLS = {"memcpy", "memset", "memmove", "_GLOBAL_OFFSET_TABLE_"}
@@ -60,11 +63,14 @@ def build(folder, compiler, flags, input_bytes, output_bytes):
 
 
 def check_as_cplusplus(folder, compiler):
+    """Whether there is a C++ compiler to look with."""
     compiler = {"gcc": "g++", "clang": "clang++", "clang-14": "clang++-14"}[compiler]
-    if shutil.which(compiler):
-        (folder / "as.cpp").write_text('#include "net.h"\nint main() { return net_selftest() == 0 ? 0 : 1; }\n')
-        run(compiler, *STRICT_CPLUSPLUS, "as.cpp", "-o", "as", cwd=folder)
-        run("./as", cwd=folder)
+    if not shutil.which(compiler):
+        return False
+    (folder / "as.cpp").write_text('#include "net.h"\nint main() { return net_selftest() == 0 ? 0 : 1; }\n')
+    run(compiler, *STRICT_CPLUSPLUS, "as.cpp", "-o", "as", cwd=folder)
+    run("./as", cwd=folder)
+    return True
 
 
 def run_net(folder, x, expected):
@@ -100,35 +106,58 @@ def cortex_m(folder):
     return {name: int(number) for name, number in numbers.items()}
 
 
-Row = collections.namedtuple("Row", "name compared differing weights bytes arm")
+def name_of(case, mode):
+    return case.name if mode == "ort" else f"  {mode}"
 
 
-def check_case(case, compiler, mode):
+Row = collections.namedtuple("Row", "name compiler compared differing weights bytes as_cplusplus")
+
+
+def check_case(case, compilers, mode):
+    """One row per compiler, all of the same header."""
     x, (expected, _) = input_codes(case, case.x), case.infer(mode=mode, codes=False)
     weights = export(case, mode)
-    build(case.folder, compiler, STRICT, x[0].nbytes, expected[0].nbytes)
-    check_as_cplusplus(case.folder, compiler)
-    found = run_net(case.folder, x, expected)
-    differing = int(np.count_nonzero(found.view(np.uint32) != expected.view(np.uint32)))
-    return Row(case.name if mode == "ort" else f"  {mode}", expected.size, differing, weights, (case.folder / "net.h").stat().st_size, cortex_m(case.folder))
+    for compiler in compilers:
+        build(case.folder, compiler, STRICT, x[0].nbytes, expected[0].nbytes)
+        as_cplusplus = check_as_cplusplus(case.folder, compiler)
+        found = run_net(case.folder, x, expected)
+        differing = int(np.count_nonzero(found.view(np.uint32) != expected.view(np.uint32)))
+        yield Row(name_of(case, mode), compiler, expected.size, differing, weights, (case.folder / "net.h").stat().st_size, as_cplusplus)
+
+
+def check_on_cortex_m(given):
+    print(f"{given.graphs.name:18} Cortex-M3: instructions, code, RAM bytes")
+    for case in interop.cases(given):
+        for mode in given.modes.split(","):
+            export(case, mode)
+            numbers = cortex_m(case.folder)
+            if numbers is None:
+                return interop.not_run("the self-tests on a Cortex-M: gcc-arm-none-eabi or qemu-system-arm is missing")
+            print(f"{name_of(case, mode):18} {numbers['instructions']:12,} {numbers['code']:8,} {numbers['ram']:7,}", flush=True)
+    return 0
 
 
 def main():
     parser = interop.arguments(__doc__.splitlines()[0])
     parser.add_argument("--modes", default="ort", help="requantization modes, with commas between")
+    parser.add_argument("--cortex-m", action="store_true", help="self-tests on an emulated Cortex-M3")
     given = parser.parse_args()
+    if given.cortex_m:
+        return check_on_cortex_m(given)
     if not COMPILERS:
-        print("SKIPPED: no C compiler. The header was not compiled.")
-        return 77
-    modes = given.modes.split(",")
-    rows = [check_case(case, COMPILERS[i % len(COMPILERS)], mode) for i, case in enumerate(interop.cases(given)) for mode in modes]
-    print(f"\n{given.graphs.name:18} {'results':>10} differ | weights, header bytes | Cortex-M3: instructions, code, RAM bytes")
+        return interop.not_run("the headers: there is no C compiler")
+    rows = []
+    for i, case in enumerate(interop.cases(given)):
+        for mode in given.modes.split(","):
+            rows += check_case(case, [COMPILERS[i % len(COMPILERS)]] if rows else COMPILERS, mode)
+    print(f"{given.graphs.name:18} {'compiler':10} {'results':>10} differ | weights, header bytes")
     for row in rows:
-        arm = f"{row.arm['instructions']:12,} {row.arm['code']:8,} {row.arm['ram']:7,}" if row.arm else "NOT RUN"
-        print(f"{row.name:18} {row.compared:10,} {row.differing:6} | {row.weights:9,} {row.bytes:9,} | {arm}")
-    if any(row.arm is None for row in rows):
-        print("NOT RUN on a Cortex-M: gcc-arm-none-eabi or qemu-system-arm is missing")
-    return 1 if any(row.differing for row in rows) else 0
+        print(f"{row.name:18} {row.compiler:10} {row.compared:10,} {row.differing:6} | {row.weights:9,} {row.bytes:9,}" + ("" if row.as_cplusplus else " NOT RUN as C++"))
+    if any(row.differing for row in rows):
+        return 1
+    if len(COMPILERS) < len(WANTED) or not all(row.as_cplusplus for row in rows):
+        return interop.not_run(f"the headers in all of {' and '.join(WANTED)}, as C and as C++: a compiler is missing", otherwise=0)
+    return 0
 
 
 if __name__ == "__main__":

@@ -1,9 +1,10 @@
-// Usage: interop_graphs MODEL|random DIR [IMAGES [CASE,CASE...]]
+// Usage: interop_graphs MODEL|lut|random DIR [IMAGES [CASE,CASE...]]
 //        interop_graphs images DATA FILE.npy [COUNT]
 // Makes the graphs that other runtimes then run, in DIR: NAME/graph, x.npy with the inputs (1,000 test images unless
 // said otherwise), and cases.txt with the names. Models are trained for a moment on Fashion-MNIST, in float and then
-// with each of the quantizations, or those that begin with one of the given cases; the random ones have every integer
-// operation, and inputs of their own, NAME/x.npy. The second form writes the first test images of a data set.
+// with each of the quantizations, or those that begin with one of the given cases; the weights of `lut` are tables; the
+// random ones have every integer operation, and inputs of their own, NAME/x.npy. The second form writes the first test
+// images of a data set.
 #include <algorithm>
 #include <fstream>
 #include <iostream>
@@ -18,6 +19,7 @@
 #include <bitgrad/qat/quantization_aware_training.hpp>
 #include <bitgrad/qat/trainer.hpp>
 #include "qat/inference_support.hpp"
+#include "qat/lut_support.hpp"
 
 using namespace bitgrad;
 namespace fs = std::filesystem;
@@ -47,8 +49,8 @@ QuantizationConfig config_of(int weight_bits, int activation_bits, const std::st
 QuantizationConfig mixed_config(const Model& model) {
   QuantizationConfig config = config_of(8, 8, "symmetric");
   config.first_last_bits = 0;
-  const char* const weights[] = {"lsq-plus:3:uniform",         "lsq:5",          "lsq-pot:2", "lsq-plus:8:uniform",
-                                 "lsq:7:symmetric:per-tensor", "lsq:1:symmetric"};
+  const char* const weights[] = {"lsq-plus:3:uniform",         "lsq:5",          "lsq-pot:2", "lsq-plus:7:uniform",
+                                 "lsq:8:symmetric:per-tensor", "lsq:1:symmetric"};
   std::size_t next = 0;
   for (const WeightPlan& plan :
        plan_quantization(model, Tensor::zeros(model.input_shape().prepended(2)), config).weights)
@@ -66,8 +68,10 @@ std::vector<Quantization> quantizations(const Model& model) {
   result.push_back({"w8a6-zero-points", config_of(8, 6, "symmetric")});
   result.back().config.activations = parse_quantizer_spec("lsq-plus:6:uniform");
   result.push_back({"mixed", mixed_config(model)});
-  result.push_back({"w4a4-everywhere", config_of(4, 4, "symmetric")});
-  result.back().config.first_last_bits = 0;
+  for (const auto& [name, method] : {std::pair{"w4a4-everywhere", "symmetric"}, {"w4a4-zero-points", "uniform"}}) {
+    result.push_back({name, config_of(4, 4, method)});
+    result.back().config.first_last_bits = 0;
+  }
   return result;
 }
 
@@ -131,6 +135,26 @@ Model float_layers_model() {
                     BatchNorm(), ReLU(), Flatten(), Dense({.units = 16}), LayerNorm(), Dense({.units = 10}));
 }
 
+/// Kernels of table entries, with a table for each output channel or one for all.
+Model lut_model(const Shape& input, bool per_channel) {
+  const auto table = [per_channel](Index filters, int rank) {
+    std::vector<double> thresholds{0.21};
+    while (per_channel && std::ssize(thresholds) < filters) thresholds.push_back(thresholds.back() * 1.07);
+    return test::kernel_by(test::lut(thresholds, rank));
+  };
+  Model model = Sequential(
+      test::unsigned_holder(1),
+      QuantizationWrapper(Conv2D({.filters = 8, .kernel = 3, .stride = 2}), table(8, 4), {.batch_norm = BatchNorm()}),
+      ReLU(), test::unsigned_holder(2), QuantizationWrapper(Conv2D({.filters = 12, .kernel = 3}), table(12, 4)), ReLU(),
+      test::unsigned_holder(2), Flatten(), QuantizationWrapper(Dense({.units = 10}), table(10, 2)));
+  model.build(input, 1);
+  test::Dice dice(8);
+  for (const NamedParameter& p : model.parameters())
+    for (float& value : p.parameter->value().span<float>())
+      if (p.name.ends_with("bias") || p.name.ends_with("beta")) value = dice.real(-0.5F, 0.5F);
+  return model;
+}
+
 Model make_model(const std::string& name, const Shape& input, Index classes) {
   if (name == "depthwise") return depthwise_model();
   if (name == "separable") return separable_model();
@@ -182,6 +206,19 @@ void make_trained(const std::string& name, const Wanted& wanted, const fs::path&
   io::write_npy(directory / "x.npy", test.images);
 }
 
+/// On the weights that a model starts with.
+void make_lut(const Wanted& wanted, const fs::path& directory, std::ostream& cases) {
+  const data::Dataset test = first(data::load_dataset("fashion-mnist", data::Split::test), wanted.images);
+  for (const bool per_channel : {true, false}) {
+    const std::string name = per_channel ? "w3a8-per-channel" : "w3a8-per-tensor";
+    Model model = lut_model(test.images.shape().without_front(), per_channel);
+    fs::create_directories(directory / name);
+    convert2inferable(model).save((directory / name / "graph").string());
+    cases << name << '\n';
+  }
+  io::write_npy(directory / "x.npy", test.images);
+}
+
 void make_random(const fs::path& directory, std::ostream& cases) {
   for (unsigned seed = 1; seed <= random_graphs; ++seed) {
     const InferenceGraph graph = test::RandomNetwork(seed, 8).build();
@@ -203,7 +240,7 @@ void write_images(const std::string& name, const fs::path& file, Index count) {
 
 int main(int argc, char** argv) try {
   if (argc < 3 || argc > 5)
-    fail<ValueError>("usage: interop_graphs MODEL|random DIR [IMAGES [CASE,CASE...]] or images DATA FILE [COUNT]");
+    fail<ValueError>("usage: interop_graphs MODEL|lut|random DIR [IMAGES [CASE,CASE...]] or images DATA FILE [COUNT]");
   if (argv[1] == std::string("images")) {
     if (argc < 4) fail<ValueError>("interop_graphs images DATA FILE.npy [COUNT]");
     write_images(argv[2], argv[3], argc > 4 ? std::stol(argv[4]) : std::numeric_limits<Index>::max());
@@ -214,6 +251,8 @@ int main(int argc, char** argv) try {
   std::ofstream cases(directory / "cases.txt");
   if (argv[1] == std::string("random"))
     make_random(directory, cases);
+  else if (argv[1] == std::string("lut"))
+    make_lut(read_wanted(argc, argv), directory, cases);
   else
     make_trained(argv[1], read_wanted(argc, argv), directory, cases);
   return 0;

@@ -5,49 +5,22 @@
 #include <cmath>
 
 #include <bitgrad/layers/layers.hpp>
-#include <bitgrad/qat/activation_holder.hpp>
 #include <bitgrad/qat/inference/verify.hpp>
-#include <bitgrad/qat/quantization_wrapper.hpp>
-#include <bitgrad/quantizers/inferable/lut.hpp>
-#include <bitgrad/quantizers/inferable/symmetric.hpp>
 #include <qat/inference_support.hpp>
+#include <qat/lut_support.hpp>
 
 using namespace bitgrad;
 using namespace bitgrad::test;
 
 namespace {
 
-const std::vector<double> entries{-128, -61, -20, -3, 0, 9, 33, 127};
-
-QuantizerSlot table(std::vector<double> threshold, int rank) {
-  const bool per_channel = threshold.size() > 1;
-  return InferablePtr(std::make_unique<WeightsLUTSymmetricInferableQuantizer>(
-      WeightsLUTSymmetricInferableQuantizer::Options{.num_bits = 3,
-                                                     .lut_values = entries,
-                                                     .threshold = std::move(threshold),
-                                                     .per_channel = per_channel,
-                                                     .channel_axis = -1,
-                                                     .input_rank = rank}));
-}
-
-ActivationQuantizationHolder holder(double threshold) {
-  return ActivationQuantizationHolder(InferablePtr(std::make_unique<ActivationSymmetricInferableQuantizer>(
-      ActivationSymmetricInferableQuantizer::Options{.num_bits = 8, .threshold = {threshold}, .is_signed = false})));
-}
-
-NodeQuantizationDispatcher kernel_by(QuantizerSlot quantizer) {
-  NodeQuantizationDispatcher dispatcher;
-  dispatcher.add_weight_quantizer("kernel", std::move(quantizer));
-  return dispatcher;
-}
-
 /// Per-channel tables with a folded batch normalisation, then one table for all of a dense layer.
 Model table_model() {
-  Model model =
-      Sequential(holder(1),
-                 QuantizationWrapper(Conv2D({.filters = 4, .kernel = 3}), kernel_by(table({0.9, 0.31, 0.5, 1.7}, 4)),
-                                     {.batch_norm = BatchNorm()}),
-                 ReLU(), holder(4), Flatten(), QuantizationWrapper(Dense({.units = 5}), kernel_by(table({0.4}, 2))));
+  Model model = Sequential(unsigned_holder(1),
+                           QuantizationWrapper(Conv2D({.filters = 4, .kernel = 3}),
+                                               kernel_by(lut({0.9, 0.31, 0.5, 1.7}, 4)), {.batch_norm = BatchNorm()}),
+                           ReLU(), unsigned_holder(4), Flatten(),
+                           QuantizationWrapper(Dense({.units = 5}), kernel_by(lut({0.4}, 2))));
   model.build({6, 6, 2}, 3);
   Dice dice(8);
   for (const NamedParameter& p : model.parameters())
@@ -78,15 +51,15 @@ TEST_CASE("a graph whose weights are tables runs as integers, with no differing 
     CHECK(weights.grid.lo == -128);
     CHECK(weights.grid.hi == 127);
     for (const std::int32_t code : weights.codes.span<std::int32_t>())
-      CHECK(std::find(entries.begin(), entries.end(), code) != entries.end());
+      CHECK(std::find(lut_entries.begin(), lut_entries.end(), code) != lut_entries.end());
   }
   CHECK(integer_layers == 2);
 }
 
 TEST_CASE("the weights of a graph are the table's nearest, not the grid's") {
   // 0.2 * 128 = 25.6 is nearest to 26 on the grid and to 20 or 33 in the table.
-  QuantizationWrapper layer(Dense({.units = 1, .bias = false}), kernel_by(table({1}, 2)));
-  Model model = Sequential(holder(1), layer);
+  QuantizationWrapper layer(Dense({.units = 1, .bias = false}), kernel_by(lut({1}, 2)));
+  Model model = Sequential(unsigned_holder(1), layer);
   model.build({1}, 1);
   model.parameters().front().parameter->value().fill(0.2);
   const InferenceGraph graph = convert2inferable(model);
@@ -116,7 +89,7 @@ TEST_CASE("activations by a table train but do not become integers: the layer an
 }
 
 TEST_CASE("a kernel with NaN is refused with the layer's name") {
-  Model model = Sequential(holder(1), QuantizationWrapper(Dense({.units = 1}), kernel_by(table({1}, 2))));
+  Model model = Sequential(unsigned_holder(1), QuantizationWrapper(Dense({.units = 1}), kernel_by(lut({1}, 2))));
   model.build({2}, 1);
   model.parameters().front().parameter->value().data<float>()[1] = NAN;
   CHECK_THROWS_WITH(convert2inferable(model),
