@@ -58,7 +58,8 @@ async function check(folder, bitgrad, scratch, inputs, limit) {
   for (const kind of ["npy", "npz"])
     if (!fs.readFileSync(at(`float.${kind}`)).equals(fs.readFileSync(at(`integer.${kind}`))))
       throw new Error(`${folder}: the two engines of bitgrad have different ${kind === "npy" ? "outputs" : "codes"}`);
-  run("export", folder, "--onnx", at("model.onnx"), "--codes");
+  run("export", folder, "--onnx", at("codes.onnx"), "--codes");
+  run("export", folder, "--onnx", at("plain.onnx"));  // the file that users get
   const graph = JSON.parse(fs.readFileSync(path.join(folder, "graph/graph.json"), "utf8"));
   const arrays = parseNpz(fs.readFileSync(at("integer.npz")));
   const expected = {};
@@ -67,17 +68,24 @@ async function check(folder, bitgrad, scratch, inputs, limit) {
   const images = parseNpy(fs.readFileSync(inputs));
   const x = nchw(images, Float32Array, images.data instanceof Uint8Array ? (value) => Math.fround(value / 255) : undefined);
 
-  const session = await ort.InferenceSession.create(at("model.onnx"), { logSeverityLevel: 3 });
   const result = { compared: 0, differing: 0, first: "" };
+  await compare(at("codes.onnx"), graph.input, x, expected, limit, result);
+  await compare(at("plain.onnx"), graph.input, x, { [graph.output]: expected[graph.output] }, limit, result);
+  return result;
+}
+
+/// Counts what a file's outputs have in common with those that are expected, all of them.
+async function compare(file, inputName, x, expected, limit, result) {
+  const session = await ort.InferenceSession.create(file, { logSeverityLevel: 3 });
   const count = Math.min(limit, x.shape[0]);
   for (let begin = 0; begin < count; begin += 250) {
     const end = Math.min(begin + 250, count);
     const input = rows(x, begin, end);
-    const outputs = await session.run({ [graph.input]: new ort.Tensor("float32", input.data, input.shape) });
-    if (Object.keys(outputs).length !== Object.keys(expected).length) throw new Error(`${folder}: ${Object.keys(outputs).length} outputs`);
+    const outputs = await session.run({ [inputName]: new ort.Tensor("float32", input.data, input.shape) });
+    if (Object.keys(outputs).length !== Object.keys(expected).length) throw new Error(`${file}: ${Object.keys(outputs).length} outputs`);
     for (const [name, value] of Object.entries(expected)) {
       const wanted = rows(value, begin, end).data, found = outputs[name].data;
-      if (found.length !== wanted.length) throw new Error(`${folder}: ${name} has ${found.length} elements, expected ${wanted.length}`);
+      if (found.length !== wanted.length) throw new Error(`${file}: ${name} has ${found.length} elements, expected ${wanted.length}`);
       result.compared += wanted.length;
       for (let i = 0; i < wanted.length; ++i)
         if (found[i] !== wanted[i]) {
@@ -86,7 +94,6 @@ async function check(folder, bitgrad, scratch, inputs, limit) {
         }
     }
   }
-  return result;
 }
 
 const [graphs, bitgrad, scratch, ...rest] = process.argv.slice(2);
