@@ -139,7 +139,10 @@ TEST_CASE("the tables of the page have what the report has, under its heading") 
                                                    .bytes = 400}},
                                        .tensors = {}};
   const auto tensor = [](const std::string& name, bool weights, std::size_t levels) {
-    QuantizedTensor result{.tensor = name, .quantizer = "", .weights = weights, .bits = weights ? 4 : 8};
+    QuantizedTensor result;
+    result.tensor = name;
+    result.weights = weights;
+    result.bits = weights ? 4 : 8;
     result.minimum = -0.25;
     result.maximum = 6;
     result.low = -0.5;
