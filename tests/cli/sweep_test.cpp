@@ -207,8 +207,10 @@ TEST_CASE("after kill -9 of a sweep the same command waits for the runs that go 
   write_base(shop, 60, 20);
   REQUIRE(WEXITSTATUS(Child(sweep_into(shop, "whole", four_runs)).wait_for_a_minute()) == 0);
   const Child killed(sweep_into(shop, "killed", four_runs));
-  const std::string first = "killed/weights-lsq-8_seed-1";
-  REQUIRE(wait_until([&] { return shop.exists(first + "/float.safetensors"); }));
+  REQUIRE(wait_until([&] {
+    return shop.exists("killed/weights-lsq-8_seed-1/float.safetensors") &&
+           shop.exists("killed/weights-lsq-8_seed-2/float.safetensors");
+  }));
   killed.send(SIGKILL);
   killed.wait();
   CHECK_FALSE(shop.exists("killed/table.csv"));
