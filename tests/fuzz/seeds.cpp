@@ -196,7 +196,8 @@ void add_golden(const Corpus& corpus, const std::string& name, const std::set<st
   const io::Path directory = BITGRAD_TEST_DIR "/golden";
   nlohmann::json manifest{{"format_version", 1}};
   NamedTensors arrays;
-  for (const auto& [key, value] : nlohmann::json::parse(io::read_text_file(directory / "manifest.json")).items()) {
+  const auto all = nlohmann::json::parse(io::read_text_file(directory / "manifest.json"));
+  for (const auto& [key, value] : all.items()) {
     if (tables.contains(key)) manifest[key] = value;
     if (!value.is_array()) continue;
     while (tables.contains(key) && manifest[key].size() > 2) manifest[key].erase(2);
