@@ -244,3 +244,29 @@ TEST_CASE("files that are missing, truncated or of another shape are named") {
     CHECK_THROWS_WITH(read_manifest(golden / ""), Catch::Contains("manifest.json"));
   }
 }
+
+TEST_CASE("numbers of a manifest that no case can have are refused when it is read") {
+  const auto refused = [](const std::string& lists, const std::string& reason) {
+    const auto read = [](const std::filesystem::path&) { return Tensor::zeros({2}); };
+    CHECK_THROWS_WITH(parse_manifest("{\"format_version\": 1, " + lists + "}", "DIR", read), Catch::Contains(reason));
+  };
+  const auto range = [](const std::string& bits, const std::string& max) {
+    return R"("range_adjust": [{"impl": "numpy_float32", "min": [0, 1], "adj_min": [0, 1], "adj_max": [0, 1], "n_bits": )" +
+           bits + R"(, "max": )" + max + "}]";
+  };
+  refused(range("40", "[2, 3]"), "n_bits: is 40, expected an integer from 1 to 16");
+  refused(range("4294967304", "[2, 3]"), "n_bits: is 4294967304, expected an integer from 1 to 16");
+  refused(range("18446744073709551615", "[2, 3]"), "expected an integer of 64 bits");
+  refused(range("8", "[2]"), "max: is [2], expected 2 numbers, as \"min\" has");
+  refused(R"("lookups": )" + std::string(100, '['), "nested deeper than 32 levels");
+  const auto illegal = [](const std::string& shape) {
+    return R"("illegal": [{"id": "ill_1", "kind": "wrapper", "stage": "call", "gist": "", "input_shape": )" + shape +
+           "}]";
+  };
+  refused(illegal("[1000000, 1000000]"), "expected a shape of at most");
+  refused(illegal("[-1]"), "is [-1], expected a shape of at most");
+  for (const char* name : {"../in.npy", "/etc/in.npy", "a/../../in.npy"})
+    refused(message(R"("inferable_cases": [{"id": "inf_1", "class": "C", "params": {}, "derived": {}, "shape": [2], )",
+                    R"("input": ")", name, "\"}]"),
+            "expected a file in the manifest's directory");
+}

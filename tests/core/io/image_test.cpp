@@ -120,3 +120,18 @@ TEST_CASE("png: what is encoded decodes to the same pixels") {
   CHECK_THROWS_AS(io::encode_png(Tensor::zeros({2, 2, 1})), ShapeError);
   CHECK_THROWS_AS(io::encode_png(Tensor()), ShapeError);
 }
+
+TEST_CASE("pictures: the size that a header announces, without a look at the pixels") {
+  const auto grey = png(2, 3, {0, 1, 2, 3, 4, 5}), colour = jpeg(9, 17, {200, 30, 40});
+  const auto is = [](std::span<const std::byte> bytes, Index height, Index width) {
+    const io::PictureSize size = io::picture_size(bytes, "p");
+    CHECK(size.height == height);
+    CHECK(size.width == width);
+  };
+  is(grey, 2, 3);
+  is(std::span(grey).first(50), 2, 3);  // the pixels are cut short
+  is(colour, 9, 17);
+  CHECK_THROWS_WITH(io::picture_size(std::span(grey).first(20), "p"), StartsWith("p: damaged PNG: "));
+  CHECK_THROWS_WITH(io::picture_size(std::span(colour).first(30), "p"), StartsWith("p: damaged or truncated JPEG: "));
+  CHECK_THROWS_AS(io::picture_size(std::span(grey).first(3), "p"), IoError);
+}
