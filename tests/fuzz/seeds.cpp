@@ -167,8 +167,9 @@ void add_data_sets(const Corpus& corpus) {
 
   const Tensor images = Tensor::from({2, 1, 2}, std::vector<std::uint8_t>{1, 2, 3, 255}),
                labels = Tensor::from({2, 1}, std::vector<std::int32_t>{2, 0});
-  corpus.add("npz_dataset", "grey",
-             io::format_npz({{"x_train", images}, {"y_train", labels}, {"x_test", images}, {"y_test", labels}}));
+  const NamedTensors splits{{"x_train", images}, {"y_train", labels}, {"x_test", images}, {"y_test", labels}};
+  corpus.add("npz_dataset", "grey", io::format_npz(splits));
+  corpus.add("npz_dataset", "arrays", io::format_safetensors(splits));
   corpus.add("npz_dataset", "colour",
              io::format_npz({{"x_train", Tensor::full({1, 1, 1, 3}, 7, DType::uint8)},
                              {"y_train", Tensor::from({1}, std::vector<std::uint8_t>{1})},

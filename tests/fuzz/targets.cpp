@@ -97,7 +97,11 @@ void read_cifar(Input bytes) {
   require(at == bytes.size(), "cifar: bytes were left out");
 }
 
-void read_npz_dataset(Input bytes) {
+/// An npz file, or its arrays as safetensors (which have no checksum that would stop every change).
+void read_npz_dataset(Input file) {
+  const bool packed = io::text_of(file).starts_with("PK");
+  const io::Bytes repacked = packed ? io::Bytes() : io::format_npz(io::parse_safetensors(file, "safetensors").tensors);
+  const Input bytes = packed ? file : Input(repacked);
   const data::Dataset train = data::parse_npz_dataset(bytes, "npz", data::Split::train);
   require_dataset(train);
   const io::Bytes again = io::format_npz({{"x_train", train.images}, {"y_train", train.labels}});
