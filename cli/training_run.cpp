@@ -60,8 +60,10 @@ TrainingRun::TrainingRun(TrainArguments arguments) : arguments_(std::move(argume
                      " belongs to a run with quantizers: give --weights, --activations and --qat-epochs as before");
   // A run that goes on keeps its own; before its first checkpoint nothing has come of it, and paths may be others.
   if (!arguments_.resume || !std::filesystem::exists(directory_.configuration()) ||
-      !std::filesystem::exists(directory_.float_checkpoint()))
+      !std::filesystem::exists(directory_.float_checkpoint())) {
+    for (const Stage& stage : {float_stage(), quantized_stage(0)}) saved(stage);  // refuses those of other options
     io::write_file_atomically(directory_.configuration(), std::string_view(arguments_.configuration));
+  }
   metrics_.emplace(directory_.metrics());
   if (arguments_.tensorboard) events_.emplace(directory_.path);
 }

@@ -158,6 +158,7 @@ TEST_CASE(
   const Outcome other = shop.train("stopped", plus(support::w4a4, {"--resume", "--augment", "flip"}));
   CHECK(other.code == 1);
   CHECK_THAT(other.err, Contains("float/augmentation is \"flip,shift:2,rotate:10,cutout:3\" there and \"flip\" here"));
+  CHECK_FALSE(shop.exists("stopped/run.json"));
   REQUIRE(shop.train("stopped", plus(augmented, {"--resume"})).code == 0);
   CHECK(shop.bytes("stopped/quantized.safetensors") == shop.bytes("1/quantized.safetensors"));
 }
