@@ -49,7 +49,8 @@ TEST_CASE("sensitivity ranks layers, allocate keeps the budget, and train uses i
   REQUIRE(by_macs.code == 0);
   CHECK_THAT(by_macs.out, Contains("MACs x bits / 8"));
   std::map<std::string, int> bits;
-  for (const auto& rule : nlohmann::json::parse(shop.text("bits.json"))["rules"]) bits[rule["layer"]] = rule["weights"];
+  const auto file = nlohmann::json::parse(shop.text("bits.json"));
+  for (const auto& rule : file["rules"]) bits[rule["layer"]] = rule["weights"];
   CHECK(bits.size() == costs.size());
   double spent = 0;
   for (const auto& layer : costs) spent += layer["macs"].get<double>() * bits.at(layer["layer"]) / 8;
@@ -74,9 +75,9 @@ TEST_CASE("sensitivity ranks layers, allocate keeps the budget, and train uses i
 
 TEST_CASE("sensitivity measures the model that shipped, on the images that the run trained on") {
   const Workshop shop(120);
-  // A rate that learns something first and ruins it then: the best epoch is not the last.
-  REQUIRE(shop.train("run", {"--model", "mlp", "--epochs", "6", "--lr", "0.2", "--schedule", "constant", "--best",
-                             "--limit", "100", "--hold-out", "0.2", "--hold-out-seed", "7"})
+  // --patience ends the run two epochs after the best one.
+  REQUIRE(shop.train("run", {"--model", "mlp", "--epochs", "40", "--lr", "0.05", "--schedule", "constant", "--best",
+                             "--patience", "2", "--limit", "100", "--hold-out", "0.2", "--hold-out-seed", "7"})
               .code == 0);
   const Outcome outcome = support::run_cli({"sensitivity", shop.path("run"), "--bits", "4"});
   CHECK(outcome.err == "");
