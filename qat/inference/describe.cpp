@@ -50,8 +50,6 @@ std::size_t weight_bytes(const GraphNode& node) {
   if (const auto* bn = std::get_if<FloatBatchNorm>(&node.operation)) return bytes_of(bn->gain) + bytes_of(bn->offset);
   if (const auto* norm = std::get_if<FloatLayerNorm>(&node.operation))
     return bytes_of(norm->gamma) + bytes_of(norm->beta);
-  if (const auto* choice = std::get_if<WhereOp>(&node.operation)) return bytes_of(choice->mask);
-  if (const auto* choice = std::get_if<FloatWhere>(&node.operation)) return bytes_of(choice->mask);
   return 0;
 }
 
