@@ -309,7 +309,7 @@ TEST_CASE("train: a wider model, and one that takes mean and deviation of its im
   CHECK(shop.train("x", {"--model", "lenet5:wide"}).code == 2);
 }
 
-TEST_CASE("--qparams-rate 0 keeps the calibrated grids, and other rates move them") {
+TEST_CASE("train --qparams-rate 0 keeps the calibrated grids, and other rates move them") {
   const Workshop shop(64);
   REQUIRE(shop.train("float", {"--model", "mlp", "--epochs", "1"}).code == 0);
   const auto scales = [&](const std::string& run, const std::vector<std::string>& more) {
