@@ -203,8 +203,10 @@ TEST_CASE("export onnx: a choice is Where with the mask in the order of the file
   const Tensor mask = floats({1, 2, 3}, {1, 0, 0, 1, 1, 0});
   builder.set_layer_name("in");
   const GraphValue x = builder.quantize(builder.input(), activations(unsigned_grid(8, 0.5F)));
+  builder.set_layer_name("pool");
+  const GraphValue pooled = builder.max_pool2d(x, {1, 3}, {1, 1}, Padding::same());
   builder.set_layer_name("where");
-  const GraphValue y = builder.where(mask, builder.max_pool2d(x, {1, 3}, {1, 1}, Padding::same()), x);
+  const GraphValue y = builder.where(mask, pooled, x);
   const File file(format_onnx(builder.finish(y)));
   const auto operations = file.operations();
   CHECK(std::ranges::count(operations, "Where") == 1);
