@@ -2,6 +2,7 @@
 
 #include <CLI/App.hpp>
 #include <algorithm>
+#include <filesystem>
 #include <nlohmann/json.hpp>
 #include <vector>
 
@@ -112,6 +113,7 @@ void parse_configuration(std::string_view text, const std::string& what, CLI::Ap
 
 std::map<std::string, std::string> configured_options(const io::Path& path) {
   std::map<std::string, std::string> options;
+  if (!std::filesystem::exists(path)) return options;
   const Json file = parse_object(io::read_text_file(path), path.string());
   for (const auto& [key, value] : file.items())
     if (key != "format" && key != "version") options[key] = value.is_string() ? value.get<std::string>() : value.dump();

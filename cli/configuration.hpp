@@ -22,8 +22,8 @@ void read_configuration(const io::Path& path, CLI::App& command);
 /// The same of a file's text; `what` is the file's name.
 void parse_configuration(std::string_view text, const std::string& what, CLI::App& command);
 
-/// The options of a file and their values as text, whatever they are called. IoError for a file that cannot be read or
-/// is no JSON object.
+/// The options of a run.json and their values as text, whatever they are called; none where there is no such file.
+/// IoError for a file that cannot be read or is no JSON object.
 std::map<std::string, std::string> configured_options(const io::Path& path);
 
 /// What read_configuration() takes: every option that the command has been given, or else its text in `resolved`, or

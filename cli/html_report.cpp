@@ -1,7 +1,6 @@
 #include <bitgrad/cli/html_report.hpp>
 
 #include <algorithm>
-#include <filesystem>
 
 #include <bitgrad/cli/configuration.hpp>
 #include <bitgrad/cli/html.hpp>
@@ -255,9 +254,7 @@ std::string section(const FinishedRun& run) {
 
 FinishedRun read_run(const io::Path& directory) {
   const RunDirectory run{directory};
-  FinishedRun finished{run.name(), read_report(run), MetricsFile(run.metrics()).rows(), {}};
-  if (std::filesystem::exists(run.configuration())) finished.options = configured_options(run.configuration());
-  return finished;
+  return {run.name(), read_report(run), MetricsFile(run.metrics()).rows(), configured_options(run.configuration())};
 }
 
 std::string html_report(const std::vector<FinishedRun>& runs) {

@@ -12,18 +12,26 @@
 namespace bitgrad::cli {
 namespace {
 
-/// A number of run.json, or what it is unless given.
-template <class T>
-T option_of(const RunDirectory& run, const char* name, T unless_given) {
-  if (!std::filesystem::exists(run.configuration())) return unless_given;
-  const std::map<std::string, std::string> options = configured_options(run.configuration());
-  const auto found = options.find(name);
-  if (found == options.end()) return unless_given;
-  T value{};
-  if (read_number(found->second, value) != std::errc())
-    fail<IoError>(run.configuration().string(), ": \"", name, "\" is ", found->second, ", expected a number");
-  return value;
-}
+/// The numbers of a run.json.
+class ConfiguredNumbers {
+ public:
+  explicit ConfiguredNumbers(const io::Path& path) : path_(path), options_(configured_options(path)) {}
+
+  /// That of an option, or what it is unless given.
+  template <class T>
+  T value(const char* name, T unless_given) const {
+    const auto found = options_.find(name);
+    if (found == options_.end()) return unless_given;
+    T value{};
+    if (read_number(found->second, value) != std::errc())
+      fail<IoError>(path_.string(), ": \"", name, "\" is ", found->second, ", expected a number");
+    return value;
+  }
+
+ private:
+  io::Path path_;
+  std::map<std::string, std::string> options_;
+};
 
 }  // namespace
 
@@ -32,10 +40,11 @@ std::string data_of(const RunDirectory& run) {
 }
 
 data::Dataset training_images(const RunDirectory& run, const std::string& name_or_path) {
-  data::Dataset images = load_limited(name_or_path, data::Split::train, option_of<Index>(run, "limit", 0));
-  const auto held_out = option_of<double>(run, "hold-out", 0);
+  const ConfiguredNumbers options(run.configuration());
+  data::Dataset images = load_limited(name_or_path, data::Split::train, options.value<Index>("limit", 0));
+  const auto held_out = options.value<double>("hold-out", 0);
   if (held_out == 0) return images;
-  return data::hold_out(images, held_out, option_of<std::uint64_t>(run, "hold-out-seed", 1)).rest;
+  return data::hold_out(images, held_out, options.value<std::uint64_t>("hold-out-seed", 1)).rest;
 }
 
 }  // namespace bitgrad::cli

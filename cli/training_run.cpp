@@ -24,8 +24,6 @@ namespace {
 
 Shape image_shape(const data::Dataset& dataset) { return dataset.images.shape().without_front(); }
 
-double percent(double share) { return 100 * share; }
-
 }  // namespace
 
 TrainingRun::TrainingRun(TrainArguments arguments) : arguments_(std::move(arguments)), directory_{arguments_.out} {
@@ -208,13 +206,13 @@ void TrainingRun::train(Model& model, const Stage& stage, const std::string& pla
   const auto epoch_done = [&](EpochResult result) {
     const std::int64_t epoch = result.epoch;  // of the phase
     result.epoch += stage.epochs_before;
-    const double test_accuracy = percent(evaluated(trainer.result(), result.epoch));
+    const double test_accuracy = 100 * evaluated(trainer.result(), result.epoch);
     // The row and the best model first: if the process dies before the checkpoint is written, --resume does the epoch
     // again, and both.
     metrics_->add({.stage = stage.name,
                    .epoch = result.epoch,
                    .train_loss = result.loss,
-                   .train_accuracy = percent(result.accuracy),
+                   .train_accuracy = 100 * result.accuracy,
                    .test_accuracy = test_accuracy,
                    .learning_rate = result.learning_rate,
                    .images_per_second = result.images_per_second,

@@ -108,6 +108,26 @@ Json node_to_json(const InferenceGraph& graph, const GraphNode& node) {
 
 }  // namespace
 
+std::vector<std::string> differing_fields(const GraphNode& a, const GraphNode& b) {
+  if (a.operation.index() != b.operation.index()) return {"operation"};
+  GraphNode other = b;
+  other.name = a.name;  // which the names of the arrays begin with
+  const NodeWriter ours = write_fields(a), theirs = write_fields(other);
+  std::vector<std::string> names;
+  Json keys = ours.json;
+  keys.update(theirs.json);
+  for (const auto& [key, value] : keys.items())
+    if (ours.json.value(key, Json()) != theirs.json.value(key, Json())) names.push_back(key);
+  NamedTensors arrays = ours.arrays;
+  for (const auto& [name, tensor] : theirs.arrays)
+    if (!arrays.find(name)) arrays.add(name, tensor);
+  for (const auto& [name, tensor] : arrays) {
+    const Tensor *our = ours.arrays.find(name), *their = theirs.arrays.find(name);
+    if (!our || !their || !identical(*our, *their)) names.push_back(name.substr(a.name.size() + 1));
+  }
+  return names;
+}
+
 NamedTensors graph_arrays(const InferenceGraph& graph) {
   NamedTensors arrays;
   for (const GraphNode& node : graph.nodes)

@@ -9,6 +9,7 @@
 
 #include <bitgrad/core/kernels/isa.hpp>
 #include <bitgrad/layers/layers.hpp>
+#include <bitgrad/qat/inference/detail/graph_format.hpp>
 #include <bitgrad/qat/inference/detail/likely_cause.hpp>
 #include <bitgrad/qat/inference/verify.hpp>
 #include <bitgrad/qat/quantization_aware_training.hpp>

@@ -4,6 +4,7 @@
 #include <functional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include <bitgrad/core/named_tensors.hpp>
 #include <bitgrad/qat/inference/graph.hpp>
@@ -23,6 +24,10 @@ struct ArrayFile {
 NamedTensors graph_arrays(const InferenceGraph& graph);
 /// The JSON text; the same graph gives the same text. ValueError for names or metadata that are no UTF-8.
 std::string format_graph(const InferenceGraph& graph, const ArrayFile& file);
+
+/// Fields of two nodes of one kind that differ, by their names in graph.json and graph.npz: "codes", "bias",
+/// "multiplier", "clamp". "operation" for nodes of two kinds.
+std::vector<std::string> differing_fields(const GraphNode& a, const GraphNode& b);
 
 /// Reads both back. `load_arrays` is called once with what the text says of the array file. IoError starting with
 /// `what` for unknown, missing or repeated keys, values of a wrong type, and arrays that are missing or belong to
