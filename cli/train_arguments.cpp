@@ -36,6 +36,24 @@ auto spec_for(QuantizationTarget target) {
   };
 }
 
+/// Whether a run may go on with another value. The first four decide no numbers; of the others the paths may differ:
+/// what is behind them is compared with the checkpoint, where there is one, and written to run.json where there is
+/// none.
+bool may_differ(const OptionDifference& each) {
+  constexpr std::array free_options{"out", "threads", "save-every", "tensorboard"};
+  constexpr std::array paths{"data", "from", "init"};
+  if (std::ranges::find(free_options, each.option) != free_options.end()) return true;
+  return !each.there.empty() && !each.here.empty() && std::ranges::find(paths, each.option) != paths.end();
+}
+
+/// Whether the run with these options has quantizers.
+bool quantizes(const std::map<std::string, std::string>& options) {
+  return std::ranges::any_of(std::array{"weights", "activations", "bits"}, [&](const char* option) {
+    const auto found = options.find(option);
+    return found != options.end() && found->second != "none";
+  });
+}
+
 }  // namespace
 
 /// Before the quantizers: the last phase has the bits of those that are not given.
@@ -156,35 +174,24 @@ void TrainOptions::check_given() const {
   parse("--augment", training.augmentation, data::parse_augmentation);
 }
 
-/// Options may differ that decide no numbers. Of --data, --from and --init only the paths: what is behind them is
-/// compared with the checkpoint, where there is one, and written to run.json where there is none yet.
 void TrainOptions::refuse_other_options(const std::vector<std::string>& given_options,
                                         const TrainArguments& arguments) const {
-  constexpr std::array free_options{"out", "threads", "save-every", "tensorboard"};
-  constexpr std::array paths{"data", "from", "init"};
-  const auto allowed = [&](const OptionDifference& each) {
-    if (std::ranges::find(free_options, each.option) != free_options.end()) return true;
-    return !each.there.empty() && !each.here.empty() && std::ranges::find(paths, each.option) != paths.end();
-  };
   const RunDirectory run{given.out};
   std::vector<std::string> names;
   for (const std::string& option : given_options) names.push_back(option.substr(2));
-  std::string differing;
-  bool quantized_there = false;
   const auto value = [](const std::string& text) { return text.empty() ? "not given" : text; };
+  std::string differing;
   for (const OptionDifference& each : different_options(run.configuration(), arguments.configuration, names))
-    if (!allowed(each))
+    if (!may_differ(each))
       differing += message(differing.empty() ? "" : ", ", "--", each.option, " is ", value(each.there), " there and ",
                            value(each.here), " here");
   if (differing.empty()) return;
-  const std::map<std::string, std::string> there = configured_options(run.configuration());
-  for (const char* option : {"weights", "activations", "bits"})
-    if (const auto found = there.find(option); found != there.end() && found->second != "none") quantized_there = true;
-  fail<UsageError>("--resume: the run in ", given.out, " has other options: ", differing,
-                   arguments.quantizes() && !quantized_there
-                       ? message("; to quantize what it trained, start from it in another directory: --from ",
-                                 run.float_checkpoint().string(), " --out DIR")
-                       : "");
+  const std::string instead =
+      arguments.quantizes() && !quantizes(configured_options(run.configuration()))
+          ? message("; to quantize what it trained, start from it in another directory: --from ",
+                    run.float_checkpoint().string(), " --out DIR")
+          : "";
+  fail<UsageError>("--resume: the run in ", given.out, " has other options: ", differing, instead);
 }
 
 TrainArguments TrainOptions::resolve(CLI::App& command) {
