@@ -98,6 +98,9 @@ class Attacher {
     QuantizationWrapperOptions options;
     if (const auto found = batch_norm_of_.find(number); found != batch_norm_of_.end())
       options.batch_norm.emplace(dynamic_cast<const BatchNorm&>(*node(found->second).layer));
+    for (const WeightPlan* entry : weights)
+      if (entry->weight == "kernel" && entry->config.method == QuantizationMethod::POWER_OF_TWO)
+        options.gain_goes_into = GainGoesInto::kernel;
     if (from.inputs.size() == 1) options.input_holder = holder_of(from.inputs.front());
     return QuantizationWrapper(from.layer->clone(), std::move(dispatcher), std::move(options));
   }
@@ -132,13 +135,7 @@ class Attacher {
 
 Model attach_quantizers(const Model& model, const QuantizationPlan& plan) {
   require_no_quantizers(model);
-  const auto power_of_two = [&](std::string_view layer) {
-    return std::ranges::any_of(plan.weights, [&](const WeightPlan& entry) {
-      return entry.layer == layer && entry.weight == "kernel" && entry.config.enable_quantization &&
-             entry.config.method == QuantizationMethod::POWER_OF_TWO;
-    });
-  };
-  const Model prepared = prepare_for_quantization(model, power_of_two);
+  const Model prepared = prepare_for_quantization(model);
   const PlanIndex index = index_plan(prepared, plan);
   return Attacher(prepared, index).run();
 }

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <charconv>
-#include <cmath>
 #include <optional>
 
 #include <bitgrad/layers/batch_norm.hpp>
@@ -153,20 +152,8 @@ class Learned {
   void take(const BatchNormPair& pair) {
     const std::string layer = node(pair.layer).name + "/", own = node(pair.batch_norm).name + "/";
     if (from_.contains(own + "gamma")) return;  // it stands alone
-    if (!from_.contains(layer + "bn/gamma")) return take_folded(pair);
     for (const char* name : {"gamma", "beta", "moving_mean", "moving_variance"}) copy(own + name, layer + "bn/" + name);
     for (float& gamma : state_.at(own + "gamma").span<float>()) gamma = std::max(gamma, 0.0F);
-  }
-
-  /// The kernel has the gain in it, the bias the offset: what is left for the normalisation is to add the latter.
-  void take_folded(const BatchNormPair& pair) {
-    const std::string layer = node(pair.layer).name + "/", own = node(pair.batch_norm).name + "/";
-    const auto& batch_norm = dynamic_cast<const BatchNorm&>(*node(pair.batch_norm).layer);
-    copy(own + "beta", layer + "bias");
-    target(own + "moving_mean").fill(0);
-    target(own + "moving_variance").fill(1);
-    target(own + "gamma").fill(static_cast<double>(std::sqrt(1.0F + batch_norm.epsilon())));  // gain 1 exactly
-    if (state_.contains(layer + "bias")) target(layer + "bias").fill(0);
   }
 
   const Model& model_;

@@ -92,16 +92,6 @@ Placement place(const Topology& topology, LayerRules& rules) {
   return placement;
 }
 
-/// A copy of the model as quantizers will find it.
-Model prepared(const Model& model, const QuantizationConfig& config) {
-  LayerRules rules(model, config);
-  return prepare_for_quantization(model, [&](std::string_view name) {
-    const auto node = std::ranges::find(model.nodes(), name, &Model::Node::name);
-    const auto spec = rules.kernel(*node, false);
-    return spec && method_of(*spec, QuantizationTarget::Weights) == QuantizationMethod::POWER_OF_TWO;
-  });
-}
-
 WeightPlan plan_of(const Topology& topology, const WeightPlace& place) {
   WeightPlan plan{topology.node(place.node).name, place.weight, place.spec.quantizer, {}};
   plan.config.method = method_of(place.spec, QuantizationTarget::Weights);
@@ -140,7 +130,18 @@ QuantizationParams start_of(const Tensor& weight, const QuantizerSpec& spec, con
   return calibrate_weights(weight, calibrated);
 }
 
-std::vector<WeightPlan> calibrated(const Topology& topology, const std::vector<WeightPlace>& places,
+/// What a quantizer of the method will see: a power-of-two kernel has the gain of the normalisation behind it.
+Tensor value_of(const Model& model, const WeightPlace& place, QuantizationMethod method) {
+  const Layer& layer = *model.nodes()[place.node].layer;
+  if (place.weight == kernel && method == QuantizationMethod::POWER_OF_TWO)
+    for (const BatchNormPair& pair : batch_norm_pairs(model))
+      if (pair.layer == static_cast<int>(place.node))
+        return kernel_with_gain(
+            layer, dynamic_cast<const BatchNorm&>(*model.nodes()[static_cast<std::size_t>(pair.batch_norm)].layer));
+  return layer.weight(place.weight)->value();
+}
+
+std::vector<WeightPlan> calibrated(const Model& model, const Topology& topology, const std::vector<WeightPlace>& places,
                                    const QuantizationConfig& config) {
   std::vector<WeightPlan> plans;
   for (const WeightPlace& place : places) {
@@ -148,8 +149,8 @@ std::vector<WeightPlan> calibrated(const Topology& topology, const std::vector<W
     const std::string whose = message("the ", place.weight, " of layer \"", node.name, '"');
     plans.push_back(plan_of(topology, place));
     WeightPlan& plan = plans.back();
-    plan.config.quantization_params =
-        explained(whose, [&] { return start_of(node.layer->weight(place.weight)->value(), place.spec, plan, config); });
+    plan.config.quantization_params = explained(
+        whose, [&] { return start_of(value_of(model, place, plan.config.method), place.spec, plan, config); });
   }
   return plans;
 }
@@ -182,10 +183,10 @@ QuantizationPlan plan_quantization(const Model& model, const Tensor& representat
     fail<ShapeError>("plan_quantization: representative data are ", representative.dtype(), " ", representative.shape(),
                      ", expected float32 (n, ...) of samples ", model.input_shape());
   LayerRules rules(model, config);
-  Model ready = prepared(model, config);
+  Model ready = prepare_for_quantization(model);
   const Topology topology(ready);
   const Placement placement = place(topology, rules);
-  return {calibrated(topology, placement.weights, config),
+  return {calibrated(ready, topology, placement.weights, config),
           calibrated(ready, topology, placement.activations, representative, config)};
 }
 

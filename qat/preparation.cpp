@@ -35,38 +35,6 @@ void negate_negative_gammas(Layer& layer, Layer& batch_norm) {
   scale_channels(mean, signs);
 }
 
-/// The layer with a bias and `kernel`, `bias` as its weights.
-template <class L, class Options>
-LayerPtr with_weights(Options options, const Shape& input, const Tensor& kernel, const Tensor& bias) {
-  options.bias = true;
-  auto layer = std::make_unique<L>(options);
-  Random unused(0);
-  layer->build({&input, 1}, unused);
-  layer->weight("kernel")->assign(kernel);
-  layer->weight("bias")->assign(bias);
-  return layer;
-}
-
-LayerPtr folded(const Layer& layer, const Layer& normalization, const Shape& input) {
-  const auto& batch_norm = dynamic_cast<const BatchNorm&>(normalization);
-  const BatchNormFold fold =
-      fold_batch_norm(batch_norm.weight("gamma")->value(), batch_norm.weight("beta")->value(),
-                      batch_norm.buffer("moving_mean"), batch_norm.buffer("moving_variance"), batch_norm.epsilon(),
-                      layer.has_weight("bias") ? layer.weight("bias")->value() : Tensor());
-  Tensor kernel = layer.weight("kernel")->value().clone();
-  scale_channels(kernel, fold.gain);
-  const Tensor bias = Tensor::from({static_cast<Index>(fold.offset.size())}, fold.offset);
-  if (const auto* conv = dynamic_cast<const Conv2D*>(&layer))
-    return with_weights<Conv2D>(conv->options(), input, kernel, bias);
-  if (const auto* conv = dynamic_cast<const Conv1D*>(&layer))
-    return with_weights<Conv1D>(conv->options(), input, kernel, bias);
-  if (const auto* conv = dynamic_cast<const Conv2DTranspose*>(&layer))
-    return with_weights<Conv2DTranspose>(conv->options(), input, kernel, bias);
-  if (const auto* conv = dynamic_cast<const DepthwiseConv2D*>(&layer))
-    return with_weights<DepthwiseConv2D>(conv->options(), input, kernel, bias);
-  return with_weights<Dense>(dynamic_cast<const Dense&>(layer).options(), input, kernel, bias);
-}
-
 }  // namespace
 
 bool takes_batch_norm(const Layer& layer) {
@@ -87,25 +55,21 @@ std::vector<BatchNormPair> batch_norm_pairs(const Model& model) {
   return pairs;
 }
 
-Model prepare_for_quantization(const Model& model, const std::function<bool(std::string_view layer)>& fold) {
+Tensor kernel_with_gain(const Layer& layer, const BatchNorm& batch_norm) {
+  const BatchNormFold fold = fold_batch_norm(batch_norm.weight("gamma")->value(), batch_norm.weight("beta")->value(),
+                                             batch_norm.buffer("moving_mean"), batch_norm.buffer("moving_variance"),
+                                             batch_norm.epsilon(), Tensor());
+  Tensor kernel = layer.weight("kernel")->value().clone();
+  scale_channels(kernel, fold.gain);
+  return kernel;
+}
+
+Model prepare_for_quantization(const Model& model) {
   Model prepared = model;
-  const std::vector<BatchNormPair> pairs = batch_norm_pairs(prepared);
-  const auto at = [&](int number) -> Model::Node& { return prepared.nodes()[static_cast<std::size_t>(number)]; };
-  std::vector<bool> dropped(prepared.nodes().size(), false);
-  for (const BatchNormPair& pair : pairs) {
-    negate_negative_gammas(*at(pair.layer).layer, *at(pair.batch_norm).layer);
-    if (!fold(at(pair.layer).name)) continue;
-    const int source = at(pair.layer).inputs.front();
-    const Shape input = source < 0 ? prepared.input_shape()
-                                   : prepared.node_shapes(prepared.input_shape())[static_cast<std::size_t>(source)];
-    at(pair.layer).layer = folded(*at(pair.layer).layer, *at(pair.batch_norm).layer, input);
-    dropped[static_cast<std::size_t>(pair.batch_norm)] = true;
-  }
-  return rebuild(prepared,
-                 [&](Model& target, int number, const Model::Node& node, const std::vector<Model::Value>& inputs) {
-                   if (dropped[static_cast<std::size_t>(number)]) return inputs.front();
-                   return target.add(node.layer->clone(), inputs, node.name);
-                 });
+  const auto at = [&](int number) -> Layer& { return *prepared.nodes()[static_cast<std::size_t>(number)].layer; };
+  for (const BatchNormPair& pair : batch_norm_pairs(prepared))
+    negate_negative_gammas(at(pair.layer), at(pair.batch_norm));
+  return prepared;
 }
 
 Model rebuild(

@@ -1,12 +1,10 @@
-// What happens to a float model before it gets quantizers. It does not change what the model computes, but for the
-// rounding of a fold and for channels whose gain is below minimum_gain.
+// What happens to a float model before it gets quantizers, and what they find there.
 #pragma once
 
 #include <functional>
-#include <optional>
-#include <string_view>
 #include <vector>
 
+#include <bitgrad/layers/batch_norm.hpp>
 #include <bitgrad/layers/model.hpp>
 
 namespace bitgrad {
@@ -23,11 +21,13 @@ struct BatchNormPair {
 /// All such pairs in order of execution.
 std::vector<BatchNormPair> batch_norm_pairs(const Model& model);
 
-/// A copy of the model in which, for every pair, channels with negative gamma are negated (kernel, bias, moving mean
-/// and gamma: the product is the same to the bit), and the normalisation of layers for which `fold(name)` is true is
-/// folded into their float kernel and bias (power-of-two weights must stay powers of two, so nothing may be left to
-/// fold into their scales).
-Model prepare_for_quantization(const Model& model, const std::function<bool(std::string_view layer)>& fold);
+/// A copy of the model in which, for every pair, channels with negative gamma are negated: kernel, bias, moving mean
+/// and gamma, so that what it computes is the same to the bit.
+Model prepare_for_quantization(const Model& model);
+
+/// The kernel of a pair with every channel multiplied by the gain that fold_batch_norm() gives it: what is quantized
+/// where scales must be powers of two, which leaves nothing to fold into them.
+Tensor kernel_with_gain(const Layer& layer, const BatchNorm& batch_norm);
 
 /// Copies a model node by node: `copy(number, node, inputs)` adds whatever stands for the node to `target` and returns
 /// the value that its readers get.

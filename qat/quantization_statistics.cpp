@@ -142,8 +142,7 @@ std::vector<QuantizedTensor> quantization_statistics(const Model& model, const T
     if (const auto* wrapper = dynamic_cast<const QuantizationWrapper*>(node.layer.get()))
       for (const auto& [weight, slot] : wrapper->dispatcher().weight_quantizers())
         if (const auto quantizer = slot.inferable(); has_levels(*quantizer))
-          weights.push_back(
-              measured(node.name + "/" + weight, wrapper->layer().weight(weight)->value(), *quantizer, true));
+          weights.push_back(measured(node.name + "/" + weight, wrapper->before_quantizer(weight), *quantizer, true));
     if (const auto* holder = dynamic_cast<const ActivationQuantizationHolder*>(node.layer.get());
         holder && holder->quantizes())
       if (const auto quantizer = holder->quantizer().inferable(); has_levels(*quantizer))

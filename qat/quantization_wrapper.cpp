@@ -21,6 +21,11 @@ Tensor deviation(const BatchNorm& batch_norm) {
   return result;
 }
 
+/// max(gamma / deviation, floor), as fold_batch_norm() has it.
+Variable gain_of(const BatchNorm& batch_norm, const Variable& gamma) {
+  return maximum(gamma / deviation(batch_norm), Tensor::scalar(minimum_gain));
+}
+
 /// gain * deviation: the smallest gamma whose gain is not below the floor.
 Tensor smallest_gamma(const BatchNorm& batch_norm) {
   Tensor result = deviation(batch_norm);
@@ -36,6 +41,22 @@ BatchNorm without_negative_gammas(BatchNorm batch_norm) {
   return batch_norm;
 }
 
+/// What is left to fold when the gain is in the kernel: gain 1, to the bit, and all that is added, `bias` included.
+BatchNorm offset_alone(const BatchNorm& batch_norm, const Tensor& bias) {
+  const BatchNormFold fold = fold_batch_norm(batch_norm.weight("gamma")->value(), batch_norm.weight("beta")->value(),
+                                             batch_norm.buffer("moving_mean"), batch_norm.buffer("moving_variance"),
+                                             batch_norm.epsilon(), bias);
+  BatchNorm result = batch_norm;
+  result.weight("gamma")->value().fill(static_cast<double>(std::sqrt(1.0F + batch_norm.epsilon())));
+  result.weight("beta")->assign(Tensor::from({static_cast<Index>(fold.offset.size())}, fold.offset));
+  Tensor mean = result.buffer("moving_mean"), variance = result.buffer("moving_variance");
+  mean.fill(0);
+  variance.fill(1);
+  return result;
+}
+
+Tensor bias_of(const Layer& layer) { return layer.has_weight("bias") ? layer.weight("bias")->value() : Tensor(); }
+
 /// A bias that is a whole number of accumulator steps; gradient 1.
 Variable quantize_bias(const Variable& bias, const Variable& scale) { return ste_round(bias / scale) * scale; }
 
@@ -46,6 +67,7 @@ QuantizationWrapper::QuantizationWrapper(LayerPtr layer, NodeQuantizationDispatc
     : layer_(std::move(layer)),
       dispatcher_(std::move(dispatcher)),
       batch_norm_(std::move(options.batch_norm)),
+      gain_goes_into_(options.gain_goes_into),
       input_holder_(std::move(options.input_holder)) {
   if (!layer_) fail<ValueError>("QuantizationWrapper: the layer is null");
   if (dispatcher_.num_activation_quantizers() > 1)
@@ -57,8 +79,7 @@ QuantizationWrapper::QuantizationWrapper(LayerPtr layer, NodeQuantizationDispatc
   if (batch_norm_ && dispatcher_.weight_quantizer("bias"))
     fail<ValueError>(
         "QuantizationWrapper: the bias has a quantizer of its own, but the batch normalisation behind the ",
-        layer_->type(),
-        " is folded into it; with a power-of-two kernel the fold comes first, otherwise leave the bias without");
+        layer_->type(), " is folded into it; leave the bias without");
 }
 
 QuantizationWrapper::QuantizationWrapper(const QuantizationWrapper& other)
@@ -66,6 +87,7 @@ QuantizationWrapper::QuantizationWrapper(const QuantizationWrapper& other)
       layer_(other.layer_->clone()),
       dispatcher_(other.dispatcher_),
       batch_norm_(other.batch_norm_),
+      gain_goes_into_(other.gain_goes_into_),
       input_holder_(other.input_holder_),
       frozen_(other.frozen_) {}
 
@@ -96,14 +118,38 @@ Pending QuantizationWrapper::apply_pending(const Pending& x, const Weights& weig
   return compute({&input, 1}, weights, context);
 }
 
-Pending QuantizationWrapper::compute(std::span<const Variable> inputs, const Weights& weights, const Context& context) {
+bool QuantizationWrapper::takes_gain(std::string_view weight) const {
+  return batch_norm_ && gain_goes_into_ == GainGoesInto::kernel && weight == "kernel" &&
+         dispatcher_.weight_quantizer(weight);
+}
+
+Tensor QuantizationWrapper::before_quantizer(std::string_view weight) const {
+  return takes_gain(weight) ? kernel_with_gain(*layer_, *batch_norm_) : layer_->weight(weight)->value();
+}
+
+/// With a gain in it the kernel is on its grid; while batch statistics are used they normalise it away, and it is taken
+/// out again.
+Weights QuantizationWrapper::quantized(const Weights& weights, const Context& context) const {
   Weights used;
   for (const auto& [name, parameter] : layer_->weights()) used.set(name, weights[name]);
-  for (const auto& [name, quantizer] : dispatcher_.weight_quantizers())
-    used.set(name, quantizer(weights[name], context.training));
+  for (const auto& [name, quantizer] : dispatcher_.weight_quantizers()) {
+    if (!takes_gain(name)) {
+      used.set(name, quantizer(weights[name], context.training));
+      continue;
+    }
+    const Variable gain = gain_of(*batch_norm_, weights["bn/gamma"]);
+    if (uses_batch_statistics(context))
+      used.set(name, quantizer(weights[name] * gain.detach(), context.training) / gain.detach());
+    else
+      used.set(name, quantizer(weights[name] * gain, context.training));
+  }
+  return used;
+}
 
+Pending QuantizationWrapper::compute(std::span<const Variable> inputs, const Weights& weights, const Context& context) {
+  Weights used = quantized(weights, context);
   Pending y = Variable();
-  if (batch_norm_ && context.training && !frozen_) {
+  if (uses_batch_statistics(context)) {
     Weights normalization;
     normalization.set("gamma", maximum(weights["bn/gamma"], smallest_gamma(*batch_norm_)));
     normalization.set("beta", weights["bn/beta"]);
@@ -123,11 +169,13 @@ Pending QuantizationWrapper::compute(std::span<const Variable> inputs, const Wei
 /// kernel * gain, offset = beta + (bias - mean) * gain on the accumulator's grid.
 Variable QuantizationWrapper::apply_folded(std::span<const Variable> inputs, Weights used, const Weights& weights,
                                            const Context& context) {
-  const Variable gain = maximum(weights["bn/gamma"] / deviation(*batch_norm_), Tensor::scalar(minimum_gain));
+  const Variable gain = gain_of(*batch_norm_, weights["bn/gamma"]);
   Variable offset = weights["bn/beta"] - Variable(batch_norm_->buffer("moving_mean")) * gain;
   if (layer_->has_weight("bias")) offset = offset + used["bias"] * gain;
-  if (const auto scale = accumulator_scale(context)) offset = quantize_bias(offset, *scale * gain.detach());
-  used.set("kernel", used["kernel"] * gain);
+  const bool in_kernel = takes_gain("kernel");
+  if (const auto scale = accumulator_scale(context))
+    offset = quantize_bias(offset, in_kernel ? Variable(*scale) : *scale * gain.detach());
+  if (!in_kernel) used.set("kernel", used["kernel"] * gain);
   if (layer_->has_weight("bias")) {
     used.set("bias", offset);
     return layer_->apply(inputs, used, context);
@@ -153,18 +201,31 @@ std::optional<Tensor> QuantizationWrapper::accumulator_scale(const Context& cont
   return scale;
 }
 
+/// The layer with the gain in its kernel; its bias is left to offset_alone().
+LayerPtr QuantizationWrapper::with_gain() const {
+  LayerPtr result = layer_->clone();
+  result->weight("kernel")->assign(before_quantizer("kernel"));
+  if (result->has_weight("bias")) result->weight("bias")->value().fill(0);
+  return result;
+}
+
 GraphValue QuantizationWrapper::lower(GraphBuilder& builder, std::span<const GraphValue> inputs) const {
   InferenceGraphBuilder& graph = InferenceGraphBuilder::of(builder);
   WeightQuantizers quantizers;
   for (const auto& [weight, quantizer] : dispatcher_.weight_quantizers())
     quantizers.emplace(weight, quantizer.inferable());
-  const LayerPtr quantized = graph.with_quantized_weights(*layer_, quantizers);
+  const bool gain_in_kernel = takes_gain("kernel");
+  const LayerPtr quantized = graph.with_quantized_weights(gain_in_kernel ? *with_gain() : *layer_, quantizers);
   GraphValue y;
   {
     const InferenceGraphBuilder::WeightScope scope(graph, quantizers, *quantized);
     y = quantized->lower(builder, inputs);
   }
-  if (batch_norm_) y = without_negative_gammas(*batch_norm_).lower(builder, {&y, 1});
+  if (batch_norm_) {
+    const BatchNorm behind =
+        gain_in_kernel ? offset_alone(*batch_norm_, bias_of(*layer_)) : without_negative_gammas(*batch_norm_);
+    y = behind.lower(builder, {&y, 1});
+  }
   for (const auto& quantizer : dispatcher_.activation_quantizers()) y = graph.quantize(y, *quantizer.inferable());
   return y;
 }

@@ -10,10 +10,17 @@
 
 namespace bitgrad {
 
+/// What the gain of a batch normalisation, gamma / sqrt(variance + epsilon), is multiplied into when it is folded.
+enum class GainGoesInto {
+  scale,   ///< the kernel's scales, behind its quantizer
+  kernel,  ///< the float kernel, before its quantizer, whose scales ship as it makes them: powers of two stay such
+};
+
 /// What a wrapper knows beyond its layer and quantizers.
 struct QuantizationWrapperOptions {
   /// The batch normalisation behind the layer, which ships folded into it (convolutions and Dense only).
   std::optional<BatchNorm> batch_norm = {};
+  GainGoesInto gain_goes_into = GainGoesInto::scale;
   /// Name of the activation holder whose grid the layer's input is on; empty when the input is float32. With it the
   /// bias is quantized in training at the scale of the accumulator, s_x * s_w.
   std::string input_holder = {};
@@ -53,6 +60,8 @@ class QuantizationWrapper : public LayerOf<QuantizationWrapper> {
   const NodeQuantizationDispatcher& dispatcher() const { return dispatcher_; }
   const BatchNorm* batch_norm() const { return batch_norm_ ? &*batch_norm_ : nullptr; }
   const std::string& input_holder() const { return input_holder_; }
+  /// What the quantizer of a weight gets to see: the weight, or the kernel times the gain that goes into it.
+  Tensor before_quantizer(std::string_view weight) const;
   /// From now on the forward pass uses the moving statistics, folds the normalisation and quantizes the bias, as in
   /// evaluation.
   void freeze_batch_norm(bool frozen) { frozen_ = frozen; }
@@ -65,12 +74,17 @@ class QuantizationWrapper : public LayerOf<QuantizationWrapper> {
 
  private:
   Pending compute(std::span<const Variable> inputs, const Weights& weights, const Context& context);
+  Weights quantized(const Weights& weights, const Context& context) const;
+  bool takes_gain(std::string_view weight) const;
+  LayerPtr with_gain() const;
+  bool uses_batch_statistics(const Context& context) const { return batch_norm_ && context.training && !frozen_; }
   Variable apply_folded(std::span<const Variable> inputs, Weights used, const Weights& weights, const Context& context);
   std::optional<Tensor> accumulator_scale(const Context& context) const;
 
   LayerPtr layer_;
   NodeQuantizationDispatcher dispatcher_;
   std::optional<BatchNorm> batch_norm_;
+  GainGoesInto gain_goes_into_;
   std::string input_holder_;
   bool frozen_ = false;
 };
