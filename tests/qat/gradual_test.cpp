@@ -90,7 +90,7 @@ TEST_CASE("no quantizer of a phase has fewer bits, and the last is the configura
 TEST_CASE("what was learned with quantizers goes back into the float model") {
   const data::Dataset dataset = support::tiny_dataset(96);
   const Tensor images = data::to_unit_range(dataset.images);
-  const char* quantizer = GENERATE("lsq", "lsq-pot");  // the latter folds normalisations into kernels
+  const char* quantizer = GENERATE("lsq", "lsq-pot");  // the latter has the gains of normalisations in its kernels
   const char* name = GENERATE("fashion_cnn", "resnet8");
   INFO(quantizer << ' ' << name);
   Model source = models::make(name, {8, 8, 1}, 4).build({8, 8, 1}, 3);

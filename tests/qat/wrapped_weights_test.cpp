@@ -156,13 +156,12 @@ TEST_CASE("a weight that the layer changes before it hands it on stays in float,
 }
 
 TEST_CASE("a kernel and its bias, both quantized by powers of two, ship exactly") {
-  Model model = Sequential(Conv2D({.filters = 3, .kernel = 3}), BatchNorm(), ReLU(), Flatten(), Dense({.units = 4}));
+  Model model = Sequential(Conv2D({.filters = 3, .kernel = 3}), ReLU(), Flatten(), Dense({.units = 4}));
   model.build({8, 8, 1}, 6);
   const data::Dataset dataset = support::tiny_dataset(96);
   const Tensor images = data::to_unit_range(dataset.images);
   QuantizationConfig config{.weights = parse_quantizer_spec("lsq-pot:4"),
                             .activations = parse_quantizer_spec("lsq-pot:6")};
-  // The wildcard reaches the convolution, into which the batch norm is folded first, and the dense layer.
   config.overrides = {{.pattern = "*", .other_weights = {{"bias", *parse_quantizer_spec("lsq-pot:6")}}}};
   Model quantized = quantization_aware_training_init(model, images, config);
   fit(quantized, dataset, quantized_training({.epochs = 1, .batch = 16}));
@@ -188,9 +187,18 @@ TEST_CASE("a kernel and its bias, both quantized by powers of two, ship exactly"
     value = 0.3F;
   CHECK_THROWS_WITH(convert2inferable(inexact),
                     Contains("dense1") && Contains("the bias of channel 0") && Contains("whole number"));
-  config.overrides[0].pattern = "conv1";
-  CHECK_THROWS_WITH(quantization_aware_training_init(model, images, config),
-                    Contains("the bias has a quantizer of its own"));
+}
+
+TEST_CASE("a bias that takes in a batch normalisation has no quantizer of its own") {
+  Model model = Sequential(Conv2D({.filters = 3, .kernel = 3}), BatchNorm(), ReLU(), Flatten(), Dense({.units = 4}));
+  model.build({8, 8, 1}, 6);
+  const Tensor images = data::to_unit_range(support::tiny_dataset(96).images);
+  for (const char* spec : {"lsq:4", "lsq-pot:4"}) {
+    QuantizationConfig config{.weights = parse_quantizer_spec(spec), .activations = parse_quantizer_spec(spec)};
+    config.overrides = {{.pattern = "conv1", .other_weights = {{"bias", *parse_quantizer_spec(spec)}}}};
+    CHECK_THROWS_WITH(quantization_aware_training_init(model, images, config),
+                      Contains("the bias has a quantizer of its own") && Contains("leave the bias without"));
+  }
 }
 
 TEST_CASE("conversion and frozen statistics reach layers inside of layers") {

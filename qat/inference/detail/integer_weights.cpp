@@ -50,7 +50,7 @@ void require_exact_bias(const RecordedLinear& linear, const RecordedBatchNorm* b
   if (bn)
     fail<ValueError>("layer \"", layer,
                      "\": the bias has a quantizer of its own, but a batch normalisation is folded into it; "
-                     "fold that first, or leave the bias without a quantizer");
+                     "leave the bias without a quantizer");
   const double bias = static_cast<double>(linear.bias.data<float>()[channel]), unit = static_cast<double>(scale);
   if (std::remainder(bias, unit) != 0)
     fail<ValueError>("layer \"", layer, "\": the bias of channel ", channel, " is ", bias,
