@@ -144,7 +144,7 @@ TEST_CASE("the example of docs/quantization.md is a file of mixed precision that
   REQUIRE(begin > 8);
   const std::string text = page.substr(begin, end - begin);
   const std::vector<LayerOverride> rules = parse_bits(text, "example");
-  REQUIRE(rules.size() == 6);
+  REQUIRE(rules.size() == 7);
   CHECK(bits_json(parse_bits(bits_json(rules), "again")) == bits_json(rules));
 
   Model model = models::make("fashion_cnn", {8, 8, 1}, 4);
