@@ -35,15 +35,19 @@ void TrainingRun::convert_and_verify(Model& model) {
   write_report(directory_.report(), report_);
   io::write_file_atomically(directory_.page(), std::string_view(html_report({read_run(directory_.path)})));
 
+  say_outcome();
+  if (verified.passed()) return;
+  std::cout << verified.describe();
+  fail<Error>("the converted model differs from the trained one in ", verified.differing_codes, " of ",
+              verified.codes_compared, " codes");
+}
+
+void TrainingRun::say_outcome() const {
   std::cout << std::fixed << std::setprecision(2) << "float accuracy " << report_.float_accuracy << " %";
   if (arguments_.quantizes())
     std::cout << ", quantized " << report_.quantized_accuracy << " %, converted " << report_.converted_accuracy
               << " %, " << report_.differing_codes << " of " << report_.codes_compared << " codes differ";
   std::cout << "; " << directory_.path.string() << std::endl;
-  if (verified.passed()) return;
-  std::cout << verified.describe();
-  fail<Error>("the converted model differs from the trained one in ", verified.differing_codes, " of ",
-              verified.codes_compared, " codes");
 }
 
 void TrainingRun::describe_run() {

@@ -103,6 +103,11 @@ void TrainingRun::require_trainable() const {
 }
 
 void TrainingRun::run() {
+  if (is_finished()) {
+    report_ = read_report(directory_);
+    if (events_) events_->follow(metrics_->rows());
+    return say_outcome();
+  }
   const Interruption interruption;
   Model model = train_float();
   report_.float_accuracy = 100 * accuracy(model, test_);
@@ -111,6 +116,15 @@ void TrainingRun::run() {
   if (arguments_.quantizes()) model = train_quantized(model);
   if (Interruption::requested()) stop_here();
   convert_and_verify(model);
+}
+
+/// The page is the last file of a run. One that failed its verification is verified again.
+bool TrainingRun::is_finished() const {
+  if (!arguments_.resume || !std::filesystem::exists(directory_.report()) ||
+      !std::filesystem::exists(directory_.page()) || read_report(directory_).differing_codes > 0)
+    return false;
+  for (const Stage& stage : {float_stage(), quantized_stage(0)}) saved(stage);  // refuses other options and data
+  return true;
 }
 
 // ---- the two stages ----

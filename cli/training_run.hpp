@@ -69,6 +69,8 @@ class TrainingRun {
   double evaluated(const Model& model, std::int64_t epoch) const;
   void convert_and_verify(Model& model);
   void describe_run();
+  void say_outcome() const;
+  bool is_finished() const;
   /// ValueError for a checkpoint of other images or starting weights.
   void require_same_inputs(const Stage& stage, const Checkpoint& checkpoint) const;
   void require_same_model(const io::Path& path, const Checkpoint& checkpoint) const;

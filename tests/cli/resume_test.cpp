@@ -293,14 +293,38 @@ TEST_CASE("train --resume goes from the float stage into the quantized one") {
   check_same_run(shop, "whole", "stopped");
 }
 
-TEST_CASE("train --resume of a finished run trains nothing") {
+TEST_CASE("train --resume of a finished run says what came of it, and writes nothing") {
   const Workshop shop(96);
-  REQUIRE(shop.train("run", support::w4a4).code == 0);
+  const Outcome first = shop.train("run", support::w4a4);
+  REQUIRE(first.code == 0);
   REQUIRE(shop.train("other", support::w4a4).code == 0);
+  const std::string report = shop.path("run/report.json");
+  const auto written = std::filesystem::last_write_time(report);
   const Outcome outcome = support::run_cli(resuming(shop.training("run", support::w4a4)));
   CHECK(outcome.code == 0);
-  CHECK_THAT(outcome.out, !Contains("epoch"));
+  CHECK_THAT(outcome.out, !Contains("epoch") && Contains("float accuracy"));
+  CHECK_THAT(first.out, Contains(outcome.out));
+  CHECK(std::filesystem::last_write_time(report) == written);
   check_same_run(shop, "run", "other");
+
+  // The page comes last: without it the run is not finished.
+  std::filesystem::remove(shop.path("run/report.html"));
+  CHECK(support::run_cli(resuming(shop.training("run", support::w4a4))).code == 0);
+  CHECK(std::filesystem::exists(shop.path("run/report.html")));
+  CHECK(std::filesystem::last_write_time(report) != written);
+}
+
+TEST_CASE("a run whose codes differed is verified again by --resume") {
+  const Workshop shop(96);
+  REQUIRE(shop.train("run", support::w4a4).code == 0);
+  std::string report = io::read_text_file(shop.path("run/report.json"));
+  const std::string none = "\"differing_codes\": 0";
+  const std::size_t at = report.find(none);
+  REQUIRE(at != std::string::npos);
+  report.replace(at, none.size(), "\"differing_codes\": 3");
+  io::write_file_atomically(shop.path("run/report.json"), std::string_view(report));
+  CHECK(support::run_cli(resuming(shop.training("run", support::w4a4))).code == 0);
+  CHECK_THAT(io::read_text_file(shop.path("run/report.json")), Contains(none));
 }
 
 TEST_CASE("train --resume refuses a run with other options, another model or a broken checkpoint") {
