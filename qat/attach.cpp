@@ -99,8 +99,7 @@ class Attacher {
     if (const auto found = batch_norm_of_.find(number); found != batch_norm_of_.end())
       options.batch_norm.emplace(dynamic_cast<const BatchNorm&>(*node(found->second).layer));
     for (const WeightPlan* entry : weights)
-      if (entry->weight == "kernel" && entry->config.method == QuantizationMethod::POWER_OF_TWO)
-        options.gain_goes_into = GainGoesInto::kernel;
+      if (quantized_with_gain(entry->weight, entry->config.method)) options.gain_goes_into = GainGoesInto::kernel;
     if (from.inputs.size() == 1) options.input_holder = holder_of(from.inputs.front());
     return QuantizationWrapper(from.layer->clone(), std::move(dispatcher), std::move(options));
   }

@@ -40,6 +40,12 @@ BatchNormFold fold_batch_norm(const Tensor& gamma, const Tensor& beta, const Ten
   return fold;
 }
 
+BatchNormFold fold_batch_norm(const BatchNorm& batch_norm, const Tensor& bias) {
+  return fold_batch_norm(batch_norm.weight("gamma")->value(), batch_norm.weight("beta")->value(),
+                         batch_norm.buffer("moving_mean"), batch_norm.buffer("moving_variance"), batch_norm.epsilon(),
+                         bias);
+}
+
 double bias_level(float offset, float accumulator_scale) {
   return std::nearbyint(static_cast<double>(offset) / static_cast<double>(accumulator_scale));
 }

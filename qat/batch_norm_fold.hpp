@@ -4,6 +4,7 @@
 #include <vector>
 
 #include <bitgrad/core/tensor.hpp>
+#include <bitgrad/layers/batch_norm.hpp>
 
 namespace bitgrad {
 
@@ -22,6 +23,8 @@ struct BatchNormFold {
 /// not positive and for a gamma that is NaN.
 BatchNormFold fold_batch_norm(const Tensor& gamma, const Tensor& beta, const Tensor& mean, const Tensor& variance,
                               float epsilon, const Tensor& bias);
+/// The same of a layer's parameters and moving statistics.
+BatchNormFold fold_batch_norm(const BatchNorm& batch_norm, const Tensor& bias);
 
 /// The integer a bias becomes: half_even(offset / accumulator_scale), the quotient in double. accumulator_scale is
 /// fl32(input scale * weight scale), the weight scale being fl32(s_w * gain) where there is a fold; offset is the

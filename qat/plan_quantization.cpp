@@ -130,10 +130,10 @@ QuantizationParams start_of(const Tensor& weight, const QuantizerSpec& spec, con
   return calibrate_weights(weight, calibrated);
 }
 
-/// What a quantizer of the method will see: a power-of-two kernel has the gain of the normalisation behind it.
+/// What a quantizer of the method will see.
 Tensor value_of(const Model& model, const WeightPlace& place, QuantizationMethod method) {
   const Layer& layer = *model.nodes()[place.node].layer;
-  if (place.weight == kernel && method == QuantizationMethod::POWER_OF_TWO)
+  if (quantized_with_gain(place.weight, method))
     for (const BatchNormPair& pair : batch_norm_pairs(model))
       if (pair.layer == static_cast<int>(place.node))
         return kernel_with_gain(

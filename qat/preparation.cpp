@@ -55,12 +55,13 @@ std::vector<BatchNormPair> batch_norm_pairs(const Model& model) {
   return pairs;
 }
 
+bool quantized_with_gain(std::string_view weight, QuantizationMethod method) {
+  return weight == "kernel" && method == QuantizationMethod::POWER_OF_TWO;
+}
+
 Tensor kernel_with_gain(const Layer& layer, const BatchNorm& batch_norm) {
-  const BatchNormFold fold = fold_batch_norm(batch_norm.weight("gamma")->value(), batch_norm.weight("beta")->value(),
-                                             batch_norm.buffer("moving_mean"), batch_norm.buffer("moving_variance"),
-                                             batch_norm.epsilon(), Tensor());
   Tensor kernel = layer.weight("kernel")->value().clone();
-  scale_channels(kernel, fold.gain);
+  scale_channels(kernel, fold_batch_norm(batch_norm, Tensor()).gain);
   return kernel;
 }
 

@@ -2,10 +2,12 @@
 #pragma once
 
 #include <functional>
+#include <string_view>
 #include <vector>
 
 #include <bitgrad/layers/batch_norm.hpp>
 #include <bitgrad/layers/model.hpp>
+#include <bitgrad/quantizers/mark.hpp>
 
 namespace bitgrad {
 
@@ -25,8 +27,11 @@ std::vector<BatchNormPair> batch_norm_pairs(const Model& model);
 /// and gamma, so that what it computes is the same to the bit.
 Model prepare_for_quantization(const Model& model);
 
-/// The kernel of a pair with every channel multiplied by the gain that fold_batch_norm() gives it: what is quantized
-/// where scales must be powers of two, which leaves nothing to fold into them.
+/// Whether a weight is quantized with the gain of the normalisation behind it: kernels whose scales must stay powers of
+/// two, so that nothing may be left to fold into them.
+bool quantized_with_gain(std::string_view weight, QuantizationMethod method);
+
+/// The kernel of a pair with every channel multiplied by the gain that fold_batch_norm() gives it.
 Tensor kernel_with_gain(const Layer& layer, const BatchNorm& batch_norm);
 
 /// Copies a model node by node: `copy(number, node, inputs)` adds whatever stands for the node to `target` and returns

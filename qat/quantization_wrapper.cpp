@@ -43,9 +43,7 @@ BatchNorm without_negative_gammas(BatchNorm batch_norm) {
 
 /// What is left to fold when the gain is in the kernel: gain 1, to the bit, and all that is added, `bias` included.
 BatchNorm offset_alone(const BatchNorm& batch_norm, const Tensor& bias) {
-  const BatchNormFold fold = fold_batch_norm(batch_norm.weight("gamma")->value(), batch_norm.weight("beta")->value(),
-                                             batch_norm.buffer("moving_mean"), batch_norm.buffer("moving_variance"),
-                                             batch_norm.epsilon(), bias);
+  const BatchNormFold fold = fold_batch_norm(batch_norm, bias);
   BatchNorm result = batch_norm;
   result.weight("gamma")->value().fill(static_cast<double>(std::sqrt(1.0F + batch_norm.epsilon())));
   result.weight("beta")->assign(Tensor::from({static_cast<Index>(fold.offset.size())}, fold.offset));
