@@ -1,6 +1,7 @@
 #include <bitgrad/core/kernels/conv_pass.hpp>
 
 #include <cstring>
+#include <limits>
 
 #include <bitgrad/core/serial_scope.hpp>
 
@@ -20,8 +21,9 @@ Word word_of(const T* weights, Index distance, Index channels) {
   if constexpr (Elements == 1) {
     return weights[0];
   } else {
-    T elements[Elements] = {};
-    for (Index e = 0; e < std::min(Elements, channels); ++e) elements[e] = weights[e * distance];
+    using Element = std::conditional_t<Elements == 4, std::int8_t, T>;
+    Element elements[Elements] = {};
+    for (Index e = 0; e < std::min(Elements, channels); ++e) elements[e] = static_cast<Element>(weights[e * distance]);
     Word word;
     static_assert(sizeof elements == sizeof word);
     std::memcpy(&word, elements, sizeof word);
@@ -79,7 +81,7 @@ struct PackedPass<T, Frame>::Item {
     for (const Tap& h : height.taps)
       for (std::size_t i = 0; i < runs_per_row; ++i) {
         offsets.push_back((h.shift * source.row() + width.taps[i].shift * source.pixel()) / elements);
-        rows.push_back(h.shift);
+        rows.push_back(pass.lowest == 0 ? h.shift : 0);  // else all rows count, also those of the frame
       }
     group_weights = taps * words * filled(pass.target_channels());
     weights = Scratch<Word>(std::max<Index>(group_weights * pass.groups, 1));
@@ -113,13 +115,15 @@ PackedPass<T, Frame>::PackedPass(Pass<T> pass)
     : loops_(table()),
       pass_(std::move(pass)),
       source_(pass_.source, seen(pass_.heights, 0, most_outputs(pass_.heights)),
-              seen(pass_.widths, 0, most_outputs(pass_.widths)), channels_of_frame<elements>(pass_)),
+              seen(pass_.widths, 0, most_outputs(pass_.widths)), channels_of_frame<elements>(pass_), true,
+              {pass_.lowest}),
       bands_(pass_.heights, source_.row(), band_elements),
       fine_bands_(bands_) {
   const Index channels = pass_.target_channels(), row = filled(channels);
   start_.assign(static_cast<std::size_t>(pass_.groups * row), Word{0});
   for (Index group = 0; pass_.start != nullptr && group < pass_.groups; ++group)
     std::copy_n(pass_.start + group * channels, channels, start_.data() + group * row);
+  if constexpr (std::is_same_v<Frame, std::uint8_t>) start_from_lowest();
   if (pass_.codes.multiplier != nullptr) multipliers_.assign(start_.size(), 0.0F);
   for (Index group = 0; !multipliers_.empty() && group < pass_.groups; ++group)
     std::copy_n(pass_.codes.multiplier + group * channels, channels, multipliers_.data() + group * row);
@@ -132,6 +136,24 @@ template <class T, class Frame>
 PackedPass<T, Frame>::PackedPass(PackedPass&&) noexcept = default;
 template <class T, class Frame>
 PackedPass<T, Frame>::~PackedPass() = default;
+
+/// Frames of bytes hold how far codes lie above the lowest one, whose products with all weights come on top. Forward
+/// passes have one pair of phases.
+template <class T, class Frame>
+void PackedPass<T, Frame>::start_from_lowest() requires(sizeof(Frame) == 1) {
+  const Index taps = static_cast<Index>(pass_.heights[0].taps.size() * pass_.widths[0].taps.size());
+  const Index channels = pass_.target_channels(), row = filled(channels);
+  for (Index group = 0; group < pass_.groups; ++group)
+    for (Index c = 0; c < channels; ++c) {
+      const T* weights = pass_.kernel + group * pass_.group_kernel + c * pass_.layout.target;
+      std::uint32_t sum = 0;  // wraps around as the loops do
+      for (Index tap = 0; tap < taps; ++tap)
+        for (Index i = 0; i < pass_.source_channels(); ++i)
+          sum += static_cast<std::uint32_t>(weights[tap * pass_.layout.tap + i * pass_.layout.source]);
+      Word& start = start_[static_cast<std::size_t>(group * row + c)];
+      start = static_cast<Word>(static_cast<std::uint32_t>(start) + static_cast<std::uint32_t>(pass_.lowest) * sum);
+    }
+}
 
 /// Multiply-adds of a row of outputs.
 template <class T, class Frame>
@@ -155,7 +177,7 @@ DirectConvolution<SumOf<T>> PackedPass<T, Frame>::arguments(const Item& item) co
           .run_row = item.rows.data(),
           .source_row = 0,
           .source_step = item.height.source_step,
-          .source_rows = pass_.source.height,
+          .source_rows = pass_.lowest == 0 ? pass_.source.height : std::numeric_limits<Index>::max(),
           .runs = static_cast<Index>(item.offsets.size()),
           .run_length = item.run_length,
           .weights = item.weights.data(),
@@ -164,7 +186,8 @@ DirectConvolution<SumOf<T>> PackedPass<T, Frame>::arguments(const Item& item) co
           .y_row = item.height.step * target_row,
           .y_pixel = item.width.step * target_pixel,
           .add = pass_.store == Store::add,
-          .products = elements > 1      ? Products::pairs
+          .products = elements == 4     ? Products::quads
+                      : elements == 2   ? Products::pairs
                       : pass_.depthwise ? Products::depthwise
                                         : Products::dense,
           .multiplier = multipliers_.data(),
@@ -250,5 +273,6 @@ template class PackedPass<float>;
 template class PackedPass<std::int32_t>;
 template class PackedPass<std::int16_t>;
 template class PackedPass<std::int16_t, std::int32_t>;
+template class PackedPass<std::int16_t, std::uint8_t>;
 
 }  // namespace bitgrad::kernels::direct

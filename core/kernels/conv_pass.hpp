@@ -40,6 +40,7 @@ struct Pass {
   Store store;
   bool depthwise;  ///< groups is 1 then, and every target channel sees the source channel of the same number
   OutputCodes codes = {};
+  std::int32_t lowest = 0;  ///< source element, of a pass whose frames hold bytes
 
   /// Per group: source channels that meet in one target channel, and target channels.
   Index source_channels() const { return depthwise ? 1 : source.channels / groups; }
@@ -66,8 +67,10 @@ Pass<T> forward_pass(const Conv2DGeometry& g, const T* kernel, const SumOf<T>* s
 }
 
 /// A pass whose weights are packed, for any number of images. T is float, int32 or int16; integers wrap around modulo
-/// 2^32. Frame is what the copies of the images hold: T, or int32 for int16. Frames of int16 are taken in pairs of
-/// channels, for which groups have to have an even number of them.
+/// 2^32. Frame is what the copies of the images hold: T; for int16 also int32, or bytes where the instruction set
+/// has_quads, source elements lie between pass.lowest <= 0 and pass.lowest + 255, and weights fit int8. Frames of int16
+/// are taken in pairs of channels and those of bytes in fours, a number that the channels of groups have to divide
+/// into.
 template <class T, class Frame = T>
 class PackedPass {
  public:
@@ -84,11 +87,12 @@ class PackedPass {
   Index framed_channels() const { return source_.pixel(); }
 
  private:
-  using Word = SumOf<T>;  // what the loops see: an element, or a pair of int16
+  using Word = SumOf<T>;  // what the loops see: an element, a pair of int16 or four bytes
   static constexpr Index elements = sizeof(Word) / sizeof(Frame);
   struct Item;
   struct Target;
 
+  void start_from_lowest() requires(sizeof(Frame) == 1);
   Index row_work() const;
   DirectConvolution<Word> arguments(const Item& item) const;
   void run_item(const Item& item, Index row, Index end, const Word* x, const Target& y) const;

@@ -30,54 +30,80 @@ struct Image {
   Index size() const { return height * width * channels; }
 };
 
+/// How a frame holds the elements of an image: as they are; or codes as bytes, of which `lowest` is the byte 0.
+template <class From, class To>
+struct Held {
+  static constexpr bool as_bytes = std::is_same_v<To, std::uint8_t>;
+  std::int32_t lowest = 0;
+
+  To operator()(From x) const {
+    if constexpr (as_bytes)
+      return static_cast<To>(x - lowest);
+    else
+      return static_cast<To>(x);
+  }
+  To* copy(const From* from, Index n, To* to) const {
+    if constexpr (as_bytes) {
+      table().codes_to_bytes(n, from, lowest, to);
+      return to + n;
+    } else {
+      return std::copy_n(from, n, to);
+    }
+  }
+};
+
 /// Pixels of `Channels` channels as such of `Filled`, the additional ones zero.
 template <Index Channels, Index Filled, class From, class To>
-void fill_pixels(const From* from, Index pixels, To* to) {
+void fill_pixels(const Held<From, To>& held, const From* from, Index pixels, To* to) {
   for (Index i = 0; i < pixels; ++i, from += Channels, to += Filled)
-    for (Index c = 0; c < Filled; ++c) to[c] = c < Channels ? static_cast<To>(from[c]) : To{0};
+    for (Index c = 0; c < Filled; ++c) to[c] = c < Channels ? held(from[c]) : To{0};
 }
 
 /// The same for any numbers of channels; those of images, whose pixels are many, without calls for each of them.
 template <class From, class To>
-void copy_pixels(const From* from, Index pixels, Index channels, Index filled_channels, To* to) {
+void copy_pixels(const Held<From, To>& held, const From* from, Index pixels, Index channels, Index filled_channels,
+                 To* to) {
   if (channels == filled_channels) {
-    std::copy_n(from, pixels * channels, to);
+    held.copy(from, pixels * channels, to);
   } else if (channels == 1 && filled_channels == 2) {
-    fill_pixels<1, 2>(from, pixels, to);
+    fill_pixels<1, 2>(held, from, pixels, to);
   } else if (channels == 3 && filled_channels == 4) {
-    fill_pixels<3, 4>(from, pixels, to);
+    fill_pixels<3, 4>(held, from, pixels, to);
   } else {
     for (Index i = 0; i < pixels; ++i, from += channels, to += filled_channels)
-      std::fill_n(std::copy_n(from, channels, to), filled_channels - channels, To{0});
+      std::fill_n(held.copy(from, channels, to), filled_channels - channels, To{0});
   }
 }
 
-/// Rows [rows.begin, rows.end) and columns [columns.begin, columns.end) of an image, its surroundings zero, with
-/// `channels` channels of which the additional ones are zero.
+/// Rows [rows.begin, rows.end) and columns [columns.begin, columns.end) of an image, zeros around it, with `channels`
+/// channels of which the additional ones meet zero weights.
 template <class From, class To>
-void copy_framed(const Image& image, const From* x, Span rows, Span columns, Index channels, To* out) {
+void copy_framed(const Held<From, To>& held, const Image& image, const From* x, Span rows, Span columns, Index channels,
+                 To* out) {
+  const To zero = held(From{0});
   const Index left = std::min(std::max<Index>(-columns.begin, 0), columns.size());
   const Index inside = std::max<Index>(std::min(columns.end, image.width) - std::max<Index>(columns.begin, 0), 0);
   const Index right = columns.size() - left - inside;
   for (Index row = rows.begin; row < rows.end; ++row, out += columns.size() * channels) {
     if (row < 0 || row >= image.height || inside == 0) {
-      std::fill_n(out, columns.size() * channels, To{0});
+      std::fill_n(out, columns.size() * channels, zero);
       continue;
     }
     const From* from = x + (row * image.width + columns.begin + left) * image.channels;
-    To* to = std::fill_n(out, left * channels, To{0});
-    copy_pixels(from, inside, image.channels, channels, to);
-    std::fill_n(to + inside * channels, right * channels, To{0});
+    To* to = std::fill_n(out, left * channels, zero);
+    copy_pixels(held, from, inside, image.channels, channels, to);
+    std::fill_n(to + inside * channels, right * channels, zero);
   }
 }
 
 /// The same into a frame that holds zeros or another image in the same place: what surrounds the image stays.
 template <class From, class To>
-void copy_inside(const Image& image, const From* x, Span rows, Span columns, Index channels, To* out) {
+void copy_inside(const Held<From, To>& held, const Image& image, const From* x, Span rows, Span columns, Index channels,
+                 To* out) {
   const Index begin = std::max<Index>(columns.begin, 0), end = std::min(columns.end, image.width);
   const Index first = std::max<Index>(rows.begin, 0), last = std::min(rows.end, image.height);
   for (Index row = first; row < last && begin < end; ++row) {
-    copy_pixels(x + (row * image.width + begin) * image.channels, end - begin, image.channels, channels,
+    copy_pixels(held, x + (row * image.width + begin) * image.channels, end - begin, image.channels, channels,
                 out + ((row - rows.begin) * columns.size() + begin - columns.begin) * channels);
   }
 }
@@ -86,8 +112,9 @@ void copy_inside(const Image& image, const From* x, Span rows, Span columns, Ind
 template <class From, class To = From>
 class Source {
  public:
-  Source(const Image& image, Span all_rows, Span columns, Index channels, bool may_be_direct = true)
-      : image_(image), columns_(columns), channels_(channels) {
+  Source(const Image& image, Span all_rows, Span columns, Index channels, bool may_be_direct = true,
+         Held<From, To> held = {})
+      : image_(image), columns_(columns), channels_(channels), held_(held) {
     direct_ = may_be_direct && std::is_same_v<From, To> && channels == image.channels && all_rows.begin >= 0 &&
               all_rows.end <= image.height && columns.begin >= 0 && columns.end <= image.width;
   }
@@ -99,7 +126,7 @@ class Source {
   /// Whether clear() pays for copies of the same rows of so many images.
   bool clears(Index images) const { return !direct_ && images > 1; }
   /// Zeros for such copies.
-  void clear(Index rows, To* scratch) const { std::fill_n(scratch, rows * row(), To{0}); }
+  void clear(Index rows, To* scratch) const { std::fill_n(scratch, rows * row(), held_(From{0})); }
   /// Where pixel (0, 0) of image n of x would lie, given a band of its rows that the caller reads. Cleared: the scratch
   /// was, and has only seen these rows since.
   const To* band(const From* x, Index n, Span rows, To* scratch, bool cleared = false) const {
@@ -107,9 +134,9 @@ class Source {
     if constexpr (std::is_same_v<From, To>)
       if (direct_) return image;
     if (cleared)
-      copy_inside(image_, image, rows, columns_, channels_, scratch);
+      copy_inside(held_, image_, image, rows, columns_, channels_, scratch);
     else
-      copy_framed(image_, image, rows, columns_, channels_, scratch);
+      copy_framed(held_, image_, image, rows, columns_, channels_, scratch);
     return scratch - rows.begin * row() - columns_.begin * channels_;
   }
 
@@ -117,6 +144,7 @@ class Source {
   Image image_;
   Span columns_;
   Index channels_;
+  Held<From, To> held_;
   bool direct_;
 };
 

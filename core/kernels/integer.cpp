@@ -27,6 +27,15 @@ direct::OutputCodes output_codes(const CentredCodes& codes) {
   return {codes.multiplier, codes.lo, codes.hi};
 }
 
+/// Whether products of bytes serve: they meet in fours, into which one or two channels are not worth filling up.
+bool multiplies_bytes(const Conv2DGeometry& g, const direct::Pass<std::int16_t>& pass, const std::int16_t* kernel,
+                      const CodeRange& x) {
+  const Index channels = g.in_c / g.groups;
+  const auto fits_int8 = [](std::int16_t w) { return w >= -128 && w <= 127; };
+  return table().has_quads && !pass.depthwise && (g.groups == 1 ? channels > 2 : channels % 4 == 0) && x.lo <= 0 &&
+         x.hi >= 0 && x.hi - x.lo <= 255 && std::all_of(kernel, kernel + kernel_shape(g).size(), fits_int8);
+}
+
 void require_codes(bool to_codes) {
   if (!to_codes) fail<StateError>("Int16Conv2D and Int16Dense: made without a rule for codes, asked for codes");
 }
@@ -55,7 +64,8 @@ void dense_codes_int32(Index rows, Index in, Index out, const std::int32_t* x, c
 }
 
 struct Int16Conv2D::Packed {
-  std::variant<direct::PackedPass<std::int16_t>, direct::DepthwisePass, direct::PackedPass<std::int16_t, std::int32_t>>
+  std::variant<direct::PackedPass<std::int16_t>, direct::DepthwisePass, direct::PackedPass<std::int16_t, std::int32_t>,
+               direct::PackedPass<std::int16_t, std::uint8_t>>
       pass;
   bool to_codes;
   Index pixels = 0;  ///< of an image of which every pixel is a row of a matrix product; 0: windows
@@ -67,23 +77,28 @@ struct Int16Conv2D::Packed {
   }
 };
 
-Int16Conv2D::Int16Conv2D(const Conv2DGeometry& geometry, const std::int16_t* kernel, const std::int32_t* bias)
-    : Int16Conv2D(geometry, kernel, bias, CentredCodes{nullptr}) {}
+Int16Conv2D::Int16Conv2D(const Conv2DGeometry& geometry, const std::int16_t* kernel, const std::int32_t* bias,
+                         const CodeRange& x)
+    : Int16Conv2D(geometry, kernel, bias, CentredCodes{nullptr}, x) {}
 
 Int16Conv2D::Int16Conv2D(const Conv2DGeometry& geometry, const std::int16_t* kernel, const std::int32_t* bias,
-                         const CentredCodes& codes) {
+                         const CentredCodes& codes, const CodeRange& x) {
   const Conv2DGeometry g = direct::flattened(geometry);
   auto pass = direct::forward_pass(g, kernel, bias);
   pass.codes = output_codes(codes);
   const bool to_codes = codes.multiplier != nullptr, in_pairs = g.in_c / g.groups % 2 == 0;
   const bool rows = is_pointwise(g) && g.groups == 1 && in_pairs;
-  if (pass.depthwise)
+  if (pass.depthwise) {
     packed_ = std::make_shared<const Packed>(Packed{direct::DepthwisePass(pass), to_codes});
-  else if (g.groups == 1 || in_pairs)
+  } else if (multiplies_bytes(g, pass, kernel, x)) {
+    pass.lowest = x.lo;
+    packed_ = std::make_shared<const Packed>(Packed{direct::PackedPass<std::int16_t, std::uint8_t>(pass), to_codes});
+  } else if (g.groups == 1 || in_pairs) {
     packed_ = std::make_shared<const Packed>(
         Packed{direct::PackedPass<std::int16_t>(pass), to_codes, rows ? g.in_h * g.in_w : 0});
-  else
+  } else {
     packed_ = std::make_shared<const Packed>(Packed{direct::PackedPass<std::int16_t, std::int32_t>(pass), to_codes});
+  }
 }
 
 void Int16Conv2D::run(Index batch, const std::int16_t* x, std::int32_t* acc) const { packed_->run(batch, x, acc); }
@@ -95,37 +110,54 @@ void Int16Conv2D::run(Index batch, const std::int16_t* x, std::int16_t* codes) c
 
 struct Int16Dense::Packed {
   Index in;
-  direct::PackedPass<std::int16_t> pass;
+  std::variant<direct::PackedPass<std::int16_t>, direct::PackedPass<std::int16_t, std::uint8_t>> pass;
+  direct::Held<std::int16_t, std::uint8_t> bytes;
   bool to_codes;
+
+  /// Rows as they are where they serve.
+  template <class Y>
+  void run(const direct::PackedPass<std::int16_t>& words, Index rows, const std::int16_t* x, Y* y) const {
+    if (words.framed_channels() == in) return words.run_pixels(rows, x, y);
+    run_filled(words, direct::Held<std::int16_t, std::int16_t>(), rows, x, y);
+  }
+  template <class Y>
+  void run(const direct::PackedPass<std::int16_t, std::uint8_t>& fours, Index rows, const std::int16_t* x, Y* y) const {
+    run_filled(fours, bytes, rows, x, y);
+  }
+  template <class Frame, class Y>
+  void run_filled(const direct::PackedPass<std::int16_t, Frame>& of_frames,
+                  const direct::Held<std::int16_t, Frame>& held, Index rows, const std::int16_t* x, Y* y) const {
+    const Scratch<Frame> filled(rows * of_frames.framed_channels());
+    direct::copy_pixels(held, x, rows, in, of_frames.framed_channels(), filled.data());
+    of_frames.run_pixels(rows, filled.data(), y);
+  }
 };
 
-Int16Dense::Int16Dense(Index in, Index out, const std::int16_t* weights, const std::int32_t* bias)
-    : Int16Dense(in, out, weights, bias, CentredCodes{nullptr}) {}
+Int16Dense::Int16Dense(Index in, Index out, const std::int16_t* weights, const std::int32_t* bias, const CodeRange& x)
+    : Int16Dense(in, out, weights, bias, CentredCodes{nullptr}, x) {}
 
 Int16Dense::Int16Dense(Index in, Index out, const std::int16_t* weights, const std::int32_t* bias,
-                       const CentredCodes& codes) {
+                       const CentredCodes& codes, const CodeRange& x) {
   const Conv2DGeometry g = conv2d_geometry({1, 1, 1, in}, {1, 1, in, out}, {1, 1}, Padding::valid());
   auto pass = direct::forward_pass(g, weights, bias);
   pass.codes = output_codes(codes);
-  packed_ =
-      std::make_shared<const Packed>(Packed{in, direct::PackedPass<std::int16_t>(pass), codes.multiplier != nullptr});
+  const bool to_codes = codes.multiplier != nullptr;
+  if (multiplies_bytes(g, pass, weights, x)) {
+    pass.lowest = x.lo;
+    packed_ = std::make_shared<const Packed>(
+        Packed{in, direct::PackedPass<std::int16_t, std::uint8_t>(pass), {x.lo}, to_codes});
+  } else {
+    packed_ = std::make_shared<const Packed>(Packed{in, direct::PackedPass<std::int16_t>(pass), {}, to_codes});
+  }
 }
 
-template <class Y>
-void Int16Dense::run_rows(Index rows, const std::int16_t* x, Y* y) const {
-  const Index in = packed_->in, framed = packed_->pass.framed_channels();
-  if (in == framed) return packed_->pass.run_pixels(rows, x, y);
-  const Scratch<std::int16_t> filled(rows * framed);
-  for (Index row = 0; row < rows; ++row)
-    std::fill_n(std::copy_n(x + row * in, in, filled.data() + row * framed), framed - in, std::int16_t{0});
-  packed_->pass.run_pixels(rows, filled.data(), y);
+void Int16Dense::run(Index rows, const std::int16_t* x, std::int32_t* acc) const {
+  std::visit([&](const auto& pass) { packed_->run(pass, rows, x, acc); }, packed_->pass);
 }
-
-void Int16Dense::run(Index rows, const std::int16_t* x, std::int32_t* acc) const { run_rows(rows, x, acc); }
 
 void Int16Dense::run(Index rows, const std::int16_t* x, std::int16_t* codes) const {
   require_codes(packed_->to_codes);
-  run_rows(rows, x, codes);
+  std::visit([&](const auto& pass) { packed_->run(pass, rows, x, codes); }, packed_->pass);
 }
 
 struct Int32Conv2D::Packed {

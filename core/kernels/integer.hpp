@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <limits>
 #include <memory>
 
 #include <bitgrad/core/kernels/code_addition.hpp>
@@ -30,15 +31,22 @@ struct CentredCodes {
   std::int32_t lo = 0, hi = 0;  ///< bounds minus the zero point, both within int16
 };
 
+/// The least and the largest element of x, zero between them: with no more than 256 and weights that fit int8 there
+/// are products of bytes, where the instruction set has them. Other elements than that give wrong sums.
+struct CodeRange {
+  std::int32_t lo = std::numeric_limits<std::int16_t>::min(), hi = std::numeric_limits<std::int16_t>::max();
+};
+
 /// A convolution of int16 codes with the zero point taken off, its weights packed once: sums as conv2d_codes_int32()
 /// has them. No product of -32768 with itself.
 class Int16Conv2D {
  public:
   /// The batch of the geometry does not matter. `kernel` is HWIO; `bias`, [out_c], may be null.
-  Int16Conv2D(const Conv2DGeometry& geometry, const std::int16_t* kernel, const std::int32_t* bias);
+  Int16Conv2D(const Conv2DGeometry& geometry, const std::int16_t* kernel, const std::int32_t* bias,
+              const CodeRange& x = {});
   /// One whose accumulators become codes on the way out. ValueError for bounds that do not fit int16.
   Int16Conv2D(const Conv2DGeometry& geometry, const std::int16_t* kernel, const std::int32_t* bias,
-              const CentredCodes& codes);
+              const CentredCodes& codes, const CodeRange& x = {});
   /// x [batch, in_h, in_w, in_c] to acc [batch, out_h, out_w, out_c].
   void run(Index batch, const std::int16_t* x, std::int32_t* acc) const;
   /// The same to codes; StateError where it was made without a rule for them.
@@ -53,17 +61,15 @@ class Int16Conv2D {
 class Int16Dense {
  public:
   /// `weights` [in, out]; `bias`, [out], may be null.
-  Int16Dense(Index in, Index out, const std::int16_t* weights, const std::int32_t* bias);
-  Int16Dense(Index in, Index out, const std::int16_t* weights, const std::int32_t* bias, const CentredCodes& codes);
+  Int16Dense(Index in, Index out, const std::int16_t* weights, const std::int32_t* bias, const CodeRange& x = {});
+  Int16Dense(Index in, Index out, const std::int16_t* weights, const std::int32_t* bias, const CentredCodes& codes,
+             const CodeRange& x = {});
   /// x [rows, in] to acc [rows, out].
   void run(Index rows, const std::int16_t* x, std::int32_t* acc) const;
   /// The same to codes; StateError where it was made without a rule for them.
   void run(Index rows, const std::int16_t* x, std::int16_t* codes) const;
 
  private:
-  template <class Y>
-  void run_rows(Index rows, const std::int16_t* x, Y* y) const;
-
   struct Packed;
   std::shared_ptr<const Packed> packed_;
 };

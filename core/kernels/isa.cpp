@@ -14,6 +14,7 @@ KernelTable make_avx512_table() {
   KernelTable result = avx512_kernels;
   if (!__builtin_cpu_supports("avx512vnni")) return result;
   result.convolve_int32 = avx512_vnni_products.convolve_int32;
+  result.has_quads = true;
   result.convolve_depthwise_codes = avx512_vnni_products.convolve_depthwise_codes;
   return result;
 }

@@ -88,6 +88,63 @@ TEST_CASE("convolutions and dense layers of codes round on the way out as requan
   }
 }
 
+TEST_CASE("products of codes of a known range are the same") {
+  const auto ranges = {kernels::CodeRange{0, 255}, {-255, 0}, {-128, 127}, {-131, 124}, {-7, 8}, {-128, 128}};
+  for (const Conv2DGeometry& g : {
+           conv2d_geometry({2, 5, 6, 3}, {3, 3, 3, 4}, {1, 1}, Padding::same()),
+           conv2d_geometry({3, 7, 5, 2}, {3, 2, 2, 43}, {2, 2}, Padding::same()),
+           conv2d_geometry({3, 32, 32, 16}, {3, 3, 16, 16}, {1, 1}, Padding::same()),
+           conv2d_geometry({2, 40, 60, 5}, {5, 3, 5, 40}, {2, 1}, Padding::explicit_(3, 1, 0, 2), {1, 2}),
+           conv2d_geometry({2, 7, 6, 12}, {3, 3, 4, 9}, {1, 1}, Padding::same(), {1, 1}, 3),
+           conv2d_geometry({2, 7, 6, 18}, {3, 3, 6, 9}, {1, 1}, Padding::same(), {1, 1}, 3),
+           conv2d_geometry({2, 9, 13, 32}, {1, 1, 32, 20}, {1, 1}, Padding::valid()),
+           conv2d_geometry({2, 4, 4, 10}, {1, 1, 10, 64}, {2, 2}, Padding::valid()),
+       })
+    for (const kernels::CodeRange& range : ranges)
+      for (const std::int32_t largest_weight : {127, 128}) {
+        auto x = small_integers<std::int16_t>(input_shape(g).size(), 1, range.lo, range.hi);
+        auto w = small_integers<std::int16_t>(kernel_shape(g).size(), 2, -128, largest_weight);
+        x.front() = x.back() = static_cast<std::int16_t>(range.hi), x[1] = static_cast<std::int16_t>(range.lo);
+        w.front() = w.back() = static_cast<std::int16_t>(largest_weight), w[1] = -128;
+        const auto bias = small_integers<std::int32_t>(g.out_c, 3, -1000000, 1000000);
+        const std::vector<float> m = multipliers(g.out_c);
+        const std::vector<std::int32_t> x32(x.begin(), x.end()), w32(w.begin(), w.end());
+        std::vector<std::int32_t> expected(static_cast<std::size_t>(output_shape(g).size()));
+        kernels::conv2d_codes_int32(g, x32.data(), w32.data(), bias.data(), expected.data());
+        const std::vector<std::int16_t> rounded = codes_of(expected, m, -128, 127);
+        for_each_setting([&] {
+          std::vector<std::int32_t> acc(expected.size(), 77);
+          kernels::Int16Conv2D(g, w.data(), bias.data(), range).run(g.batch, x.data(), acc.data());
+          CHECK(same_bits(acc, expected));
+          std::vector<std::int16_t> codes(expected.size(), 77);
+          const kernels::Int16Conv2D conv(g, w.data(), bias.data(), {m.data(), -128, 127}, range);
+          conv.run(g.batch, x.data(), codes.data());
+          CHECK(same_bits(codes, rounded));
+          const auto samples = static_cast<std::size_t>(output_shape(g).size() / g.batch);
+          conv.run(1, x.data() + input_shape(g).size() / g.batch, codes.data());
+          CHECK(std::equal(codes.begin(), codes.begin() + static_cast<std::ptrdiff_t>(samples),
+                           rounded.begin() + static_cast<std::ptrdiff_t>(samples)));
+        });
+      }
+  for (const auto& [in, out] : {std::pair<Index, Index>{1, 3}, {70, 1}, {71, 33}, {64, 120}})
+    for (const kernels::CodeRange& range : ranges) {
+      const auto x = small_integers<std::int16_t>(11 * in, 1, range.lo, range.hi);
+      const auto w = small_integers<std::int16_t>(in * out, 2, -128, 127);
+      const std::vector<float> m = multipliers(out);
+      const std::vector<std::int32_t> x32(x.begin(), x.end()), w32(w.begin(), w.end());
+      std::vector<std::int32_t> expected(static_cast<std::size_t>(11 * out));
+      kernels::dense_codes_int32(11, in, out, x32.data(), w32.data(), nullptr, expected.data());
+      for_each_setting([&, in = in, out = out] {
+        std::vector<std::int32_t> acc(expected.size(), 77);
+        kernels::Int16Dense(in, out, w.data(), nullptr, range).run(11, x.data(), acc.data());
+        CHECK(same_bits(acc, expected));
+        std::vector<std::int16_t> codes(expected.size(), 77);
+        kernels::Int16Dense(in, out, w.data(), nullptr, {m.data(), -100, 100}, range).run(11, x.data(), codes.data());
+        CHECK(same_bits(codes, codes_of(expected, m, -100, 100)));
+      });
+    }
+}
+
 TEST_CASE("a convolution without a rule for codes gives none") {
   const Conv2DGeometry g = conv2d_geometry({1, 1, 1, 2}, {1, 1, 2, 1}, {1, 1}, Padding::valid());
   const std::int16_t x[] = {1, 2}, w[] = {3, 4};

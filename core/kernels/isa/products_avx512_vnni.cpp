@@ -1,5 +1,5 @@
-// The loops over products of int16 pairs once more with VNNI, whose vpdpwssd multiplies and adds in one instruction
-// what vpmaddwd and vpaddd do in two: the same sums.
+// The loops over products of codes once more with VNNI: vpdpwssd multiplies and adds int16 pairs in one instruction,
+// which vpmaddwd and vpaddd do in two, and vpdpbusd as many fours of bytes. The same sums.
 #include <bitgrad/core/kernels/isa/table.hpp>
 
 #include <immintrin.h>
@@ -17,7 +17,7 @@ namespace {
 
 }  // namespace
 
-extern const PairProducts avx512_vnni_products = {
+extern const VnniProducts avx512_vnni_products = {
     .convolve_int32 = convolve<std::int32_t>,
     .convolve_depthwise_codes = convolve_depthwise_codes,
 };

@@ -65,6 +65,7 @@ enum class Products {
   dense,      ///< the weights of all output channels
   depthwise,  ///< the weight of one channel: every output channel has an input channel of its own
   pairs,      ///< dense; an element is two int16 side by side, its products with two int16 weights are summed in int32
+  quads,      ///< dense; an element is four uint8 that meet four int8 weights; only where KernelTable::has_quads
 };
 
 /// Arguments of convolve: a grid of `rows` x `pixels` output pixels of `channels` channels. Output (row, pixel, c) is
@@ -243,10 +244,12 @@ struct KernelTable {
   void (*convolve_float)(const DirectConvolution<float>*);
   void (*convolve_int32)(const DirectConvolution<std::int32_t>*);
   void (*kernel_gradient)(const KernelGradient*);
+  bool has_quads;  ///< whether convolve_int32 knows Products::quads
 
   // Codes as int16, their zero points taken off.
   Index depthwise_block;
   void (*convolve_depthwise_codes)(const DepthwiseConvolution*);
+  void (*codes_to_bytes)(Index n, const std::int16_t* codes, std::int32_t lowest, std::uint8_t* bytes);
   void (*add_codes)(const CodeAddition*, Index n, const std::int16_t* a, const std::int16_t* b, std::int16_t* y);
   /// Output rows as above; `columns` has room for a row of the input.
   void (*max_pool_codes)(const Pool2DGeometry*, Index row_begin, Index row_end, const std::int16_t* x, std::int16_t* y,
@@ -265,11 +268,11 @@ extern const KernelTable avx2_kernels;
 extern const KernelTable avx512_kernels;
 
 /// What VNNI does better than the table of AVX-512.
-struct PairProducts {
+struct VnniProducts {
   void (*convolve_int32)(const DirectConvolution<std::int32_t>*);
   void (*convolve_depthwise_codes)(const DepthwiseConvolution*);
 };
-extern const PairProducts avx512_vnni_products;
+extern const VnniProducts avx512_vnni_products;
 
 /// The table of active_isa().
 const KernelTable& table();

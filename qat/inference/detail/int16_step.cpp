@@ -63,6 +63,11 @@ class Int16Step {
   /// `make(weights, args...)` gives the product for int16 weights, with or without a rule for codes.
   template <class Make>
   Step linear(const IntegerWeights& weights, Make&& make) const;
+  /// Of the input's codes.
+  kernels::CodeRange range() const {
+    const CentredRange range = centred_range(*input().grid);
+    return {static_cast<std::int32_t>(range.lo), static_cast<std::int32_t>(range.hi)};
+  }
 
   const InferenceGraph& graph_;
   const MemoryPlan& plan_;
@@ -130,14 +135,14 @@ Step Int16Step::linear(const IntegerWeights& weights, Make&& make) const {
 Step Int16Step::operator()(const IntegerConv2D& op) const {
   const Conv2DGeometry g = conv2d_geometry(input().shape.prepended(1), op.weights.codes.shape(), op.window);
   return linear(op.weights, [&](const std::int16_t* kernel, const auto&... rule) {
-    return kernels::Int16Conv2D(g, kernel, op.weights.bias.data<std::int32_t>(), rule...);
+    return kernels::Int16Conv2D(g, kernel, op.weights.bias.data<std::int32_t>(), rule..., range());
   });
 }
 
 Step Int16Step::operator()(const IntegerDense& op) const {
   const Index in = op.weights.codes.dim(0), out = op.weights.codes.dim(1);
   return linear(op.weights, [&](const std::int16_t* kernel, const auto&... rule) {
-    return kernels::Int16Dense(in, out, kernel, op.weights.bias.data<std::int32_t>(), rule...);
+    return kernels::Int16Dense(in, out, kernel, op.weights.bias.data<std::int32_t>(), rule..., range());
   });
 }
 
