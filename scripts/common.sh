@@ -140,14 +140,9 @@ configure() {
 # compile TARGETS...
 compile() { cmake --build "$build_dir" --parallel "$(nproc)" --target "$@"; }
 
-# train_once DIRECTORY OPTIONS...: one run of bitgrad train, once. report.json is the last file that a run writes: where it is, the
-# run is finished; where there is only run.json, it is resumed.
+# train_once DIRECTORY OPTIONS...: one run of bitgrad train, which knows itself what is left of one that was started before.
 train_once() {
   local resume=()
-  if [ -f "$1/report.json" ]; then
-    say "    kept from an earlier time: $1 ($script --fresh repeats it)"
-    return 0
-  fi
   [ ! -f "$1/run.json" ] || resume=(--resume)
   build/bin/bitgrad train --out "$1" "${resume[@]}" "${@:2}"
 }

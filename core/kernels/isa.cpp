@@ -71,6 +71,8 @@ bool isa_available(Isa isa) {
   return true;
 }
 
+bool uses_vnni(Isa isa) { return isa_available(isa) && table_of(isa).has_quads; }
+
 Isa active_isa() { return current().load(std::memory_order_relaxed); }
 
 void set_isa(Isa isa) {

@@ -17,6 +17,9 @@ Isa isa_from_name(std::string_view name);
 /// True when this processor (and its operating system) can run it.
 bool isa_available(Isa isa);
 
+/// True when the kernels of that instruction set multiply codes with VNNI on this processor.
+bool uses_vnni(Isa isa);
+
 /// The instruction set in use: the best available one, unless the environment variable BITGRAD_ISA names another.
 /// Throws ValueError when BITGRAD_ISA is no such name or names one that this processor lacks.
 Isa active_isa();
