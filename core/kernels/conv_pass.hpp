@@ -85,6 +85,7 @@ class PackedPass {
   void run(Index batch, const T* x, std::int16_t* y) const requires(sizeof(T) == sizeof(std::int16_t));
   void run_pixels(Index pixels, const Frame* x, std::int16_t* y) const requires(sizeof(T) == sizeof(std::int16_t));
   Index framed_channels() const { return source_.pixel(); }
+  const Held<T, Frame>& held() const { return source_.held(); }
 
  private:
   using Word = SumOf<T>;  // what the loops see: an element, a pair of int16 or four bytes

@@ -120,6 +120,7 @@ class Source {
   }
   bool direct() const { return direct_; }
   Index pixel() const { return channels_; }
+  const Held<From, To>& held() const { return held_; }
   Index row() const { return channels_ * (direct_ ? image_.width : columns_.size()); }
   /// Elements of scratch for a band of that many rows.
   Index scratch(Index rows) const { return direct_ ? 1 : rows * row(); }

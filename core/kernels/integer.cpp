@@ -28,12 +28,11 @@ direct::OutputCodes output_codes(const CentredCodes& codes) {
 }
 
 /// Whether products of bytes serve: they meet in fours, into which one or two channels are not worth filling up.
-bool multiplies_bytes(const Conv2DGeometry& g, const direct::Pass<std::int16_t>& pass, const std::int16_t* kernel,
-                      const CodeRange& x) {
+bool multiplies_bytes(const Conv2DGeometry& g, const std::int16_t* kernel, const CodeRange& x) {
   const Index channels = g.in_c / g.groups;
   const auto fits_int8 = [](std::int16_t w) { return w >= -128 && w <= 127; };
-  return table().has_quads && !pass.depthwise && (g.groups == 1 ? channels > 2 : channels % 4 == 0) && x.lo <= 0 &&
-         x.hi >= 0 && x.hi - x.lo <= 255 && std::all_of(kernel, kernel + kernel_shape(g).size(), fits_int8);
+  return table().has_quads && (g.groups == 1 ? channels > 2 : channels % 4 == 0) && x.lo <= 0 && x.hi >= 0 &&
+         x.hi - x.lo <= 255 && std::all_of(kernel, kernel + kernel_shape(g).size(), fits_int8);
 }
 
 void require_codes(bool to_codes) {
@@ -90,7 +89,7 @@ Int16Conv2D::Int16Conv2D(const Conv2DGeometry& geometry, const std::int16_t* ker
   const bool rows = is_pointwise(g) && g.groups == 1 && in_pairs;
   if (pass.depthwise) {
     packed_ = std::make_shared<const Packed>(Packed{direct::DepthwisePass(pass), to_codes});
-  } else if (multiplies_bytes(g, pass, kernel, x)) {
+  } else if (multiplies_bytes(g, kernel, x)) {
     pass.lowest = x.lo;
     packed_ = std::make_shared<const Packed>(Packed{direct::PackedPass<std::int16_t, std::uint8_t>(pass), to_codes});
   } else if (g.groups == 1 || in_pairs) {
@@ -111,25 +110,17 @@ void Int16Conv2D::run(Index batch, const std::int16_t* x, std::int16_t* codes) c
 struct Int16Dense::Packed {
   Index in;
   std::variant<direct::PackedPass<std::int16_t>, direct::PackedPass<std::int16_t, std::uint8_t>> pass;
-  direct::Held<std::int16_t, std::uint8_t> bytes;
   bool to_codes;
 
   /// Rows as they are where they serve.
-  template <class Y>
-  void run(const direct::PackedPass<std::int16_t>& words, Index rows, const std::int16_t* x, Y* y) const {
-    if (words.framed_channels() == in) return words.run_pixels(rows, x, y);
-    run_filled(words, direct::Held<std::int16_t, std::int16_t>(), rows, x, y);
-  }
-  template <class Y>
-  void run(const direct::PackedPass<std::int16_t, std::uint8_t>& fours, Index rows, const std::int16_t* x, Y* y) const {
-    run_filled(fours, bytes, rows, x, y);
-  }
   template <class Frame, class Y>
-  void run_filled(const direct::PackedPass<std::int16_t, Frame>& of_frames,
-                  const direct::Held<std::int16_t, Frame>& held, Index rows, const std::int16_t* x, Y* y) const {
-    const Scratch<Frame> filled(rows * of_frames.framed_channels());
-    direct::copy_pixels(held, x, rows, in, of_frames.framed_channels(), filled.data());
-    of_frames.run_pixels(rows, filled.data(), y);
+  void run(const direct::PackedPass<std::int16_t, Frame>& packed, Index rows, const std::int16_t* x, Y* y) const {
+    const Index framed = packed.framed_channels();
+    if constexpr (std::is_same_v<Frame, std::int16_t>)
+      if (framed == in) return packed.run_pixels(rows, x, y);
+    const Scratch<Frame> filled(rows * framed);
+    direct::copy_pixels(packed.held(), x, rows, in, framed, filled.data());
+    packed.run_pixels(rows, filled.data(), y);
   }
 };
 
@@ -142,12 +133,12 @@ Int16Dense::Int16Dense(Index in, Index out, const std::int16_t* weights, const s
   auto pass = direct::forward_pass(g, weights, bias);
   pass.codes = output_codes(codes);
   const bool to_codes = codes.multiplier != nullptr;
-  if (multiplies_bytes(g, pass, weights, x)) {
+  if (multiplies_bytes(g, weights, x)) {
     pass.lowest = x.lo;
-    packed_ = std::make_shared<const Packed>(
-        Packed{in, direct::PackedPass<std::int16_t, std::uint8_t>(pass), {x.lo}, to_codes});
+    packed_ =
+        std::make_shared<const Packed>(Packed{in, direct::PackedPass<std::int16_t, std::uint8_t>(pass), to_codes});
   } else {
-    packed_ = std::make_shared<const Packed>(Packed{in, direct::PackedPass<std::int16_t>(pass), {}, to_codes});
+    packed_ = std::make_shared<const Packed>(Packed{in, direct::PackedPass<std::int16_t>(pass), to_codes});
   }
 }
 
