@@ -29,19 +29,13 @@ double load_average() {
   return ::getloadavg(&load, 1) == 1 ? load : -1;
 }
 
-/// "avx512 with VNNI", say.
-std::string kernels_in_use() {
-  const kernels::Isa isa = kernels::active_isa();
-  return std::string(kernels::name_of(isa)) + (kernels::uses_vnni(isa) ? " with VNNI" : "");
-}
-
 }  // namespace
 
 Machine describe_machine() {
   return {.processor = field("/proc/cpuinfo", "model name"),
           .processors = static_cast<int>(std::thread::hardware_concurrency()),
           .threads = num_threads(),
-          .isa = kernels_in_use(),
+          .isa = std::string(kernels::name_of(kernels::active_isa())),
           .blas_core = blas_core_name(),
           .load = load_average()};
 }

@@ -10,7 +10,7 @@ struct Machine {
   std::string processor;  ///< as the system names it
   int processors = 0;     ///< that this process may use
   int threads = 0;        ///< of the pool
-  std::string isa;        ///< instruction set of the kernels, "with VNNI" where they use it
+  std::string isa;        ///< instruction set of the kernels
   std::string blas_core;  ///< whose kernels OpenBLAS runs
   double load = 0;        ///< runnable processes, mean of the last minute; -1 where the system does not tell
 };

@@ -14,8 +14,7 @@ namespace {
 
 std::vector<std::string> isa_names() {
   std::vector<std::string> names;
-  for (const kernels::Isa isa : {kernels::Isa::base, kernels::Isa::avx2, kernels::Isa::avx512})
-    names.emplace_back(kernels::name_of(isa));
+  for (const kernels::Isa isa : kernels::all_isas) names.emplace_back(kernels::name_of(isa));
   return names;
 }
 

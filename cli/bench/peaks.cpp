@@ -61,6 +61,7 @@ struct MultiplyAdd {
 
 MultiplyAdd multiply_add_of(kernels::Isa isa) {
   switch (isa) {
+    case kernels::Isa::avx512_vnni:
     case kernels::Isa::avx512: return {multiply_add_avx512, 16};
     case kernels::Isa::avx2: return {multiply_add_avx2, 8};
     case kernels::Isa::base: break;

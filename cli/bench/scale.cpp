@@ -97,7 +97,7 @@ std::vector<Setting> settings_of(const ScaleBenchmark& benchmark) {
     add("width", std::to_string(width), [&](Setting& s) { s.workload.width = width; });
   for (int count = 1; count <= threads; count *= 2)
     add("threads", std::to_string(count), [&](Setting& s) { s.threads = count; });
-  for (const kernels::Isa isa : {kernels::Isa::base, kernels::Isa::avx2, kernels::Isa::avx512})
+  for (const kernels::Isa isa : kernels::all_isas)
     if (kernels::isa_available(isa))
       add("kernels", std::string(kernels::name_of(isa)), [&](Setting& s) { s.isa = isa; });
   add("neighbours", "1", [](Setting& s) { s.neighbour = true; });

@@ -1,5 +1,6 @@
 #include <bitgrad/core/kernels/isa.hpp>
 
+#include <algorithm>
 #include <atomic>
 #include <cstdlib>
 
@@ -9,30 +10,33 @@
 namespace bitgrad::kernels {
 namespace {
 
-/// With the products of VNNI where the processor has it.
-KernelTable make_avx512_table() {
+KernelTable make_vnni_table() {
   KernelTable result = avx512_kernels;
-  if (!__builtin_cpu_supports("avx512vnni")) return result;
   result.convolve_int32 = avx512_vnni_products.convolve_int32;
   result.has_quads = true;
   result.convolve_depthwise_codes = avx512_vnni_products.convolve_depthwise_codes;
   return result;
 }
 
-const KernelTable& avx512_table() {
-  static const KernelTable instance = make_avx512_table();
-  return instance;
+const KernelTable& table_of(Isa isa) {
+  static const KernelTable avx512_vnni_kernels = make_vnni_table();
+  switch (isa) {
+    case Isa::avx512_vnni: return avx512_vnni_kernels;
+    case Isa::avx512: return avx512_kernels;
+    case Isa::avx2: return avx2_kernels;
+    case Isa::base: break;
+  }
+  return base_kernels;
 }
 
-const KernelTable& table_of(Isa isa) {
-  if (isa == Isa::avx512) return avx512_table();
-  return isa == Isa::avx2 ? avx2_kernels : base_kernels;
+Isa best_available() {
+  return *std::find_if(all_isas.rbegin(), all_isas.rend(), [](Isa isa) { return isa_available(isa); });
 }
 
 void require_available(Isa isa, std::string_view who) {
   if (!isa_available(isa))
     fail<ValueError>(who, ": this processor has no ", name_of(isa), "; the best it offers is ",
-                     name_of(isa_available(Isa::avx2) ? Isa::avx2 : Isa::base));
+                     name_of(best_available()));
 }
 
 Isa choose() {
@@ -41,8 +45,7 @@ Isa choose() {
     require_available(isa, "BITGRAD_ISA");
     return isa;
   }
-  if (isa_available(Isa::avx512)) return Isa::avx512;
-  return isa_available(Isa::avx2) ? Isa::avx2 : Isa::base;
+  return best_available();
 }
 
 std::atomic<Isa>& current() {
@@ -53,25 +56,27 @@ std::atomic<Isa>& current() {
 }  // namespace
 
 std::string_view name_of(Isa isa) {
-  if (isa == Isa::avx512) return "avx512";
-  return isa == Isa::avx2 ? "avx2" : "base";
+  constexpr std::array<std::string_view, all_isas.size()> names{"base", "avx2", "avx512", "avx512_vnni"};
+  return names[static_cast<std::size_t>(isa)];
 }
 
 Isa isa_from_name(std::string_view name) {
-  for (const Isa isa : {Isa::base, Isa::avx2, Isa::avx512})
+  for (const Isa isa : all_isas)
     if (name == name_of(isa)) return isa;
-  fail<ValueError>("BITGRAD_ISA: unknown instruction set \"", name, "\", expected base, avx2 or avx512");
+  fail<ValueError>("BITGRAD_ISA: unknown instruction set \"", name, "\", expected base, avx2, avx512 or avx512_vnni");
 }
 
 bool isa_available(Isa isa) {
-  if (isa == Isa::avx2) return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
-  if (isa == Isa::avx512)
-    return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-           __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") && isa_available(Isa::avx2);
+  switch (isa) {
+    case Isa::avx512_vnni: return __builtin_cpu_supports("avx512vnni") && isa_available(Isa::avx512);
+    case Isa::avx512:
+      return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+             __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") && isa_available(Isa::avx2);
+    case Isa::avx2: return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+    case Isa::base: break;
+  }
   return true;
 }
-
-bool uses_vnni(Isa isa) { return isa_available(isa) && table_of(isa).has_quads; }
 
 Isa active_isa() { return current().load(std::memory_order_relaxed); }
 

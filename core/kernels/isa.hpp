@@ -1,24 +1,24 @@
 // Which instruction set the hot loops use, chosen at run time.
 #pragma once
 
+#include <array>
 #include <string_view>
 
 namespace bitgrad::kernels {
 
-/// base: SSE2, every x86-64 processor. avx2: AVX2 and FMA. avx512: AVX-512 F, BW, DQ and VL,
-/// and VNNI for products of codes where the processor has it.
-enum class Isa { base, avx2, avx512 };
+/// base: SSE2, every x86-64 processor. avx2: AVX2 and FMA. avx512: AVX-512 F, BW, DQ and VL. avx512_vnni: products of
+/// codes with VNNI beside those. Each contains the ones before.
+enum class Isa { base, avx2, avx512, avx512_vnni };
 
-/// "base", "avx2" or "avx512".
+inline constexpr std::array all_isas{Isa::base, Isa::avx2, Isa::avx512, Isa::avx512_vnni};
+
+/// "base", "avx2", "avx512" or "avx512_vnni".
 std::string_view name_of(Isa isa);
 /// The Isa of such a name. Throws ValueError for any other.
 Isa isa_from_name(std::string_view name);
 
 /// True when this processor (and its operating system) can run it.
 bool isa_available(Isa isa);
-
-/// True when the kernels of that instruction set multiply codes with VNNI on this processor.
-bool uses_vnni(Isa isa);
 
 /// The instruction set in use: the best available one, unless the environment variable BITGRAD_ISA names another.
 /// Throws ValueError when BITGRAD_ISA is no such name or names one that this processor lacks.

@@ -12,9 +12,9 @@ using namespace bitgrad::test;
 using kernels::Isa;
 
 TEST_CASE("instruction sets have names, and unknown names are refused") {
-  for (const Isa isa : {Isa::base, Isa::avx2, Isa::avx512}) CHECK(kernels::isa_from_name(kernels::name_of(isa)) == isa);
+  for (const Isa isa : kernels::all_isas) CHECK(kernels::isa_from_name(kernels::name_of(isa)) == isa);
   CHECK_THROWS_WITH(kernels::isa_from_name("avx"),
-                    Catch::Contains("\"avx\"") && Catch::Contains("base, avx2 or avx512"));
+                    Catch::Contains("\"avx\"") && Catch::Contains("base, avx2, avx512 or avx512_vnni"));
 }
 
 TEST_CASE("the active instruction set is available, and the environment decides it") {
@@ -25,7 +25,7 @@ TEST_CASE("the active instruction set is available, and the environment decides 
 
 TEST_CASE("set_isa switches to what the processor has and refuses the rest") {
   const Isa before = kernels::active_isa();
-  for (const Isa isa : {Isa::base, Isa::avx2, Isa::avx512}) {
+  for (const Isa isa : kernels::all_isas) {
     if (kernels::isa_available(isa)) {
       const IsaScope scope(isa);
       CHECK(kernels::active_isa() == isa);

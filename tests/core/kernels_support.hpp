@@ -31,7 +31,7 @@ struct IsaScope {
 
 inline std::vector<kernels::Isa> available_isas() {
   std::vector<kernels::Isa> isas;
-  for (const kernels::Isa isa : {kernels::Isa::base, kernels::Isa::avx2, kernels::Isa::avx512})
+  for (const kernels::Isa isa : kernels::all_isas)
     if (kernels::isa_available(isa)) isas.push_back(isa);
   return isas;
 }

@@ -27,7 +27,7 @@ TEST_CASE("both engines and the naive executor agree in every requantization mod
         continue;  // no arithmetic for these scales
       }
       ++compared[mode];
-      for (const kernels::Isa each : {kernels::Isa::base, kernels::Isa::avx2, kernels::Isa::avx512}) {
+      for (const kernels::Isa each : kernels::all_isas) {
         if (!kernels::isa_available(each)) continue;
         INFO("seed " << seed << ", " << name_of(mode) << ", " << kernels::name_of(each));
         kernels::set_isa(each);
