@@ -31,8 +31,9 @@ struct QuantizationWrapperOptions {
 /// the quantizers. The wrapped layer is not changed: it is applied to quantized values.
 ///
 /// Lowering: the layer describes itself with its weights replaced by their values on the grid. A kernel that it hands
-/// to conv2d() or dense() becomes integer codes. A bias with a quantizer of its own becomes int32 exactly or is refused
-/// (see InferenceGraphBuilder::finish()). Any other weight enters whatever constants the layer makes of it.
+/// to conv2d() or dense() becomes integer codes. A bias becomes int32 in units of the accumulator: with a quantizer of
+/// its own, the whole number nearest to its value on that grid, in training too. Any other weight enters whatever
+/// constants the layer makes of it.
 class QuantizationWrapper : public LayerOf<QuantizationWrapper> {
  public:
   /// ValueError when there is more than one output quantizer, or a batch norm behind a layer that cannot fold one.

@@ -93,10 +93,8 @@ struct InferenceGraphBuilder::Impl {
       // The quantizer's own codes: those of a look-up table are not the grid's nearest.
       linear.codes = in_layer(kernel.name, [&] { return quantizer->codes(kernel.value); });
     }
-    if (const BaseInferableQuantizer* quantizer = quantizer_of(bias); quantizer && bias.value.defined()) {
+    if (const BaseInferableQuantizer* quantizer = quantizer_of(bias); quantizer && bias.value.defined())
       linear.bias = in_layer(bias.name, [&] { return quantizer->dequantize(quantizer->codes(bias.value)); });
-      linear.bias_on_grid = true;
-    }
     return linear;
   }
 

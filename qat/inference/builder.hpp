@@ -21,12 +21,14 @@ using WeightQuantizers = std::map<std::string, std::shared_ptr<const BaseInferab
 /// two functions that it adds.
 class InferenceGraphBuilder : public GraphBuilder {
  public:
+  /// For samples of this shape.
   explicit InferenceGraphBuilder(const Shape& input_shape);
   ~InferenceGraphBuilder() override;
 
   /// The builder as this class; StateError when a model that holds quantizers is lowered to another kind of builder.
   static InferenceGraphBuilder& of(GraphBuilder& builder);
 
+  /// The model's input, float32.
   GraphValue input() const;
 
   /// From now on weights named in `quantizers` are quantized by them, until the scope ends: what the wrapper does
@@ -45,9 +47,11 @@ class InferenceGraphBuilder : public GraphBuilder {
    private:
     InferenceGraphBuilder& builder_;
   };
-  /// A copy of the layer whose weights are on the grids of their quantizers.
+  /// A copy of the layer whose weights are on the grids of their quantizers. ValueError for a weight that the layer
+  /// does not have and for a quantizer that is null; what a quantizer throws, with the layer in front.
   LayerPtr with_quantized_weights(const Layer& layer, const WeightQuantizers& quantizers) const;
-  /// The value on the grid of an activation quantizer.
+  /// The value on the grid of an activation quantizer. ValueError naming the layer for a quantizer of weights, per
+  /// channel or without real zero among its codes, NotImplementedError for one without a grid (look-up tables).
   GraphValue quantize(GraphValue x, const BaseInferableQuantizer& quantizer);
 
   /// Names the layer whose operations follow; Model::lower() calls it through GraphBuilder::set_layer_name().
@@ -79,9 +83,8 @@ class InferenceGraphBuilder : public GraphBuilder {
   GraphValue reshape(GraphValue x, const Shape& per_sample_shape) override;
   GraphValue pad2d(GraphValue x, const Padding& padding) override;
 
-  /// The finished graph. ValueError naming layer and channel for a bias that does not fit int32, a bias on a grid of
-  /// its own that is no whole number of input scale * kernel scale, a scale that is not finite and positive, or an
-  /// accumulator that could overflow int32.
+  /// The finished graph. ValueError naming layer and channel for a bias that does not fit int32, a scale that is not
+  /// finite and positive, or an accumulator that could overflow int32.
   InferenceGraph finish(GraphValue output) const;
 
  private:
@@ -91,10 +94,13 @@ class InferenceGraphBuilder : public GraphBuilder {
 
 /// The model as an inference graph: from a float model, from one in quantization-aware training (its quantizers are
 /// converted for the purpose), or from a finalized one: the latter two give the same bytes. StateError for a model that
-/// is not built.
+/// is not built; else as InferenceGraphBuilder::finish() and convert2inferable() of the quantizers throw.
+/// NotImplementedError for activations quantized by look-up tables, and for a kernel whose scales lie along another
+/// axis than the output channels.
 InferenceGraph convert2inferable(const Model& model);
 
-/// What `evaluate` means everywhere: lower the live model, run the graph. x float32 [batch, input shape].
+/// What `evaluate` means everywhere: lower the live model, run the graph. x float32 [batch, input shape] to float32
+/// [batch, output shape]. Throws as convert2inferable() and InferenceSession::run().
 Tensor evaluate(const Model& model, const Tensor& x);
 
 }  // namespace bitgrad

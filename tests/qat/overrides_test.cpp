@@ -6,9 +6,11 @@
 #include <bitgrad/layers/models/models.hpp>
 #include <bitgrad/qat/inference/verify.hpp>
 #include <bitgrad/qat/quantization_aware_training.hpp>
+#include <bitgrad/qat/trainer.hpp>
 
 #include <qat/inference_support.hpp>
 #include <support/temporary_directory.hpp>
+#include <support/tiny_data.hpp>
 
 using namespace bitgrad;
 using namespace bitgrad::test;
@@ -155,6 +157,7 @@ TEST_CASE("the example of docs/quantization.md is a file of mixed precision that
   CHECK(weight(plan, "conv3").config.method == QuantizationMethod::POWER_OF_TWO);
   CHECK(activation(plan, "input").config.n_bits == 6);
   Model quantized = attach_quantizers(model, plan);
+  fit(quantized, support::tiny_dataset(64), quantized_training({.epochs = 2, .batch = 16}));
   const VerifyReport report = verify(quantized, convert2inferable(quantized), pictures());
   CHECK(report.passed());
   CHECK(report.float_layers == std::vector<std::string>{"relu4", "dense2"});  // what dense2 alone reads as well

@@ -43,22 +43,6 @@ float checked_scale(float scale, const std::string& layer, std::size_t channel, 
   return scale;
 }
 
-/// A bias on a grid of its own is a promise of values, so that rounding it once more is no option.
-void require_exact_bias(const RecordedLinear& linear, const RecordedBatchNorm* bn, float scale,
-                        const std::string& layer, std::size_t channel) {
-  if (!linear.bias_on_grid) return;
-  if (bn)
-    fail<ValueError>("layer \"", layer,
-                     "\": the bias has a quantizer of its own, but a batch normalisation is folded into it; "
-                     "leave the bias without a quantizer");
-  const double bias = static_cast<double>(linear.bias.data<float>()[channel]), unit = static_cast<double>(scale);
-  if (std::remainder(bias, unit) != 0)
-    fail<ValueError>("layer \"", layer, "\": the bias of channel ", channel, " is ", bias,
-                     " on the grid of its own quantizer, ", bias / unit, " times input scale * weight scale (", unit,
-                     "), expected a whole number; use power-of-two grids for "
-                     "input, kernel and bias, or leave the bias without a quantizer: it becomes int32 by itself");
-}
-
 std::int32_t integer_bias(float offset, float scale, const std::string& layer, std::size_t channel) {
   const double level = bias_level(offset, scale);
   if (!(std::abs(level) <= std::numeric_limits<std::int32_t>::max()))
@@ -106,7 +90,6 @@ IntegerWeights integer_weights(const std::string& layer, const RecordedLinear& l
     const float weight_scale =
         checked_scale(weights.grid.scale[weights.grid.scale.size() == 1 ? 0 : c], layer, c, "the weight scale");
     const float scale = checked_scale(input.scale[0] * weight_scale, layer, c, "input scale * weight scale");
-    require_exact_bias(linear, batch_norm, scale, layer, c);
     weights.bias.data<std::int32_t>()[c] = integer_bias(fold.offset[c], scale, layer, c);
     weights.multiplier.push_back(output ? checked_scale(scale / output->scale[0], layer, c, "the multiplier") : scale);
   }

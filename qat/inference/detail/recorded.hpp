@@ -15,11 +15,10 @@ struct RecordedInput {};
 /// A convolution (with window steps) or a dense layer.
 struct RecordedLinear {
   std::optional<Conv2DArguments> convolution;
-  Tensor kernel;              ///< float32
-  Tensor bias;                ///< or undefined
-  std::optional<Grid> grid;   ///< of the kernel, when it is quantized
-  Tensor codes;               ///< int32, on the grid: what the kernel's quantizer made of it
-  bool bias_on_grid = false;  ///< the bias has a quantizer of its own, whose values must survive
+  Tensor kernel;             ///< float32
+  Tensor bias;               ///< or undefined
+  std::optional<Grid> grid;  ///< of the kernel, when it is quantized
+  Tensor codes;              ///< int32, on the grid: what the kernel's quantizer made of it
 };
 
 struct RecordedBatchNorm {
