@@ -24,14 +24,21 @@ constexpr const char* help =
   CIFAR-10 binary       data_batch_*.bin, test_batch.bin
   image folders         train/CLASS/*.png and test/CLASS/*.png (or .jpg, .jpeg)
   zipped image folders  train.zip and test.zip, with CLASS/*.png and so on
-  npz                   is a file NAME.npz with x_train, y_train, x_test, y_test (images uint8)
-Classes are those of the training split, sorted by name where they have names. Means and deviations are per channel, of
-pixels / 255: what networks see.
+  class folders         CLASS/*.png and so on, or a file NAME.zip of them: training images alone
+  npz                   a file NAME.npz with x_train, y_train, x_test, y_test (images uint8, labels whole numbers), and
+                        class_names (strings) where classes have names
+Folders called train and test are splits, not classes. Without test images, bitgrad train --hold-out SHARE tests on a
+share of the training images. Classes are those of the training split, sorted by name where they are folders. Means and
+deviations are per channel, of pixels / 255: what networks see.
 
 Examples:
     bitgrad data fashion-mnist
     bitgrad data ./pictures
+    bitgrad data ./pictures.zip
     bitgrad data digits.npz)";
+
+constexpr const char* no_test_images =
+    "\nNo test images: bitgrad train --hold-out SHARE tests on a share of the training images.\n";
 
 struct NamedSplit {
   data::Split split;
@@ -85,6 +92,20 @@ Row split_row(const NamedSplit& each) {
           deviations};
 }
 
+const NamedSplit* find(const std::vector<NamedSplit>& splits, data::Split split) {
+  const auto found = std::ranges::find(splits, split, &NamedSplit::split);
+  return found == splits.end() ? nullptr : &*found;
+}
+
+std::vector<Row> split_rows(const std::vector<NamedSplit>& splits) {
+  std::vector<Row> rows{{"split", "images", "size", "range", "mean", "deviation"}};
+  for (const data::Split split : {data::Split::train, data::Split::test}) {
+    const NamedSplit* found = find(splits, split);
+    rows.push_back(found != nullptr ? split_row(*found) : Row{std::string(name_of(split)), "none"});
+  }
+  return rows;
+}
+
 std::vector<Row> class_rows(const std::vector<NamedSplit>& splits) {
   std::vector<Row> rows{{"class", "label"}};
   std::vector<std::vector<Index>> counts;
@@ -110,12 +131,11 @@ void describe(const std::string& name_or_path) {
     if (has_split(path, split)) splits.push_back({split, data::load_dataset(name_or_path, split)});
   if (splits.empty()) fail<IoError>(path.string(), ": neither a train nor a test split");
 
-  std::vector<Row> rows{{"split", "images", "size", "range", "mean", "deviation"}};
-  for (const NamedSplit& each : splits) rows.push_back(split_row(each));
   std::cout << path.string() << ": " << name_of(format) << ", " << splits.front().dataset.classes << " classes"
             << (splits.size() == 2 ? "" : message(", the ", name_of(splits.front().split), " split alone")) << "\n\n"
-            << text_table(rows) << '\n'
-            << text_table(class_rows(splits)) << std::flush;
+            << text_table(split_rows(splits)) << '\n'
+            << text_table(class_rows(splits)) << (find(splits, data::Split::test) != nullptr ? "" : no_test_images)
+            << std::flush;
 }
 
 }  // namespace

@@ -33,6 +33,15 @@ class ConfiguredNumbers {
   std::map<std::string, std::string> options_;
 };
 
+/// The run's training images, all of them as the rest where none are held out.
+data::HoldOut training_split(const RunDirectory& run, const std::string& name_or_path) {
+  const ConfiguredNumbers options(run.configuration());
+  data::Dataset images = load_limited(name_or_path, data::Split::train, options.value<Index>("limit", 0));
+  const auto share = options.value<double>("hold-out", 0);
+  if (share == 0) return {.rest = std::move(images), .held = {}};
+  return data::hold_out(images, share, options.value<std::uint64_t>("hold-out-seed", 1));
+}
+
 }  // namespace
 
 std::string data_of(const RunDirectory& run) {
@@ -40,11 +49,12 @@ std::string data_of(const RunDirectory& run) {
 }
 
 data::Dataset training_images(const RunDirectory& run, const std::string& name_or_path) {
-  const ConfiguredNumbers options(run.configuration());
-  data::Dataset images = load_limited(name_or_path, data::Split::train, options.value<Index>("limit", 0));
-  const auto held_out = options.value<double>("hold-out", 0);
-  if (held_out == 0) return images;
-  return data::hold_out(images, held_out, options.value<std::uint64_t>("hold-out-seed", 1)).rest;
+  return training_split(run, name_or_path).rest;
+}
+
+data::Dataset tested_images(const RunDirectory& run, const std::string& name_or_path) {
+  if (configured_options(run.configuration()).contains("hold-out")) return training_split(run, name_or_path).held;
+  return data::load_dataset(name_or_path, data::Split::test);
 }
 
 }  // namespace bitgrad::cli

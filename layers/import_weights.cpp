@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <optional>
 
 #include <bitgrad/core/permuted.hpp>
@@ -98,6 +99,15 @@ class FromPyTorch {
   std::vector<std::string> names_;
 };
 
+void require_finite(const std::string& name, const Tensor& tensor) {
+  if (tensor.dtype() != DType::float32) return;  // refused by name later
+  const std::span<const float> values = tensor.span<float>();
+  const auto found = std::ranges::find_if_not(values, [](float x) { return std::isfinite(x); });
+  if (found != values.end())
+    fail<ValueError>("import_weights: \"", name, "\" holds ", *found, " at element ", found - values.begin(),
+                     ", expected finite numbers");
+}
+
 }  // namespace
 
 std::string_view name_of(WeightLayout layout) { return layout == WeightLayout::pytorch ? "pytorch" : "bitgrad"; }
@@ -121,6 +131,7 @@ void import_weights(Model& model, const NamedTensors& tensors, WeightLayout layo
     if (layout == WeightLayout::pytorch) pytorch.translate(name, tensor);
     state.add(name, tensor);
   }
+  for (const auto& [name, tensor] : state) require_finite(name, tensor);
   model.load_state_dict(state);
 }
 

@@ -25,7 +25,8 @@ WeightLayout parse_weight_layout(std::string_view name);
 
 /// Loads tensors into a built model, by name, where a "." of the file's names counts as "/". Everything has to fit:
 /// nothing is loaded and ValueError or ShapeError is thrown, naming each tensor that is missing, unexpected or of
-/// another shape or dtype. NotImplementedError for a kernel whose layer has no known counterpart in PyTorch.
+/// another shape or dtype, or one that holds a NaN or an infinity. NotImplementedError for a kernel whose layer has no
+/// known counterpart in PyTorch.
 void import_weights(Model& model, const NamedTensors& tensors, WeightLayout layout = WeightLayout::bitgrad);
 
 }  // namespace bitgrad

@@ -189,15 +189,25 @@ std::optional<double> number_in(std::string_view text, bool whole) {
   return value;
 }
 
+/// What people look for here and find elsewhere is told where.
+[[noreturn]] void refuse_unknown(const std::string& name) {
+  if (name == "mixup")
+    fail<ValueError>(
+        "augmentation \"mixup\": mixes labels too, so that it is no step but an option: --mixup, in C++ "
+        "TrainingOptions::mixup");
+  if (name == "normalize" || name == "normalise")
+    fail<ValueError>("augmentation \"", name,
+                     "\": ships with the model, so that it is part of its name: ", "resnet8:normalized");
+  std::vector<std::string> names;
+  for (const Known& each : known) names.emplace_back(each.name);
+  throw ValueError(unknown_name("augmentation", name, names));
+}
+
 Augmentation parse_step(std::string_view step) {
   const std::size_t colon = step.find(':');
   const std::string name(step.substr(0, colon));
   const Known* found = std::ranges::find(known, name, &Known::name);
-  if (found == std::end(known)) {
-    std::vector<std::string> names;
-    for (const Known& each : known) names.emplace_back(each.name);
-    throw ValueError(unknown_name("augmentation", name, names));
-  }
+  if (found == std::end(known)) refuse_unknown(name);
   if (found->argument.empty()) {
     if (colon != std::string_view::npos) fail<ValueError>("augmentation \"", step, "\": ", name, " takes no number");
     return found->make(0);

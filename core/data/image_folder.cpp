@@ -1,12 +1,12 @@
 #include <bitgrad/core/data/image_folder.hpp>
 
 #include <algorithm>
-#include <cctype>
 #include <cstring>
 #include <functional>
 #include <map>
 #include <utility>
 
+#include <bitgrad/core/data/detail/class_folders.hpp>
 #include <bitgrad/core/error.hpp>
 #include <bitgrad/core/io/image.hpp>
 #include <bitgrad/core/io/zip.hpp>
@@ -21,72 +21,12 @@ using io::Path;
 
 constexpr Index pictures_per_chunk = 32;
 
-/// Class folders and the names of their pictures, all sorted.
-using Folders = std::map<std::string, std::vector<std::string>>;
-
-bool is_hidden(std::string_view name) { return name.starts_with('.') || name == "__MACOSX"; }
-
-void require_picture_name(const std::string& name, const std::string& where) {
-  std::string extension = Path(name).extension().string();
-  std::ranges::transform(extension, extension.begin(),
-                         [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  if (extension != ".png" && extension != ".jpg" && extension != ".jpeg")
-    fail<IoError>(where, ": no picture, expected a name that ends with .png, .jpg or .jpeg");
-}
-
-Folders checked(Folders folders, std::string_view source) {
-  if (folders.empty()) fail<IoError>(source, ": no folders, expected one for each class");
-  for (auto& [name, pictures] : folders) {
-    if (pictures.empty())
-      fail<IoError>(source, ": the class folder \"", name, "\" is empty, expected .png, .jpg or .jpeg pictures");
-    std::ranges::sort(pictures);
-  }
-  return folders;
-}
-
-Folders list_directory(const Path& source) {
-  Folders folders;
-  for (const auto& folder : fs::directory_iterator(source)) {
-    const std::string name = folder.path().filename().string();
-    if (is_hidden(name)) continue;
-    if (!folder.is_directory())
-      fail<IoError>(folder.path().string(), ": a file beside the class folders, expected folders alone");
-    std::vector<std::string>& pictures = folders[name];
-    for (const auto& picture : fs::directory_iterator(folder)) {
-      const std::string file = picture.path().filename().string();
-      if (is_hidden(file)) continue;
-      if (picture.is_directory())
-        fail<IoError>(picture.path().string(), ": a folder in a class folder, expected pictures alone");
-      require_picture_name(file, picture.path().string());
-      pictures.push_back(file);
-    }
-  }
-  return checked(std::move(folders), source.string());
-}
-
-Folders list_archive(const std::vector<std::string>& entries, std::string_view source) {
-  Folders folders;
-  for (const std::string& entry : entries) {
-    const std::size_t slash = entry.find('/');
-    const std::string folder = entry.substr(0, slash), file = slash == std::string::npos ? "" : entry.substr(slash + 1);
-    if (is_hidden(folder) || is_hidden(file)) continue;
-    const std::string where = message(source, ": entry \"", entry, '"');
-    if (slash == std::string::npos || folder.empty() || file.find('/') != std::string::npos)
-      fail<IoError>(where, " is out of place, expected CLASS/PICTURE");
-    std::vector<std::string>& pictures = folders[folder];
-    if (file.empty()) continue;  // the entry of the folder itself
-    require_picture_name(file, where);
-    pictures.push_back(file);
-  }
-  return checked(std::move(folders), source);
-}
-
 bool is_archive(const Path& source) { return !fs::is_directory(source); }
 
 /// CLASS/NAME and the label.
 using Picture = std::pair<std::string, std::int32_t>;
 
-std::vector<Picture> classes_in_turn(const Folders& folders, const std::vector<std::string>& classes,
+std::vector<Picture> classes_in_turn(const ClassFolders& folders, const std::vector<std::string>& classes,
                                      std::string_view source) {
   std::vector<Picture> result;
   std::size_t most = 0;
@@ -138,14 +78,14 @@ Dataset decode_all(const std::vector<Picture>& pictures, const std::vector<std::
   return dataset;
 }
 
-std::vector<std::string> names_of(const Folders& folders) {
+std::vector<std::string> names_of(const ClassFolders& folders) {
   std::vector<std::string> names;
   for (const auto& folder : folders) names.push_back(folder.first);
   return names;
 }
 
 Dataset read_directory(const Path& source, const std::vector<std::string>& classes) {
-  const Folders folders = list_directory(source);
+  const ClassFolders folders = list_class_folders(source);
   const std::vector<std::string> all = classes.empty() ? names_of(folders) : classes;
   return decode_all(classes_in_turn(folders, all, source.string()), all,
                     {.decode = [&](const std::string& name) { return io::read_image(source / name); },
@@ -162,7 +102,7 @@ class Archive {
   Dataset read(const std::vector<std::string>& classes) const {
     std::vector<std::string> names;
     for (const auto& entry : entries_) names.push_back(entry.name);
-    const Folders folders = list_archive(names, what_);
+    const ClassFolders folders = list_class_folders(names, what_);
     const std::vector<std::string> all = classes.empty() ? names_of(folders) : classes;
     const std::vector<Picture> pictures = classes_in_turn(folders, all, what_);
     const PictureSource source{.decode = [this](const std::string& name) { return decode(name); },
@@ -195,7 +135,7 @@ class Archive {
 }  // namespace
 
 std::vector<std::string> picture_archive_classes(std::span<const std::byte> bytes, std::string_view what) {
-  return names_of(list_archive(io::list_zip(bytes, what), what));
+  return names_of(list_class_folders(io::list_zip(bytes, what), what));
 }
 
 Dataset parse_picture_archive(std::span<const std::byte> bytes, std::string_view what,
@@ -205,7 +145,7 @@ Dataset parse_picture_archive(std::span<const std::byte> bytes, std::string_view
 
 std::vector<std::string> image_folder_classes(const Path& source) {
   if (is_archive(source)) return picture_archive_classes(io::read_file(source), source.string());
-  return names_of(list_directory(source));
+  return names_of(list_class_folders(source));
 }
 
 Dataset read_image_folder(const Path& source, const std::vector<std::string>& classes) {

@@ -4,7 +4,9 @@
 #include <string>
 #include <vector>
 
+#include <bitgrad/core/data/hold_out.hpp>
 #include <bitgrad/core/error.hpp>
+#include <bitgrad/core/io/npy.hpp>
 #include <bitgrad/core/io/npz.hpp>
 #include <bitgrad/core/io/zip.hpp>
 
@@ -17,14 +19,14 @@ constexpr std::int32_t most_classes = 1 << 16;
 class NpzDataset {
  public:
   NpzDataset(std::span<const std::byte> bytes, std::string_view what)
-      : what_(what), arrays_(io::parse_npz(bytes, what)) {}
+      : what_(what), entries_(io::parse_npz_entries(bytes, what)) {}
 
   Dataset read(Split split) const {
     const std::string of = std::string(name_of(split));
-    Dataset dataset{.images = images(message("x_", of)),
-                    .labels = labels(message("y_", of)),
-                    .classes = classes(),
-                    .class_names = {}};
+    if (split == Split::test) require_test_images();
+    Dataset dataset{
+        .images = images("x_" + of), .labels = labels("y_" + of), .classes = classes(), .class_names = class_names()};
+    if (has("class_names")) name_classes(dataset);
     if (dataset.images.dim(0) != dataset.size())
       fail<IoError>(what_, ": ", dataset.images.dim(0), " images in x_", of, " but ", dataset.size(), " labels in y_",
                     of);
@@ -33,10 +35,22 @@ class NpzDataset {
   }
 
  private:
-  const Tensor& array(const std::string& name) const {
-    if (const Tensor* found = arrays_.find(name)) return *found;
+  const io::ZipEntry* find(std::string_view name) const {
+    const auto found = std::ranges::find(entries_, name, &io::ZipEntry::name);
+    return found == entries_.end() ? nullptr : &*found;
+  }
+  bool has(std::string_view name) const { return find(name) != nullptr; }
+
+  /// For training images alone, the way out.
+  void require_test_images() const {
+    if (has("x_train") && !has("x_test"))
+      fail<IoError>(what_, ": no array \"x_test\", the test split; ", hold_out_advice);
+  }
+
+  Tensor array(const std::string& name) const {
+    if (const io::ZipEntry* found = find(name)) return io::parse_npy(found->content, io::npz_entry(what_, name));
     std::string names;
-    for (const std::string& each : arrays_.names()) names += (names.empty() ? "" : ", ") + each;
+    for (const io::ZipEntry& each : entries_) names += (names.empty() ? "" : ", ") + each.name;
     fail<IoError>(what_, ": no array \"", name, "\", expected x_train, y_train, x_test and y_test; it holds ",
                   names.empty() ? "nothing" : names);
   }
@@ -51,7 +65,7 @@ class NpzDataset {
   }
 
   Tensor labels(const std::string& name) const {
-    const Tensor& found = array(name);
+    const Tensor found = array(name);
     const bool whole = found.dtype() != DType::float32 && found.dtype() != DType::float64;
     if (!whole || !(found.rank() == 1 || (found.rank() == 2 && found.dim(1) == 1)))
       fail<IoError>(what_, ": ", name, " is ", found.dtype(), ' ', found.shape(),
@@ -66,6 +80,21 @@ class NpzDataset {
     return values.empty() ? 1 : *std::ranges::max_element(values) + 1;
   }
 
+  std::vector<std::string> class_names() const {
+    const io::ZipEntry* found = find("class_names");
+    if (found == nullptr) return {};
+    return io::parse_npy_strings(found->content, io::npz_entry(what_, found->name), most_classes);
+  }
+
+  /// Classes without a training image may have a name, too.
+  void name_classes(Dataset& dataset) const {
+    const auto names = static_cast<int>(dataset.class_names.size());
+    if (names < dataset.classes)
+      fail<IoError>(what_, ": class_names has ", names, " names, expected at least ", dataset.classes,
+                    ", one for every label of y_train");
+    dataset.classes = names;
+  }
+
   void require_labels(const std::string& name, const Tensor& labels, std::int32_t classes) const {
     const auto values = labels.span<std::int32_t>();
     const auto bad = std::ranges::find_if(values, [&](std::int32_t label) { return label < 0 || label >= classes; });
@@ -75,7 +104,7 @@ class NpzDataset {
   }
 
   std::string_view what_;
-  NamedTensors arrays_;
+  std::vector<io::ZipEntry> entries_;
 };
 
 }  // namespace

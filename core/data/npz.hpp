@@ -9,10 +9,10 @@
 
 namespace bitgrad::data {
 
-/// The arrays x_train and y_train, or x_test and y_test: images are uint8 [N, H, W] or [N, H, W, C], labels uint8,
-/// int8, int32 or int64, [N] or [N, 1]. The classes are those of y_train: its largest label + 1, at most 65,536. Other
-/// arrays are left alone. Throws IoError that starts with `what`, the file's name, and names the array and what it is
-/// or holds and should.
+/// The arrays x_train and y_train, or x_test and y_test: images are uint8 [N, H, W] or [N, H, W, C], labels whole
+/// numbers of any width, [N] or [N, 1]. The classes are those of class_names, strings [classes] with at least one for
+/// every label of y_train, or without it the largest label of y_train + 1; at most 65,536. Other arrays are left alone.
+/// Throws IoError that starts with `what`, the file's name, and names the array and what it is or holds and should.
 Dataset parse_npz_dataset(std::span<const std::byte> bytes, std::string_view what, Split split);
 
 /// parse_npz_dataset() of a file.

@@ -75,6 +75,26 @@ Path temporary_name(const Path& path) {
 
 }  // namespace
 
+std::vector<Path> abandoned_files(const Path& path) {
+  const auto is_number = [](std::string_view text) {
+    return !text.empty() && std::ranges::all_of(text, [](char c) { return c >= '0' && c <= '9'; });
+  };
+  const std::string prefix = path.filename().string() + ".", suffix = ".tmp";
+  std::vector<Path> found;
+  std::error_code missing;
+  for (const auto& entry :
+       std::filesystem::directory_iterator(path.has_parent_path() ? path.parent_path() : Path("."), missing)) {
+    const std::string name = entry.path().filename().string();
+    if (name.size() < prefix.size() + suffix.size() || !name.starts_with(prefix) || !name.ends_with(suffix)) continue;
+    const std::string_view numbers =
+        std::string_view(name).substr(prefix.size(), name.size() - prefix.size() - suffix.size());
+    const std::size_t dot = numbers.find('.');
+    if (dot != std::string_view::npos && is_number(numbers.substr(0, dot)) && is_number(numbers.substr(dot + 1)))
+      found.push_back(entry.path());
+  }
+  return found;
+}
+
 Bytes read_file(const Path& path) { return read_whole<Bytes>(path); }
 std::string read_text_file(const Path& path) { return read_whole<std::string>(path); }
 

@@ -55,14 +55,19 @@ class AtomicFile {
 /// crash between two renames leaves the first.)
 void commit_together(std::span<AtomicFile* const> files);
 
+/// Temporaries beside `path` that processes which were killed while they wrote it have left, and that processes writing
+/// it now have. None where there is no such directory.
+std::vector<Path> abandoned_files(const Path& path);
+
 /// IoError where AtomicFile would have one: for before a long computation whose result the file is to hold.
 void require_writable(const Path& path);
 
-/// AtomicFile in one call.
+/// AtomicFile in one call; IoError as there.
 void write_file_atomically(const Path& path, std::span<const std::byte> bytes);
 void write_file_atomically(const Path& path, std::string_view text);
 
-/// Several files of one operation, all or none as far as commit_together() can. ValueError when two have the same path.
+/// Several files of one operation, all or none as far as commit_together() can. ValueError when two have the same path;
+/// IoError as AtomicFile.
 struct FileContent {
   Path path;
   Bytes bytes;

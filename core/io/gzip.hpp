@@ -16,7 +16,8 @@ bool is_gzip(std::span<const std::byte> bytes);
 /// bytes after the last member throw IoError that starts with `what`, the file's name.
 Bytes gunzip(std::span<const std::byte> bytes, std::string_view what);
 
-/// The content of a file, unpacked when it is gzip, whatever its name.
+/// The content of a file, unpacked when it is gzip, whatever its name. IoError with the path, as read_file() and
+/// gunzip().
 Bytes read_gzip_or_plain(const Path& path);
 
 /// Unpacks a raw deflate stream that is said to hold `size` bytes. Throws IoError that starts with `what` unless it

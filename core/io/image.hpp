@@ -30,7 +30,7 @@ PictureSize picture_size(std::span<const std::byte> bytes, std::string_view what
 /// A PNG of uint8 pixels [H, W, 1] (grey) or [H, W, 3]. ShapeError for anything else.
 Bytes encode_png(const Tensor& pixels);
 
-/// decode_image() of a file.
+/// decode_image() of a file. IoError with the path.
 Tensor read_image(const Path& path);
 
 }  // namespace bitgrad::io

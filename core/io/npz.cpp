@@ -2,7 +2,6 @@
 
 #include <bitgrad/core/error.hpp>
 #include <bitgrad/core/io/npy.hpp>
-#include <bitgrad/core/io/zip.hpp>
 
 namespace bitgrad::io {
 namespace {
@@ -17,14 +16,24 @@ Bytes format_npz(const NamedTensors& tensors) {
   return format_zip(entries);
 }
 
-NamedTensors parse_npz(std::span<const std::byte> bytes, std::string_view what) {
-  NamedTensors tensors;
-  for (const auto& [name, content] : parse_zip(bytes, what)) {
+std::vector<ZipEntry> parse_npz_entries(std::span<const std::byte> bytes, std::string_view what) {
+  std::vector<ZipEntry> entries = parse_zip(bytes, what);
+  for (auto& [name, content] : entries) {
     if (name.size() <= suffix.size() || !name.ends_with(suffix))
       fail<IoError>(what, ": entry \"", name, "\": no array, expected a name that ends with ", suffix);
-    tensors.add(name.substr(0, name.size() - suffix.size()),
-                parse_npy(content, message(what, ": entry \"", name, '"')));
+    name.resize(name.size() - suffix.size());
   }
+  return entries;
+}
+
+std::string npz_entry(std::string_view what, std::string_view array) {
+  return message(what, ": entry \"", array, suffix, '"');
+}
+
+NamedTensors parse_npz(std::span<const std::byte> bytes, std::string_view what) {
+  NamedTensors tensors;
+  for (const auto& [name, content] : parse_npz_entries(bytes, what))
+    tensors.add(name, parse_npy(content, npz_entry(what, name)));
   return tensors;
 }
 

@@ -81,7 +81,7 @@ std::string shown(const Json& value) {
 }
 
 Json parse_header(std::string_view text, std::string_view what) {
-  if (!text.starts_with('{')) fail<IoError>(what, ": no safetensors file, the header does not start with '{'");
+  if (!text.starts_with('{')) fail<IoError>(what, ": not a safetensors file, the header does not start with '{'");
   return parse_strict_json<Json>(text, message(what, ": the header"), max_depth);
 }
 
@@ -194,11 +194,11 @@ Bytes format_safetensors(const NamedTensors& tensors, const Metadata& metadata) 
 
 SafeTensors parse_safetensors(std::span<const std::byte> bytes, std::string_view what) {
   if (bytes.size() < length_bytes)
-    fail<IoError>(what, ": no safetensors file, it has ", bytes.size(), " bytes, expected at least ", length_bytes);
+    fail<IoError>(what, ": not a safetensors file, it has ", bytes.size(), " bytes, expected at least ", length_bytes);
   const auto header_size = get<std::uint64_t>(bytes, 0);
   if (header_size > max_header || header_size > bytes.size() - length_bytes)
     fail<IoError>(what, ": the header is said to have ", header_size, " bytes, ", bytes.size() - length_bytes,
-                  " follow (truncated, or no safetensors file)");
+                  " follow (truncated, or not a safetensors file)");
   const Json header = parse_header(text_of(bytes.subspan(length_bytes, header_size)), what);
   const auto data = bytes.subspan(length_bytes + header_size);
 

@@ -108,7 +108,7 @@ class ZipReader {
       const std::size_t at = bytes_.size() - back;
       if (field<std::uint32_t>(at) == end_signature && field<std::uint16_t>(at + 20) == back - end_size) return at;
     }
-    fail<IoError>(what_, ": no zip archive, or truncated: its end record is missing");
+    fail<IoError>(what_, ": not a zip archive, or truncated: its end record is missing");
   }
 
   void find_directory() {

@@ -3,11 +3,15 @@
 
 #include <nlohmann/json.hpp>
 
+#include <bitgrad/cli/text_table.hpp>
 #include <bitgrad/core/data/cifar.hpp>
+#include <bitgrad/core/io/image.hpp>
+#include <bitgrad/core/io/npy.hpp>
 #include <bitgrad/core/io/npz.hpp>
 #include <bitgrad/core/io/zip.hpp>
 #include "support.hpp"
 #include "support/environment.hpp"
+#include "support/npy.hpp"
 #include "support/pictures.hpp"
 
 using namespace bitgrad;
@@ -57,11 +61,79 @@ TEST_CASE("data tells splits, sizes, ranges and classes with their counts") {
   CHECK(zips.out == shop.path("zips") + ": zipped image folders" + expected);
   fs::remove(shop / "zips/test.zip");
   CHECK_THAT(run_cli({"data", shop.path("zips")}).out,
-             Contains(": zipped image folders, 2 classes, the train split alone\n"));
+             Contains(": zipped image folders, 2 classes, the train split alone\n") && Contains("\ntest     none\n"));
 
   const Outcome idx = run_cli({"data", shop.path("data")});
   CHECK_THAT(idx.out, Contains("data: IDX, 4 classes\n") && Contains("train      20  8 x 8 x 1  ") &&
                           Contains("\n-          3  "));
+}
+
+TEST_CASE("data tells of a folder of class folders, and of a zip of them, that it is training images alone") {
+  const Workshop shop(8, 4);
+  write_pictures(shop / "folders", shop / "zips");
+  const std::string expected =
+      ", 2 classes, the train split alone\n\n"
+      "split  images       size     range                  mean             deviation\n"
+      "train       4  1 x 1 x 3  0 to 255  0.1176 0.0000 1.0000  0.0734 0.0000 0.0000\n"
+      "test     none\n\n"
+      "class  label  train\n"
+      "cat        0      2\n"
+      "dog        1      2\n\n"
+      "No test images: bitgrad train --hold-out SHARE tests on a share of the training images.\n";
+  const Outcome folder = run_cli({"data", shop.path("folders/train")}),
+                zip = run_cli({"data", shop.path("zips/train.zip")});
+  CHECK(folder.err.empty());
+  CHECK(folder.out == shop.path("folders/train") + ": class folders" + expected);
+  CHECK(zip.err.empty());
+  CHECK(zip.out == shop.path("zips/train.zip") + ": zipped class folders" + expected);
+}
+
+TEST_CASE("data tells the names of classes that an npz file has") {
+  const Workshop shop(8, 4);
+  const auto array = [](const Tensor& tensor) { return io::format_npy(tensor); };
+  io::write_file_atomically(shop / "named.npz",
+                            io::format_zip({{"x_train.npy", array(Tensor::full({2, 1, 1}, 7, DType::uint8))},
+                                            {"y_train.npy", support::npy_numbers<std::uint16_t>("<u2", {1, 1})},
+                                            {"x_test.npy", array(Tensor::full({1, 1, 1}, 7, DType::uint8))},
+                                            {"y_test.npy", support::npy_numbers<std::int64_t>("<i8", {0})},
+                                            {"class_names.npy", support::npy_wide_strings('<', 3, U"catdog")}}));
+  const Outcome named = run_cli({"data", shop.path("named.npz")});
+  CHECK(named.err.empty());
+  CHECK_THAT(named.out, Contains("named.npz: npz, 2 classes\n") && Contains("\ncat        0      0     1\n") &&
+                            Contains("\ndog        1      2     0\n") && !Contains("No test images"));
+}
+
+TEST_CASE("train takes class folders with --hold-out, and says so without") {
+  const Workshop shop(8, 4);
+  const data::Dataset dataset = support::tiny_dataset(40, 8, 1);
+  std::vector<io::ZipEntry> entries;
+  for (Index i = 0; i < dataset.size(); ++i) {
+    const std::string name = message("class", dataset.labels.at<std::int32_t>({i}), '/', 100 + i, ".png");
+    entries.push_back({name, io::encode_png(dataset.images.rows(i, i + 1).reshape({8, 8, 1}))});
+    fs::create_directories((shop / "flat" / name).parent_path());
+    io::write_file_atomically(shop / "flat" / name, entries.back().content);
+  }
+  io::write_file_atomically(shop / "flat.zip", io::format_zip(entries));
+  const Outcome without = shop.train("none", plus(mlp, {"--data", shop.path("flat")}));
+  CHECK(without.code == 1);
+  CHECK_THAT(without.err,
+             Contains("flat\" has no test split, class folders are training images alone; hold out a share "
+                      "of the training images (--hold-out"));
+  for (const char* name : {"flat", "flat.zip"}) {
+    const Outcome trained =
+        shop.train(message(name, "-run"), plus(mlp, {"--data", shop.path(name), "--hold-out", "0.25"}));
+    CHECK(trained.err == "");
+    REQUIRE(trained.code == 0);
+  }
+  CHECK(shop.bytes("flat-run/float.safetensors") == shop.bytes("flat.zip-run/float.safetensors"));
+
+  REQUIRE(shop.train("quantized", plus(support::w4a4, {"--data", shop.path("flat"), "--hold-out", "0.25"})).code == 0);
+  const auto report = nlohmann::json::parse(shop.text("quantized/report.json"));
+  const Outcome verified = run_cli({"verify", shop.path("quantized")});
+  CHECK(verified.err == "");
+  CHECK_THAT(verified.out,
+             Contains(message(" % of ", report["tested_on"]["images"].get<int>(), " test images")) &&
+                 Contains(bitgrad::cli::format("accuracy %.2f %%", report["converted_accuracy"].get<double>())));
 }
 
 TEST_CASE("data: what it cannot read is one line") {
@@ -200,7 +272,7 @@ TEST_CASE("train --hold-out tests on training images and leaves the test images 
   CHECK(shop.bytes("again/float.safetensors") == shop.bytes("run/float.safetensors"));
   const Outcome resumed = shop.train("run", plus(mlp, {"--hold-out", "0.25", "--hold-out-seed", "2", "--resume"}));
   CHECK(resumed.code == 2);
-  CHECK_THAT(resumed.err, Contains("--hold-out-seed is not given there and 2 here"));
+  CHECK_THAT(resumed.err, Contains("--hold-out-seed is 1 there and 2 here"));
 
   const auto refused = [&](const std::vector<std::string>& options, const std::string& reason) {
     const Outcome outcome = shop.train("none", plus(mlp, options));

@@ -1,6 +1,8 @@
 // bitgrad train --init
 #include <catch2/catch.hpp>
 
+#include <limits>
+
 #include <bitgrad/core/io/npz.hpp>
 #include <bitgrad/core/io/safetensors.hpp>
 #include <bitgrad/qat/checkpoint.hpp>
@@ -80,4 +82,9 @@ TEST_CASE("train --init: what does not fit is named, and nothing is started") {
   refused({"--from", shop.path("a"), "--init", shop.path("w.npz")}, 2, Contains("one file"));
   REQUIRE(shop.train("float", {"--model", "mlp", "--epochs", "1"}).code == 0);
   refused({"--model", "mlp", "--init", shop.path("float/float.safetensors")}, 1, Contains("--from"));
+  NamedTensors weights = weights_of(shop, "float");
+  weights.at("dense2/bias").data<float>()[3] = std::numeric_limits<float>::quiet_NaN();
+  io::write_npz(shop / "nan.npz", weights);
+  refused({"--model", "mlp", "--init", shop.path("nan.npz")}, 1,
+          Contains("nan.npz: ") && Contains("\"dense2/bias\" holds nan at element 3, expected finite numbers"));
 }

@@ -29,6 +29,7 @@
 #include <bitgrad/quantizers/inferable/symmetric.hpp>
 #include <bitgrad/quantizers/inferable/uniform.hpp>
 #include "qat/inference_support.hpp"
+#include "support/npy.hpp"
 #include "support/pictures.hpp"
 
 using namespace bitgrad;
@@ -98,7 +99,10 @@ void add_training_files(const Corpus& corpus) {
   }
   corpus.add("tfrecord", "three", records);
   const Sensitivity sensitivity{
-      0.5, 0.9, {{.layer = "conv1", .bits = 2, .bytes = 100, .macs = 5000, .loss = 0.25, .accuracy = 0.75}}};
+      .loss = 0.5,
+      .accuracy = 0.9,
+      .weights = {.bits = 8},
+      .layers = {{.layer = "conv1", .bits = 2, .bytes = 100, .macs = 5000, .loss = 0.25, .accuracy = 0.75}}};
   corpus.add("sensitivity", "one", sensitivity.to_json());
   const Checkpoint checkpoint{.model = "mlp",
                               .input_shape = {2, 2, 1},
@@ -174,6 +178,10 @@ void add_data_sets(const Corpus& corpus) {
              io::format_npz({{"x_train", Tensor::full({1, 1, 1, 3}, 7, DType::uint8)},
                              {"y_train", Tensor::from({1}, std::vector<std::uint8_t>{1})},
                              {"note", Tensor::scalar(1)}}));
+  corpus.add("npz_dataset", "names",
+             io::format_zip({{"x_train.npy", io::format_npy(images)},
+                             {"y_train.npy", support::npy_numbers<std::uint16_t>("<u2", {2, 0})},
+                             {"class_names.npy", support::npy_wide_strings('<', 3, U"catdogemu")}}));
 
   const auto grey = [](std::uint8_t value) { return support::png(1, 2, {value, 9}); };
   corpus.add("picture_zip", "grey",
@@ -221,6 +229,11 @@ int main(int argc, char** argv) try {
   const NamedTensors tensors = some_tensors();
   for (const auto& [name, tensor] : tensors)
     corpus.add("npy", name == "a/kernel" ? "kernel" : name, io::format_npy(tensor));
+  corpus.add("npy", "int16", support::npy_numbers<std::int16_t>("<i2", {-32768, 7}));
+  corpus.add("npy", "uint64", support::npy_numbers<std::uint64_t>("<u8", {0, 2147483647}));
+  corpus.add("npy_strings", "wide", support::npy_wide_strings('<', 2, U"a\u00fc\u732b\U0001f408"));
+  corpus.add("npy_strings", "big-endian", support::npy_wide_strings('>', 3, U"catdog"));
+  corpus.add("npy_strings", "bytes", support::npy_strings({"cat", "", "H\u00fcndin"}));
   corpus.add("npz", "stored", io::format_npz(tensors));
   corpus.add("npz", "none", io::format_npz({}));
   corpus.add("safetensors", "all",

@@ -26,6 +26,7 @@
 #include <bitgrad/qat/quantization_config.hpp>
 #include <bitgrad/qat/sensitivity.hpp>
 #include <bitgrad/quantizers/inferable.hpp>
+#include "support/npy.hpp"
 
 namespace bitgrad::fuzz {
 namespace {
@@ -67,6 +68,13 @@ void read_image(Input bytes) {
   require(picture.rank() == 3 && (picture.dim(2) == 1 || picture.dim(2) == 3), "image: neither grey nor colour");
 }
 
+void read_npy_strings(Input bytes) {
+  constexpr Index most = 1 << 16;
+  const std::vector<std::string> strings = io::parse_npy_strings(bytes, "npy", most);
+  require(io::parse_npy_strings(support::npy_strings(strings), "again", most) == strings,
+          "npy_strings: read, written and read again differ");
+}
+
 void read_npz(Input bytes) {
   const NamedTensors tensors = io::parse_npz(bytes, "npz");
   require(identical(io::parse_npz(io::format_npz(tensors), "again"), tensors),
@@ -104,8 +112,10 @@ void read_npz_dataset(Input file) {
   const Input bytes = packed ? file : Input(repacked);
   const data::Dataset train = data::parse_npz_dataset(bytes, "npz", data::Split::train);
   require_dataset(train);
-  const io::Bytes again = io::format_npz({{"x_train", train.images}, {"y_train", train.labels}});
-  require(same(data::parse_npz_dataset(again, "again", data::Split::train), train),
+  std::vector<io::ZipEntry> again{{"x_train.npy", io::format_npy(train.images)},
+                                  {"y_train.npy", io::format_npy(train.labels)}};
+  if (!train.class_names.empty()) again.push_back({"class_names.npy", support::npy_strings(train.class_names)});
+  require(same(data::parse_npz_dataset(io::format_zip(again), "again", data::Split::train), train),
           "npz_dataset: read, written and read again differ");
   allow_refusal([&] {
     const data::Dataset test = data::parse_npz_dataset(bytes, "npz", data::Split::test);
@@ -240,6 +250,7 @@ void read_golden(Input bytes) {
 
 std::vector<Target> targets() {
   std::vector<Target> all{{"npy", read_npy},
+                          {"npy_strings", read_npy_strings},
                           {"npz", read_npz},
                           {"safetensors", read_safetensors},
                           {"idx", read_idx},

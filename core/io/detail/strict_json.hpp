@@ -29,7 +29,7 @@ Json parse_strict_json(std::string_view text, std::string_view what, int max_dep
     return Json::parse(text.begin(), text.end(), check);
   } catch (const typename Json::exception& error) {
     const std::string_view reason = error.what();  // "[json.exception.parse_error.101] parse error at line 1, ..."
-    fail<IoError>(what, ": no JSON: ", reason.substr(std::min(reason.find("] ") + 2, reason.size())));
+    fail<IoError>(what, ": not JSON: ", reason.substr(std::min(reason.find("] ") + 2, reason.size())));
   }
 }
 

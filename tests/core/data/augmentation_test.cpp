@@ -189,6 +189,12 @@ TEST_CASE("augmentation: texts that cannot be read are refused with what was exp
   refused("flip:3", "augmentation \"flip:3\": flip takes no number");
   refused("flip,,crop:1", "augmentation \"flip,,crop:1\": a step is empty, expected none or steps as in flip,shift:4");
   refused("", "augmentation \"\": a step is empty, expected none or steps as in flip,shift:4");
+  refused("flip,mixup:0.2",
+          "augmentation \"mixup\": mixes labels too, so that it is no step but an option: --mixup, in C++ "
+          "TrainingOptions::mixup");
+  refused("normalise",
+          "augmentation \"normalise\": ships with the model, so that it is part of its name: "
+          "resnet8:normalized");
   refused("flip,none", "unknown augmentation \"none\" (known: flip, shift, crop, rotate, cutout)");
   Random random(1);
   for (const char* step : {"shift:4", "crop:4", "cutout:4"}) {

@@ -5,6 +5,7 @@
 #include <bitgrad/core/error.hpp>
 #include <bitgrad/core/io/npz.hpp>
 #include <bitgrad/core/io/zip.hpp>
+#include "support/bytes.hpp"
 #include "support/idx.hpp"
 #include "support/pictures.hpp"
 #include "support/temporary_directory.hpp"
@@ -53,9 +54,18 @@ TEST_CASE("paths without a data set, or with two, are refused with what was expe
                                                     Contains("data_batch_*.bin") && Contains("train.zip") &&
                                                     Contains("x_train"));
   CHECK_THROWS_WITH(detect_format(root / "nowhere"), Contains("nowhere\" does not exist"));
-  write(root / "pictures.zip", {});
-  CHECK_THROWS_WITH(detect_format(root / "pictures.zip"),
-                    Contains("pictures.zip\" is a file whose name does not end with .npz"));
+  write(root / "pictures.tar", {});
+  CHECK_THROWS_WITH(detect_format(root / "pictures.tar"),
+                    Contains("pictures.tar\" is a file whose name ends with neither .npz nor .zip, expected a "
+                             "directory with") &&
+                        Contains("or a file NAME.zip with the same"));
+  write(root / "no-pictures/cat/notes.txt", {});
+  write(root / "no-pictures/cat/more/1.png", support::grey_png(1, 1, 1));
+  write(root / "no-pictures/.hidden/1.png", support::grey_png(1, 1, 1));
+  fs::create_directories(root / "no-pictures/dog/1.png");
+  CHECK_THROWS_WITH(detect_format(root / "no-pictures"),
+                    Contains("no-pictures\" holds no data set, expected") &&
+                        Contains("or a folder of pictures per class (training images alone)"));
   write(root / "test.zip", {});
   write(root / "test_batch.bin", {});
   CHECK_THROWS_WITH(detect_format(root.path()),
@@ -84,5 +94,78 @@ TEST_CASE("image folders and their zips: classes are those of the training split
   CHECK_THROWS_WITH(load_dataset((root / "folders").string(), Split::test),
                     Contains("folders\" has no train, the train split of image folders"));
   CHECK_THROWS_WITH(load_dataset((root / "zips").string(), Split::test),
-                    Contains("zips\" has no test.zip, the test split of zipped image folders"));
+                    Contains("zips\" has no test.zip, the test split of zipped image folders; hold out a share of the "
+                             "training images (--hold-out, data::hold_out())"));
+}
+
+TEST_CASE("class folders and one zip of them are training images alone") {
+  const TemporaryDirectory root;
+  write(root / "flat/dog/1.JPEG", support::jpeg(2, 2, {7}));
+  write(root / "flat/cat/1.png", support::grey_png(2, 2, 5));
+  write(root / "flat/cat/2.png", support::grey_png(2, 2, 6));
+  write(root / "flat/.thumbnails/x", {});
+  write(root / "flat.zip", io::format_zip({{"dog/1.JPEG", support::jpeg(2, 2, {7})},
+                                           {"cat/2.png", support::grey_png(2, 2, 6)},
+                                           {"cat/1.png", support::grey_png(2, 2, 5)}}));
+  CHECK(detect_format(root / "flat") == Format::class_folders);
+  CHECK(detect_format(root / "flat.zip") == Format::class_zip);
+  CHECK(name_of(Format::class_folders) == "class folders");
+  CHECK(name_of(Format::class_zip) == "zipped class folders");
+  for (const auto& [name, format] : {std::pair{"flat", "class folders"}, {"flat.zip", "zipped class folders"}}) {
+    INFO(name);
+    const std::string path = (root / name).string();
+    CHECK(has_split(path, Split::train));
+    CHECK_FALSE(has_split(path, Split::test));
+    const Dataset train = load_dataset(path, Split::train);
+    CHECK(train.class_names == std::vector<std::string>{"cat", "dog"});
+    CHECK(identical(train.labels, Tensor::from({3}, std::vector<std::int32_t>{0, 1, 0})));
+    CHECK(train.images.at<std::uint8_t>({2, 1, 1, 0}) == 6);
+    CHECK_THROWS_WITH(load_dataset(path, Split::test),
+                      Contains(message(name, "\" has no test split, ", format,
+                                       " are training images alone; hold out a share "
+                                       "of the training images (--hold-out, data::hold_out())")));
+    CHECK_THROWS_AS(load_dataset(path, Split::test), IoError);
+  }
+  // What is out of place is named by the reader.
+  write(root / "flat/notes.txt", {});
+  CHECK_THROWS_WITH(load_dataset((root / "flat").string(), Split::train),
+                    Contains("notes.txt: a file beside the class folders, expected folders alone"));
+  write(root / "flat.zip", io::format_zip({{"flat/cat/1.png", support::grey_png(2, 2, 6)}}));
+  CHECK_THROWS_WITH(load_dataset((root / "flat.zip").string(), Split::train),
+                    Contains("flat.zip: entry \"flat/cat/1.png\" is out of place, expected CLASS/PICTURE"));
+  write(root / "flat.zip", support::bytes_of("no archive"));
+  CHECK_THROWS_WITH(load_dataset((root / "flat.zip").string(), Split::train), Contains("flat.zip: not a zip archive"));
+}
+
+TEST_CASE("files of splits win over class folders") {
+  const TemporaryDirectory root;
+  for (const char* data : {"folders", "zips", "tests"}) write(root / data / "cat/1.png", support::grey_png(2, 2, 5));
+  write(root / "folders/train/ape/1.png", support::grey_png(2, 2, 5));
+  write(root / "zips/train.zip", io::format_zip({{"ape/1.png", support::grey_png(2, 2, 5)}}));
+  write(root / "tests/test/ape/1.png", support::grey_png(2, 2, 5));
+  CHECK(detect_format(root / "folders") == Format::folders);
+  CHECK(detect_format(root / "zips") == Format::zips);
+  CHECK(load_dataset((root / "folders").string(), Split::train).class_names == std::vector<std::string>{"ape"});
+  CHECK(load_dataset((root / "zips").string(), Split::train).class_names == std::vector<std::string>{"ape"});
+  CHECK(detect_format(root / "zips/train.zip") == Format::class_zip);
+  for (const Split split : {Split::train, Split::test})
+    CHECK_THROWS_WITH(load_dataset((root / "tests").string(), split),
+                      Contains("tests\" has no train, the train split of image folders") && !Contains("hold"));
+}
+
+TEST_CASE("training images alone: who asks for test images is told what to do") {
+  const TemporaryDirectory root;
+  support::write_idx_dataset(root / "idx", "train", 2, 2, {0, 1});
+  write(root / "cifar/data_batch_1.bin", std::vector<std::byte>(3073));
+  write(root / "folders/train/cat/1.png", support::grey_png(2, 2, 1));
+  const auto refused = [&](const std::string& name, const std::string& missing) {
+    const std::string path = (root / name).string();
+    CHECK(load_dataset(path, Split::train).size() > 0);
+    CHECK_THROWS_WITH(load_dataset(path, Split::test),
+                      Contains(name + "\" has no " + missing +
+                               "; hold out a share of the training images (--hold-out, data::hold_out())"));
+  };
+  refused("idx", "t10k-images-idx3-ubyte, the test split of IDX");
+  refused("cifar", "test_batch.bin, the test split of CIFAR-10 binary");
+  refused("folders", "test, the test split of image folders");
 }

@@ -146,7 +146,7 @@ TEST_CASE("image folders: what is out of place is named") {
     Sources sources;
     sources.add("cat/1.gif", support::bytes_of("GIF"));
     sources.check_refused("/cat/1.gif", ": entry \"cat/1.gif\"",
-                          ": no picture, expected a name that ends with .png, .jpg or .jpeg");
+                          ": not a picture, expected a name that ends with .png, .jpg or .jpeg");
   }
   {
     Sources sources;

@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <deque>
 #include <fstream>
 
@@ -91,6 +92,18 @@ TEST_CASE("what a killed process left behind is not written into") {
   write_file_atomically(directory / "f", "new");
   CHECK(read_text_file(directory / next) == "left behind");
   CHECK(read_text_file(directory / "f") == "new");
+}
+
+TEST_CASE("temporaries of a file are told from everything else beside it") {
+  const TemporaryDirectory directory;
+  for (const char* name : {"f.12.0.tmp", "f.1.34.tmp", "f", "f.tmp", "f.1.tmp", "f.1.2.tmp2", "f.a.1.tmp", "f.1..tmp",
+                           "g.1.2.tmp", "f.1.2.3.tmp"})
+    std::ofstream(directory / name) << "x";
+  std::vector<std::string> found;
+  for (const auto& path : abandoned_files(directory / "f")) found.push_back(path.filename().string());
+  std::ranges::sort(found);
+  CHECK(found == std::vector<std::string>{"f.1.34.tmp", "f.12.0.tmp"});
+  CHECK(abandoned_files(directory / "nowhere/f").empty());
 }
 
 TEST_CASE("a full disk is reported and leaves nothing behind") {

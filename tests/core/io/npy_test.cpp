@@ -8,6 +8,7 @@
 #include <bitgrad/core/error.hpp>
 #include <bitgrad/core/io/npy.hpp>
 #include "support/bytes.hpp"
+#include "support/npy.hpp"
 #include "support/temporary_directory.hpp"
 
 using namespace bitgrad;
@@ -87,6 +88,25 @@ TEST_CASE("npy: whole numbers of 64 bits are read as int32 where they fit") {
                     "f: int64 (2) needs 2 elements of 8 bytes, the file has 8 bytes of data");
 }
 
+TEST_CASE("npy: whole numbers of other widths are read as int32 where they fit") {
+  const auto same = [](const Bytes& bytes, const std::vector<std::int32_t>& values) {
+    return identical(parse_npy(bytes, "f"), Tensor::from({static_cast<Index>(values.size())}, values));
+  };
+  CHECK(same(npy_numbers<std::int16_t>("<i2", {3, -1, -32768, 32767}), {3, -1, -32768, 32767}));
+  CHECK(same(npy_numbers<std::uint16_t>("<u2", {3, 65535}), {3, 65535}));
+  CHECK(same(npy_numbers<std::uint32_t>("<u4", {3, 2147483647}), {3, 2147483647}));
+  CHECK(same(npy_numbers<std::uint64_t>("<u8", {3, 2147483647}), {3, 2147483647}));
+  CHECK_THROWS_WITH(parse_npy(npy_numbers<std::uint32_t>("<u4", {0, 2147483648}), "f"),
+                    "f: element 1 of uint32 (2) is 2147483648, which does not fit int32");
+  CHECK_THROWS_WITH(parse_npy(npy_numbers<std::uint64_t>("<u8", {18446744073709551615U}), "f"),
+                    "f: element 0 of uint64 (1) is 18446744073709551615, which does not fit int32");
+  CHECK_THROWS_WITH(parse_npy(npy_file("<i2", "(2,)", "abc"), "f"),
+                    "f: int16 (2) needs 2 elements of 2 bytes, the file has 3 bytes of data");
+  CHECK_THROWS_WITH(parse_npy(npy_file("<u8", "(2305843009213693952,)", ""), "f"),
+                    "f: uint64 (2305843009213693952) needs 2305843009213693952 elements of 8 bytes, the file has 0 "
+                    "bytes of data");
+}
+
 TEST_CASE("npy: every truncation and every appended byte is refused") {
   const Bytes whole = from_hex(numpy_file);
   for (std::size_t size = 0; size < whole.size(); ++size)
@@ -104,15 +124,16 @@ TEST_CASE("npy: malformed files are refused with their name and the reason") {
   const std::string good = "{'descr': '<f4', 'fortran_order': False, 'shape': (2,), }";
   REQUIRE_NOTHROW(parse_npy(file(good, 8), "good"));
 
-  refused({}, "no npy file");
-  refused(bytes_of("PK\3\4 something else"), "no npy file");
+  refused({}, "not an npy file");
+  refused(bytes_of("PK\3\4 something else"), "not an npy file");
   refused(file(good, 8, std::string("\2\0", 2)), "npy version is 2.0, expected 1.0");
   refused(file(good, 8, std::string("\1\1", 2)), "npy version is 1.1, expected 1.0");
   refused(file("{'descr': '<f4', 'fortran_order': True, 'shape': (2,), }", 8),
           "fortran_order is True, expected C order");
-  for (const char* dtype : {">i8", ">f4", "|b1", "<f2", "=f4", "f4", "|O", ""})
+  for (const char* dtype : {">i8", ">u2", "<i3", "<u1", "<U1", ">f4", "|b1", "<f2", "=f4", "f4", "|O", ""})
     refused(file(std::string("{'descr': '") + dtype + "', 'fortran_order': False, 'shape': (2,), }", 8),
-            std::string("dtype is '") + dtype + "', expected '<f4', '<f8', '|i1', '|u1', '<i4' or '<i8'");
+            std::string("dtype is '") + dtype +
+                "', expected '<f4', '<f8', '|i1', '|u1', '<i2', '<u2', '<i4', '<u4', '<i8' or '<u8'");
   refused(file("{'descr': [('a', '<f4')], 'fortran_order': False, 'shape': (2,), }", 8),
           "expected a string at position 10");
   refused(file("{'descr': '<f4', 'fortran_order': 0, 'shape': (2,), }", 8), "expected True or False");

@@ -69,6 +69,19 @@ TEST_CASE("npz: a round trip, always the same bytes") {
   CHECK(parse_npz(format_npz({}), "f").empty());
 }
 
+TEST_CASE("npz: entries by the names of their arrays, whatever these hold") {
+  const std::vector<ZipEntry> entries =
+      parse_npz_entries(format_zip({{"a/b.npy", bytes_of("anything")}, {".npy.npy", {}}}), "f");
+  REQUIRE(entries.size() == 2);
+  CHECK(entries[0].name == "a/b");
+  CHECK(entries[0].content == bytes_of("anything"));
+  CHECK(entries[1].name == ".npy");
+  for (const char* name : {"a", ".npy", "a.npy.txt"})
+    CHECK_THROWS_WITH(parse_npz_entries(format_zip({{name, {}}}), "f"),
+                      message("f: entry \"", name, "\": no array, expected a name that ends with .npy"));
+  CHECK(npz_entry("f", "a") == "f: entry \"a.npy\"");
+}
+
 TEST_CASE("zip: the exact bytes of an archive") {
   // Python's zipfile makes the same of ZipInfo("a", (1980, 1, 1, 0, 0, 0)) with external_attr 0o100644 << 16.
   CHECK(format_zip({{"a", bytes_of("hi")}}) ==
@@ -83,7 +96,7 @@ TEST_CASE("npz: every truncation and appended bytes are refused") {
       CHECK_THROWS_AS(parse_npz(std::span(whole).first(size), "part"), IoError);
     Bytes longer = whole;
     longer.push_back(std::byte{0});
-    CHECK_THROWS_WITH(parse_npz(longer, "f"), "f: no zip archive, or truncated: its end record is missing");
+    CHECK_THROWS_WITH(parse_npz(longer, "f"), "f: not a zip archive, or truncated: its end record is missing");
   }
 }
 
@@ -114,13 +127,13 @@ TEST_CASE("npz: what is wrong is said with the names of file and entry") {
     CHECK_THROWS_WITH(parse_npz(bytes, "x.npz"), Catch::StartsWith("x.npz: ") && Contains(reason));
   };
   REQUIRE_NOTHROW(parse_npz(good, "good"));
-  refused(bytes_of("something else altogether"), "no zip archive");
+  refused(bytes_of("something else altogether"), "not a zip archive");
   refused(patched(good, "ab.npy", "ac.npy"), "entry \"ab.npy\": its local header has another name");
   refused(patched(patched(good, "cd.npy", "ab.npy"), "cd.npy", "ab.npy"), "two entries are named \"ab.npy\"");
   refused(patched(patched(good, "ab.npy", "ab.txt"), "ab.npy", "ab.txt"), "entry \"ab.txt\": no array");
   refused(patched(patched(good, "ab.npy", "ab/npy"), "ab.npy", "ab/npy"), "expected a name that ends with .npy");
   refused(patched(good, "\x80\x3f", "\x80\x3e"), "entry \"ab.npy\": its checksum is wrong");
-  refused(format_zip({{"a.npy", bytes_of("junk")}}), "entry \"a.npy\": no npy file");
+  refused(format_zip({{"a.npy", bytes_of("junk")}}), "entry \"a.npy\": not an npy file");
   refused(format_zip({{".npy", {}}}), "entry \".npy\": no array");
 
   const auto central = [&](std::size_t field, unsigned value) {  // of the first entry

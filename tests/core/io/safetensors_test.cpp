@@ -97,16 +97,16 @@ TEST_CASE("safetensors: malformed files are refused with their name and the reas
   };
   REQUIRE_NOTHROW(parse_safetensors(file(R"({"a":)" + f32 + "}  ", 8), "good"));
 
-  CHECK_THROWS_WITH(parse_safetensors({}, "f"), "f: no safetensors file, it has 0 bytes, expected at least 8");
+  CHECK_THROWS_WITH(parse_safetensors({}, "f"), "f: not a safetensors file, it has 0 bytes, expected at least 8");
   Bytes huge = file("{}", 0);
   for (std::size_t i = 0; i < 8; ++i) huge[i] = std::byte{0xff};
   CHECK_THROWS_WITH(parse_safetensors(huge, "f"), Contains("18446744073709551615 bytes, 2 follow"));
 
   refused("[]", 0, "does not start with '{'");
   refused(" {}", 0, "does not start with '{'");
-  refused(R"({"a":)", 0, "no JSON");
-  refused(R"({"a":)" + f32 + R"(} x)", 8, "no JSON");
-  refused("{\"a\xff\":" + f32 + "}", 8, "no JSON");
+  refused(R"({"a":)", 0, "not JSON");
+  refused(R"({"a":)" + f32 + R"(} x)", 8, "not JSON");
+  refused("{\"a\xff\":" + f32 + "}", 8, "not JSON");
   refused(R"({"a":)" + f32 + R"(,"a":)" + f32 + "}", 8, "model.st: the header: the key \"a\" occurs twice");
   refused(R"({"a":{"dtype":"F32","dtype":"F32","shape":[2],"data_offsets":[0,8]}})", 8,
           "the key \"dtype\" occurs twice");
