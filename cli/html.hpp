@@ -1,6 +1,7 @@
 // Text that becomes part of a page.
 #pragma once
 
+#include <cstdint>
 #include <sstream>
 #include <string>
 #include <string_view>
@@ -15,5 +16,8 @@ std::string element(std::string_view name, std::string_view attributes, std::str
 
 /// A number in at most `digits` significant digits, without an exponent where that is short.
 std::string shown(double value, int digits = 4);
+
+/// 12,487,680
+std::string grouped(std::int64_t number);
 
 }  // namespace bitgrad::cli

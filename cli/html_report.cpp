@@ -31,14 +31,6 @@ std::string bytes(std::int64_t count) {
   return count < 1024 ? std::to_string(count) + " B" : format("%.1f KiB", static_cast<double>(count) / 1024);
 }
 
-/// 12,487,680
-std::string grouped(std::int64_t number) {
-  std::string digits = std::to_string(number);
-  for (auto at = static_cast<std::int64_t>(digits.size()) - 3; at > 0; at -= 3)
-    digits.insert(static_cast<std::size_t>(at), 1, ',');
-  return digits;
-}
-
 std::string bits(int count) { return count == 32 ? "float" : std::to_string(count); }
 
 // ---- all runs together ----
@@ -57,6 +49,14 @@ std::string overview(const std::vector<FinishedRun>& runs) {
   }
   return table({"run", "model", "bits W / A", "float", "converted", "change", "weights", "differing codes", "training"},
                rows);
+}
+
+/// Below the table; each change in it is of one run, but people compare the rows.
+std::string note_on_images(const std::vector<FinishedRun>& runs) {
+  std::vector<NamedReport> reports;
+  for (const FinishedRun& run : runs) reports.push_back({run.name, &run.report});
+  const std::string images = different_images(reports);
+  return images.empty() ? "" : element("p", "class=\"note\"", "Not tested on the same images: " + escaped(images));
 }
 
 /// A stage of a run as a line; quantized epochs follow the float ones and are dashed.
@@ -108,7 +108,17 @@ std::string shape_text(const Shape& shape) {
 
 std::string decibels(double sqnr) { return sqnr >= lossless_sqnr ? "exact" : format("%.1f dB", sqnr); }
 
-std::string layer_table(const RunDetails& details) {
+/// The sum of the parameters that ship need not be that of those which were trained.
+std::string note_on_parameters(std::int64_t shipped, std::int64_t trained) {
+  if (shipped == trained) return "";
+  return element("p", "class=\"note\"",
+                 message("Trained were ", grouped(trained),
+                         " parameters; conversion makes batch normalization part of kernels and biases."));
+}
+
+std::string layer_table(const RunDetails& details, std::int64_t trained) {
+  // Reports of before have no biases.
+  const bool biases = std::ranges::any_of(details.layers, [](const LayerCost& layer) { return layer.biases > 0; });
   std::string rows;
   std::int64_t parameters = 0, macs = 0, size = 0;
   for (const LayerCost& layer : details.layers) {
@@ -116,8 +126,8 @@ std::string layer_table(const RunDetails& details) {
     rows += cells("td", {escaped(layer.layer), shape_text(layer.output_shape), bits(layer.weight_bits),
                          kernel ? shown(kernel->low, 3) + " &hellip; " + shown(kernel->high, 3) : "",
                          kernel ? format("%.2f %%", 100 * kernel->clipped) : "", kernel ? decibels(kernel->sqnr) : "",
-                         grouped(layer.parameters), bytes(layer.bytes), grouped(layer.macs)});
-    parameters += layer.parameters;
+                         grouped(layer.parameters + layer.biases), bytes(layer.bytes), grouped(layer.macs)});
+    parameters += layer.parameters + layer.biases;
     macs += layer.macs;
     size += layer.bytes;
   }
@@ -125,7 +135,10 @@ std::string layer_table(const RunDetails& details) {
       "tr", "class=\"sum\"",
       message("<td>all</td><td></td><td></td><td></td><td></td><td></td>", element("td", "", grouped(parameters))) +
           element("td", "", bytes(size)) + element("td", "", grouped(macs)));
-  return table({"layer", "output", "weight bits", "grid", "clipped", "SQNR", "parameters", "bytes", "MACs"}, rows);
+  return table({"layer", "output", "weight bits", "grid", "clipped", "SQNR", biases ? "parameters" : "kernel", "bytes",
+                "MACs"},
+               rows) +
+         (biases ? note_on_parameters(parameters, trained) : "");
 }
 
 std::string activation_table(const RunDetails& details) {
@@ -151,26 +164,12 @@ std::string histograms(const RunDetails& details, bool weights) {
   return element("div", "class=\"tiles\"", tiles);
 }
 
-std::string confusion_table(const RunDetails& details) {
-  std::vector<std::string> header{"label &darr; &ensp; prediction &rarr;"};
-  for (const std::string& name : details.class_names) header.push_back(escaped(name));
-  std::string rows;
-  for (std::size_t i = 0; i < details.confusion.size(); ++i) {
-    std::int64_t all = 0;
-    for (const std::int64_t count : details.confusion[i]) all += count;
-    std::string row = element("th", "", escaped(details.class_names[i]));
-    for (const std::int64_t count : details.confusion[i]) {
-      const double share = all > 0 ? static_cast<double>(count) / static_cast<double>(all) : 0;
-      row += element("td",
-                     count == 0 ? std::string("class=\"zero\"")
-                                : message("style=\"background:rgba(var(--cell),", shown(0.06 + 0.6 * share, 3), ")\""),
-                     grouped(count));
-    }
-    rows += element("tr", "", row);
-  }
-  return element(
-      "div", "class=\"scroll\"",
-      element("table", "class=\"confusion\"", element("thead", "", cells("th", header)) + element("tbody", "", rows)));
+std::string confusion_figure(const RunDetails& details) {
+  return element("figure", "class=\"chart\"",
+                 element("div", "class=\"scroll\"", confusion_chart(details.confusion, details.class_names)) +
+                     element("figcaption", "",
+                             "Rows are labels, columns predictions; the shade is the share of the row. Point at a cell "
+                             "for its numbers."));
 }
 
 std::string mistakes(const RunDetails& details) {
@@ -185,8 +184,9 @@ std::string mistakes(const RunDetails& details) {
                                          message(name(m.prediction), format(" %.0f %%", 100 * m.probability),
                                                  "<span>is ", name(m.label), "</span>")));
   }
-  return figures.empty() ? element("p", "class=\"note\"", "None: every test image is classified right.")
-                         : element("div", "class=\"mistakes\"", figures);
+  return figures.empty()
+             ? element("p", "class=\"note\"", "None: every test image is classified right.")
+             : element("div", "class=\"mistakes\" role=\"group\" aria-label=\"The most certain mistakes\"", figures);
 }
 
 /// How it was trained, from run.json.
@@ -229,7 +229,7 @@ std::string section(const FinishedRun& run) {
   if (!r.details)
     return html + element("p", "class=\"note\"", "This run's report.json is from before details were kept.");
   const RunDetails& details = *r.details;
-  html += element("h4", "", "Layers") + layer_table(details);
+  html += element("h4", "", "Layers") + layer_table(details, r.parameters);
   if (!details.tensors.empty()) {
     html += element("p", "class=\"note\"",
                     "Grid: the least and the greatest value that the weights can take. Clipped: weights beyond it. "
@@ -243,7 +243,7 @@ std::string section(const FinishedRun& run) {
     html += histograms(details, true);
     html += element("h4", "", "Activations") + activation_table(details) + "<br>" + histograms(details, false);
   }
-  html += element("h4", "", "Confusion matrix") + confusion_table(details);
+  html += element("h4", "", "Confusion matrix") + confusion_figure(details);
   html += element("h4", "", "The most certain mistakes");
   html += element("p", "class=\"note\"",
                   "What the converted model took a test image for, with its probability, and what it is.");
@@ -261,7 +261,7 @@ std::string html_report(const std::vector<FinishedRun>& runs) {
   if (runs.empty()) fail<ValueError>("html_report: there are no runs");
   const std::string title = runs.size() == 1 ? runs.front().name : message(runs.size(), " runs");
   std::string body = element("h1", "", escaped(title)) + element("p", "class=\"note\"", "bitgrad report");
-  body += overview(runs) + learning_curves(runs);
+  body += overview(runs) + note_on_images(runs) + learning_curves(runs);
   for (const FinishedRun& run : runs) body += section(run);
   return message(
       "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" "

@@ -1,7 +1,9 @@
 #include <bitgrad/cli/report.hpp>
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include <bitgrad/cli/html.hpp>
 #include <bitgrad/core/error.hpp>
 #include <bitgrad/core/gemm.hpp>
 #include <bitgrad/core/kernels/isa.hpp>
@@ -55,6 +57,25 @@ LayerBits layer_from_json(std::string_view text, const std::string& what) {
   return layer;
 }
 
+TestedOn tested_on_from_json(std::string_view text, const std::string& what) {
+  JsonReader json(text, what);
+  TestedOn tested_on{.images = json.integer64("images"), .digest = json.string("digest")};
+  json.finish();
+  if (tested_on.images < 1) fail<IoError>(what, ": \"images\" is ", tested_on.images, ", expected 1 or more");
+  if (tested_on.digest.size() != 16 || tested_on.digest.find_first_not_of("0123456789abcdef") != std::string::npos)
+    fail<IoError>(what, ": \"digest\" is \"", tested_on.digest, "\", expected 16 hexadecimal digits");
+  return tested_on;
+}
+
+/// "held-out 10 % of the training images of mnist (6000, digest 0123456789abcdef)"
+std::string images_of(const Report& report) {
+  const std::string share =
+      report.hold_out ? message("held-out ", shown(100 * *report.hold_out), " % of the training") : "test";
+  return message(
+      share, " images of ", report.data,
+      report.tested_on ? message(" (", report.tested_on->images, ", digest ", report.tested_on->digest, ')') : "");
+}
+
 /// They are for people.
 void check_versions(std::string_view text, const std::string& what) {
   JsonReader json(text, what + ": versions");
@@ -78,6 +99,8 @@ std::string to_json(const Report& report) {
   Json json = {{"format", format_name}, {"version", format_version}};
   for_each_field(report, [&](const char* name, const auto& value) { json[name] = value; });
   if (report.hold_out) json["hold_out"] = *report.hold_out;
+  if (report.tested_on)
+    json["tested_on"] = {{"images", report.tested_on->images}, {"digest", report.tested_on->digest}};
   if (report.ema > 0) json["ema"] = report.ema;
   if (!report.gradual.empty()) json["gradual"] = report.gradual;
   json["mixed"] = report.mixed;
@@ -106,6 +129,7 @@ Report report_from_json(std::string_view text, const std::string& what) try {
   for_each_field(report, [&](const char* name, auto& value) { read(json, name, value); });
   // What follows is not in every report.
   if (json.has("hold_out")) report.hold_out = json.number("hold_out");
+  if (json.has("tested_on")) report.tested_on = tested_on_from_json(json.object("tested_on"), what + ": tested_on");
   report.ema = json.number("ema", 0);
   report.gradual = json.string("gradual", "");
   report.mixed = json.boolean("mixed", false);
@@ -126,6 +150,30 @@ void write_report(const io::Path& path, const Report& report) {
 Report read_report(const RunDirectory& run) {
   run.require(run.report());
   return report_from_json(io::read_text_file(run.report()), run.report().string());
+}
+
+bool tested_alike(const Report& a, const Report& b) {
+  if (a.tested_on && b.tested_on) return a.tested_on->digest == b.tested_on->digest;
+  return a.data == b.data && a.hold_out == b.hold_out;
+}
+
+std::string different_images(const std::vector<NamedReport>& runs) {
+  const auto like_all = [&](const NamedReport& run) {
+    return std::ranges::all_of(runs, [&](const auto& other) { return tested_alike(*run.report, *other.report); });
+  };
+  if (std::ranges::all_of(runs, like_all)) return "";
+  std::vector<std::pair<std::string, std::string>> groups;  // images, and the runs that were tested on them
+  for (const NamedReport& run : runs) {
+    const std::string images = images_of(*run.report);
+    const auto group = std::ranges::find(groups, images, &std::pair<std::string, std::string>::first);
+    if (group == groups.end())
+      groups.emplace_back(images, run.name);
+    else
+      group->second += ", " + run.name;
+  }
+  std::string text;
+  for (const auto& [images, names] : groups) text += message(text.empty() ? "" : "; ", names, ": ", images);
+  return text;
 }
 
 }  // namespace bitgrad::cli

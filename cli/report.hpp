@@ -25,6 +25,12 @@ struct LayerBits {
 /// Weights in order of execution, then activations.
 std::vector<LayerBits> layer_bits(const QuantizationPlan& plan);
 
+/// The images that accuracies are of.
+struct TestedOn {
+  std::int64_t images = 0;
+  std::string digest;  ///< of images and labels, as digest() gives it
+};
+
 /// report.json. Accuracies in percent.
 struct Report {
   std::string model, data;
@@ -43,6 +49,7 @@ struct Report {
   double ema = 0;                     ///< decay of the average of weights that this is; 0: none
   std::string gradual;                ///< phases of fewer and fewer bits, as to_string() gives them; empty: none
   std::optional<double> hold_out;     ///< share of the training images that accuracies are of; none: of the test images
+  std::optional<TestedOn> tested_on;  ///< absent in reports from before it was kept
   bool mixed = false;                 ///< single layers have bits of their own, from --bits
   std::vector<LayerBits> layers;      ///< every quantizer of the model
   std::optional<RunDetails> details;  ///< absent in reports from before report.html
@@ -58,5 +65,19 @@ Report report_from_json(std::string_view text, const std::string& what);
 void write_report(const io::Path& path, const Report& report);
 /// report_from_json() of a run's file; IoError that says so when the run is not finished.
 Report read_report(const RunDirectory& run);
+
+/// Whether accuracies of the two are of the same images, so that they compare: those of the same digest or, where a
+/// report has none, the same share held out of the same data.
+bool tested_alike(const Report& a, const Report& b);
+
+/// A report beside others, for the time of a call.
+struct NamedReport {
+  std::string name;  ///< of its run
+  const Report* report;
+};
+
+/// Which runs were tested on what, "a, b: test images of mnist (10000, digest 0123456789abcdef); c: ...", for runs that
+/// are not all tested_alike(); empty for runs that are.
+std::string different_images(const std::vector<NamedReport>& runs);
 
 }  // namespace bitgrad::cli

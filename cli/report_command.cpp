@@ -7,13 +7,14 @@
 
 #include <bitgrad/cli/commands.hpp>
 #include <bitgrad/cli/html_report.hpp>
+#include <bitgrad/cli/run_directory.hpp>
 
 namespace bitgrad::cli {
 namespace {
 
 constexpr const char* help =
-    R"(The page needs nothing else: curves and histograms are SVG, pictures are inside. bitgrad train writes DIR/report.html of
-its run; this compares several, or writes one anew.
+    R"(The page needs nothing else: curves, histograms and confusion matrices are SVG, the pictures of mistakes are PNG inside
+it. bitgrad train writes DIR/report.html of its run; this compares several, or writes one anew.
 
 Examples:
     bitgrad report runs/float runs/w8a8 runs/w4a4 --out compared.html
@@ -25,7 +26,11 @@ struct ReportCommand {
 
   void run() const {
     std::vector<FinishedRun> runs;
-    for (const std::string& directory : directories) runs.push_back(read_run(directory));
+    const std::vector<std::string> names = run_names({directories.begin(), directories.end()});
+    for (const std::string& directory : directories) {
+      runs.push_back(read_run(directory));
+      runs.back().name = names[runs.size() - 1];
+    }
     if (out.empty() && runs.size() > 1) throw UsageError("report of several runs: --out FILE is required");
     const io::Path path = out.empty() ? io::Path(directories.front()) / "report.html" : io::Path(out);
     io::write_file_atomically(path, std::string_view(html_report(runs)));

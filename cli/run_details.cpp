@@ -105,6 +105,7 @@ Json json_of(const LayerCost& c) {
           {"weight_bits", c.weight_bits},
           {"output_bits", c.output_bits},
           {"parameters", c.parameters},
+          {"biases", c.biases},
           {"macs", c.macs},
           {"bytes", c.bytes}};
 }
@@ -117,6 +118,7 @@ LayerCost cost_of(const std::string& text, const std::string& what) {
                  .weight_bits = json.integer("weight_bits"),
                  .output_bits = json.integer("output_bits"),
                  .parameters = json.integer64("parameters"),
+                 .biases = json.has("biases") ? json.integer64("biases") : 0,  // reports of before do not say
                  .macs = json.integer64("macs"),
                  .bytes = json.integer64("bytes")};
   json.finish();

@@ -4,9 +4,11 @@
 #include <sys/file.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
+#include <iterator>
 #include <system_error>
 
 #include <bitgrad/cli/event_file.hpp>
@@ -16,10 +18,46 @@ namespace bitgrad::cli {
 
 namespace fs = std::filesystem;
 
+namespace {
+
+/// Without "." in between and without a slash at the end.
+io::Path normal(const io::Path& path) {
+  const io::Path result = path.lexically_normal();
+  return result.has_filename() ? result : result.parent_path();
+}
+
+/// The last parts of a path; all of it where there are fewer.
+io::Path tail(const io::Path& path, std::ptrdiff_t parts) {
+  io::Path result;
+  for (auto part = std::prev(path.end(), std::min(parts, std::distance(path.begin(), path.end()))); part != path.end();
+       ++part)
+    result /= *part;
+  return result;
+}
+
+}  // namespace
+
 std::string RunDirectory::name() const {
-  const io::Path normal = path.lexically_normal();
-  const std::string name = (normal.has_filename() ? normal : normal.parent_path()).filename().string();
+  const std::string name = normal(path).filename().string();
   return name.empty() ? path.string() : name;
+}
+
+std::vector<std::string> run_names(const std::vector<io::Path>& directories) {
+  std::vector<std::string> names;
+  for (const io::Path& directory : directories) {
+    const io::Path path = normal(directory);
+    std::ptrdiff_t parts = 1;
+    const auto clashes = [&](const io::Path& other) {
+      return normal(other) != path && tail(normal(other), parts) == tail(path, parts);
+    };
+    while (tail(path, parts) != path && std::ranges::any_of(directories, clashes)) ++parts;
+    names.push_back(parts == 1 ? RunDirectory{directory}.name() : tail(path, parts).string());
+  }
+  return names;
+}
+
+io::Path RunDirectory::float_result() const {
+  return fs::exists(best_float_checkpoint()) ? best_float_checkpoint() : float_checkpoint();
 }
 
 bool RunDirectory::holds_run() const { return fs::exists(configuration()) || fs::exists(float_checkpoint()); }
@@ -57,6 +95,17 @@ void RunDirectory::clear() const {
     std::error_code error;
     fs::remove(file, error);
     if (error) fail<IoError>("cannot remove ", file, " of an earlier run: ", error.message());
+  }
+}
+
+void RunDirectory::remove_abandoned() const {
+  for (const io::Path& file : files()) {
+    if (file == sensitivity()) continue;  // bitgrad sensitivity may be writing it
+    for (const io::Path& abandoned : io::abandoned_files(file)) {
+      std::error_code error;
+      fs::remove(abandoned, error);
+      if (error) fail<IoError>("cannot remove ", abandoned, ", left by a killed run: ", error.message());
+    }
   }
 }
 

@@ -19,6 +19,8 @@ struct RunDirectory {
   /// The best epochs of the two stages, with --best.
   io::Path best_float_checkpoint() const { return path / "float-best.safetensors"; }
   io::Path best_quantized_checkpoint() const { return path / "quantized-best.safetensors"; }
+  /// Of the float model that the run came to: with --best that of the best epoch, which alone leaves one.
+  io::Path float_result() const;
   io::Path configuration() const { return path / "run.json"; }
   io::Path graph() const { return path / "graph"; }
   io::Path metrics() const { return path / "metrics.csv"; }
@@ -38,7 +40,14 @@ struct RunDirectory {
   std::vector<io::Path> files() const;
   /// Removes files(), and no others. IoError with the system's reason.
   void clear() const;
+  /// Removes what processes that were killed while they wrote files() have left. Under a RunLock: one that is writing
+  /// would lose its file.
+  void remove_abandoned() const;
 };
+
+/// Names of runs that are shown together: of each the last part of its path, with as many before it as tell it from the
+/// others. A path that is there twice has the same name twice.
+std::vector<std::string> run_names(const std::vector<io::Path>& directories);
 
 /// Held while a process trains into a directory, so that no second one does; free again when the process ends, however
 /// it does. IoError while another process holds it.

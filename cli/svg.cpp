@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numbers>
+#include <numeric>
 
 #include <bitgrad/cli/html.hpp>
 #include <bitgrad/core/error.hpp>
@@ -34,8 +36,16 @@ std::string text(double x, double y, const char* css, const std::string& content
   return message("<text class=\"", css, "\" x=\"", pixels(x), "\" y=\"", pixels(y), "\">", escaped(content), "</text>");
 }
 
-std::string open_svg(int width, int height, const std::string& title) {
-  return message("<svg viewBox=\"0 0 ", width, ' ', height, "\" role=\"img\" aria-label=\"", escaped(title), "\">");
+std::string open_svg(int width, int height, const std::string& title, const std::string& attributes = "") {
+  return message("<svg viewBox=\"0 0 ", width, ' ', height, "\" role=\"img\" aria-label=\"", escaped(title), '"',
+                 attributes, '>');
+}
+
+/// Attributes of a line's group.
+std::string line_style(const Series& series) {
+  const int turn = series.colour / series_colours % series_turns;
+  return message("class=\"series", turn > 0 ? message(" turn-", turn) : "", series.dashed ? " dashed" : "",
+                 "\" style=\"--line:var(--series-", series.colour % series_colours, ")\"");
 }
 
 std::string drawn(const Series& series, const Axis& x, const Axis& y, bool marked) {
@@ -47,16 +57,16 @@ std::string drawn(const Series& series, const Axis& x, const Axis& y, bool marke
       marks += message("<circle cx=\"", pixels(x(px)), "\" cy=\"", pixels(y(py)), "\" r=\"2.2\"><title>",
                        escaped(series.name), ", ", px, ": ", shown(py), "</title></circle>");
   }
-  return message("<g style=\"--line:var(--series-", series.colour % series_colours, ")\" class=\"series",
-                 series.dashed ? " dashed" : "", "\"><path d=\"", path, "\"/>", marks, "</g>");
+  return message("<g ", line_style(series), "><path d=\"", path, "\"/>", marks, "</g>");
 }
 
 std::string legend_of(const std::vector<Series>& series) {
   std::string items;
   for (const Series& each : series)
-    items += message("<span class=\"key\"><svg viewBox=\"0 0 22 8\" width=\"22\" height=\"8\"><g class=\"series",
-                     each.dashed ? " dashed" : "", "\" style=\"--line:var(--series-", each.colour % series_colours,
-                     ")\"><path d=\"M0 4L22 4\"/></g></svg>", escaped(each.name), "</span>");
+    items += message("<span class=\"key\"><svg viewBox=\"0 0 36 8\" width=\"36\" height=\"8\"><g ", line_style(each),
+                     "><path d=\"M0 4L36 4\"/></g></svg>", escaped(each.name), "</span>");
+  if (std::ranges::any_of(series, [](const Series& each) { return each.colour >= series_colours; }))
+    items += "<span>After six, colours come again, with other dashes.</span>";
   return element("div", "class=\"legend\"", items);
 }
 
@@ -91,6 +101,138 @@ double room_for(const Histogram& histogram) {
   const double second = counts.size() > 1 ? static_cast<double>(counts[1]) : first;
   return (second > 0 ? std::min(first, 1.25 * second) : first) / width;
 }
+
+// ---- confusion matrices ----
+
+/// Of a text in UTF-8.
+std::size_t characters(const std::string& text) {
+  return static_cast<std::size_t>(std::ranges::count_if(text, [](char c) { return (c & 0xC0) != 0x80; }));
+}
+
+/// The text, or as much of it as takes `most` characters with an ellipsis behind it.
+std::string cut(const std::string& text, std::size_t most) {
+  if (characters(text) <= most) return text;
+  std::string start = text;
+  while (characters(start) >= most) {
+    while ((start.back() & 0xC0) == 0x80) start.pop_back();
+    start.pop_back();
+  }
+  return start + "…";
+}
+
+/// Where the parts of a matrix lie, in pixels. It fits the page with up to some 400 classes, and then grows.
+struct MatrixLayout {
+  std::vector<std::string> names;
+  double cell_width, cell_height, font;
+  double name_width;  ///< of the longest, about
+  int turned;         ///< degrees: names of columns that are wider than those lean, or stand where these are narrow
+  double left, top, right, bottom;
+
+  explicit MatrixLayout(const std::vector<std::string>& class_names) {
+    const auto classes = static_cast<double>(class_names.size());
+    cell_width = std::clamp(880 / classes, 2.0, 46.0);
+    cell_height = std::min(cell_width, 28.0);
+    font = std::clamp(cell_height - 1, 8.0, 12.0);
+    std::size_t longest = 1;
+    for (const std::string& name : class_names) {
+      names.push_back(cut(name, 16));
+      longest = std::max(longest, characters(names.back()));
+    }
+    name_width = glyph * font * static_cast<double>(longest);
+    turned = name_width <= cell_width - 4 ? 0 : cell_width > 20 ? 45 : 90;
+    left = name_width + 28;
+    top = name_width * std::sin(radians()) + font + 24;
+    right = left + classes * cell_width;
+    bottom = top + classes * cell_height;
+  }
+
+  double x(std::size_t column) const { return left + static_cast<double>(column) * cell_width; }
+  double y(std::size_t row) const { return top + static_cast<double>(row) * cell_height; }
+  int width() const { return static_cast<int>(right + 8 + (turned > 0 ? name_width * std::cos(radians()) : 0)); }
+  int height() const { return static_cast<int>(bottom + 8); }
+
+  static constexpr double glyph = 0.6;  ///< width of an average character, in sizes of the font
+
+ private:
+  double radians() const { return turned * std::numbers::pi / 180; }
+};
+
+std::string turned_text(double x, double y, int degrees, const char* css, const std::string& content) {
+  return message("<g transform=\"translate(", pixels(x), ',', pixels(y), ") rotate(-", degrees, ")\">",
+                 text(0, 0, css, content), "</g>");
+}
+
+/// The names of rows and columns; every so many of them where not all fit.
+std::string names_of(const MatrixLayout& at) {
+  std::string svg = text((at.left + at.right) / 2, 12, "middle", "prediction") +
+                    turned_text(12, (at.top + at.bottom) / 2, 90, "middle", "label");
+  const auto every = static_cast<std::size_t>(std::ceil(at.font / (at.cell_height + 1)));
+  const double half_letter = 0.35 * at.font;
+  for (std::size_t i = 0; i < at.names.size(); i += every) {
+    const double column = at.x(i) + at.cell_width / 2, row = at.y(i) + at.cell_height / 2;
+    svg += text(at.left - 6, row + half_letter, "end", at.names[i]);
+    svg += at.turned == 0 ? text(column, at.top - 6, "middle", at.names[i])
+                          : turned_text(column + half_letter, at.top - 5, at.turned, "start", at.names[i]);
+  }
+  return message("<g class=\"names\" style=\"font-size:", pixels(at.font), "px\">", svg, "</g>");
+}
+
+std::int64_t sum(const std::vector<std::int64_t>& counts) {
+  return std::accumulate(counts.begin(), counts.end(), std::int64_t{0});
+}
+
+struct ConfusionChart {
+  const std::vector<std::vector<std::int64_t>>& confusion;
+  const std::vector<std::string>& class_names;
+  MatrixLayout at{class_names};
+
+  std::string svg() const {
+    std::int64_t right = 0, images = 0, most = 0;
+    std::string cells;
+    for (std::size_t label = 0; label < confusion.size(); ++label) {
+      right += confusion[label][label];
+      images += sum(confusion[label]);
+      most = std::max(most, std::ranges::max(confusion[label]));
+      cells += row(label);
+    }
+    const double font = std::min(12.0, (at.cell_width - 4) / (at.glyph * static_cast<double>(grouped(most).size())));
+    const std::string title = message("Confusion matrix of ", confusion.size(), " classes: ", grouped(right), " of ",
+                                      grouped(images), " images right");
+    return open_svg(at.width(), at.height(), title, message(" style=\"width:", at.width(), "px\"")) + names_of(at) +
+           message("<g class=\"cells\" style=\"font-size:", pixels(font), "px\">", cells, "</g>") +
+           message("<path class=\"frame\" d=\"M", pixels(at.left), ' ', pixels(at.top), 'H', pixels(at.right), 'V',
+                   pixels(at.bottom), 'H', pixels(at.left), "Z\"/></svg>");
+  }
+
+ private:
+  std::string row(std::size_t label) const {
+    const bool complete = confusion.size() <= 32, written = at.cell_width >= 36;
+    const std::int64_t all = sum(confusion[label]);
+    std::string cells;
+    for (std::size_t prediction = 0; prediction < confusion.size(); ++prediction) {
+      const std::int64_t count = confusion[label][prediction];
+      if (count == 0 && !complete) continue;
+      cells += shade(label, prediction, all);
+      if (written)
+        cells += text(at.x(prediction) + at.cell_width / 2, at.y(label) + at.cell_height / 2 + 4,
+                      count == 0 ? "zero" : "count", grouped(count));
+    }
+    return cells;
+  }
+
+  /// With what it says when it is pointed at: "cat taken for dog: 12 of 1,000".
+  std::string shade(std::size_t label, std::size_t prediction, std::int64_t all) const {
+    const std::int64_t count = confusion[label][prediction];
+    // A single image of thousands has to be seen as well.
+    const double opacity = count == 0 ? 0 : 0.1 + 0.6 * static_cast<double>(count) / static_cast<double>(all);
+    const std::string outcome =
+        label == prediction ? " right" : message(" taken for ", escaped(class_names[prediction]));
+    return message("<path d=\"M", pixels(at.x(prediction)), ' ', pixels(at.y(label)), 'h', pixels(at.cell_width), 'v',
+                   pixels(at.cell_height), "h-", pixels(at.cell_width), "z\" fill-opacity=\"", shown(opacity, 3),
+                   "\"><title>", escaped(class_names[label]), outcome, ": ", grouped(count), " of ", grouped(all),
+                   "</title></path>");
+  }
+};
 
 }  // namespace
 
@@ -145,6 +287,16 @@ std::string histogram_chart(const QuantizedTensor& tensor) {
   svg +=
       text(x(first), bottom + 18, "tick middle", shown(first)) + text(x(last), bottom + 18, "tick middle", shown(last));
   return svg + "</svg>";
+}
+
+std::string confusion_chart(const std::vector<std::vector<std::int64_t>>& confusion,
+                            const std::vector<std::string>& class_names) {
+  const std::size_t classes = class_names.size();
+  const auto fits = [&](const auto& row) { return row.size() == classes; };
+  if (confusion.size() != classes || !std::ranges::all_of(confusion, fits))
+    fail<ValueError>("confusion_chart: ", confusion.size(), " rows for ", classes, " classes, expected ", classes,
+                     " rows of ", classes, " counts");
+  return ConfusionChart{confusion, class_names}.svg();
 }
 
 }  // namespace bitgrad::cli

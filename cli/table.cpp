@@ -1,8 +1,9 @@
 // bitgrad table
 #include <CLI/App.hpp>
+#include <algorithm>
 #include <iostream>
 #include <memory>
-#include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -15,35 +16,44 @@ namespace bitgrad::cli {
 namespace {
 
 constexpr const char* help =
-    R"(Accuracy is that of the converted graph on the test images. The change is in percentage points against the baseline:
-the run given by --baseline, or else the last float run of the table.
+    R"(Accuracy is that of the converted graph on the images that the run was tested on: the test images, or with --hold-out
+the training images that were held out. The change is in percentage points against the baseline: the run given by
+--baseline, or else the last float run of the table. A run that was tested on other images than the baseline has none,
+and a line below the table says what each run was tested on.
 
 Examples:
     bitgrad table runs/float runs/float-longer runs/w8a8 runs/w4a4
     bitgrad table runs/w8a8 runs/w4a4 --baseline runs/float
     bitgrad table --markdown runs/float runs/w8a8)";
 
+std::string bits(int count) { return count == 32 ? "float" : std::to_string(count); }
+
 struct Run {
   std::string name;
   Report report;
 };
 
-Run read_run(const std::string& directory) {
-  const RunDirectory run{directory};
-  return {run.name(), read_report(run)};
+std::vector<Run> read_runs(const std::vector<io::Path>& directories) {
+  const std::vector<std::string> names = run_names(directories);
+  std::vector<Run> runs;
+  for (const io::Path& directory : directories)
+    runs.push_back({names[runs.size()], read_report(RunDirectory{directory})});
+  return runs;
 }
 
-std::string bits(int count) { return count == 32 ? "float" : std::to_string(count); }
+std::string change(const Report& report, const Report& baseline) {
+  return tested_alike(report, baseline) ? format("%+.2f", report.converted_accuracy - baseline.converted_accuracy)
+                                        : "-";
+}
 
-Row row_of(const Run& run, const std::optional<Run>& baseline) {
+Row row_of(const Run& run, const Run* baseline) {
   const Report& report = run.report;
-  const double change = baseline ? report.converted_accuracy - baseline->report.converted_accuracy : 0;
   return {run.name,
           report.quantized()
               ? bits(report.weight_bits) + " / " + bits(report.activation_bits) + (report.mixed ? " mixed" : "")
               : "float",
           format("%.2f %%", report.converted_accuracy),
-          baseline ? format("%+.2f", change) : "",
+          baseline ? change(report, baseline->report) : "",
           format("%.1f KiB", static_cast<double>(report.quantized_bytes) / 1024),
           report.codes_compared > 0 ? std::to_string(report.differing_codes) : "-",
           format("%.1f", report.seconds)};
@@ -55,19 +65,34 @@ struct TableCommand {
   bool markdown = false;
 
   void run() const {
-    std::vector<Run> runs;
-    for (const std::string& directory : directories) runs.push_back(read_run(directory));
-    std::optional<Run> reference;
-    for (const Run& each : runs)
-      if (!each.report.quantized()) reference = each;
-    if (!baseline.empty()) reference = read_run(baseline);
+    std::vector<io::Path> paths(directories.begin(), directories.end());
+    if (!baseline.empty()) paths.emplace_back(baseline);
+    const std::vector<Run> all = read_runs(paths);
+    const std::span<const Run> runs(all.data(), directories.size());
+    const Run* reference = baseline.empty() ? nullptr : &all.back();
+    if (baseline.empty())
+      for (const Run& each : runs)
+        if (!each.report.quantized()) reference = &each;
 
     std::vector<Row> rows{{"run", "bits W / A", "accuracy", "change", "size", "differing codes", "seconds"}};
     for (const Run& each : runs) rows.push_back(row_of(each, reference));
     std::cout << (markdown ? markdown_table(rows) : text_table(rows));
-    if (reference)
-      std::cout << (markdown ? "\n" : "") << "change: percentage points against " << reference->name << '\n';
+    if (reference) say("change: percentage points against " + reference->name);
+    if (const std::string images = images_that_differ(all); !images.empty())
+      say("not tested on the same images: " + images);
     std::cout << std::flush;
+  }
+
+ private:
+  void say(const std::string& line) const { std::cout << (markdown ? "\n" : "") << line << '\n'; }
+
+  /// A run that is its own baseline is named once.
+  static std::string images_that_differ(const std::vector<Run>& runs) {
+    std::vector<NamedReport> reports;
+    for (const Run& run : runs)
+      if (std::ranges::find(reports, run.name, &NamedReport::name) == reports.end())
+        reports.push_back({run.name, &run.report});
+    return different_images(reports);
   }
 };
 

@@ -2,6 +2,7 @@
 #include <iomanip>
 #include <iostream>
 
+#include <bitgrad/cli/digest.hpp>
 #include <bitgrad/cli/html_report.hpp>
 #include <bitgrad/cli/progress.hpp>
 #include <bitgrad/cli/training_run.hpp>
@@ -55,6 +56,7 @@ void TrainingRun::describe_run() {
   report_.model = arguments_.model;
   report_.data = arguments_.data;
   report_.hold_out = arguments_.hold_out;
+  report_.tested_on = TestedOn{.images = test_.size(), .digest = digest(test_)};
   report_.weights = to_string(arguments_.quantization.weights);
   report_.activations = to_string(arguments_.quantization.activations);
   report_.weight_bits = bits(arguments_.quantization.weights);

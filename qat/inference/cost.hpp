@@ -18,6 +18,7 @@ struct LayerCost {
   int weight_bits = 32;         ///< 32: float
   int output_bits = 32;         ///< of the tensor it writes; 32: float
   std::int64_t parameters = 0;  ///< of the kernel
+  std::int64_t biases = 0;      ///< with those that batch normalization has become
   /// Multiply-adds per sample: every element of the kernel meets every output position, of all channels together, once,
   /// padding included. Not so of a transposed convolution with a stride, where all but the pixels of its input are
   /// zeros put between them: every element meets each of those pixels once.

@@ -62,14 +62,15 @@ std::size_t InferenceGraph::weight_bytes() const {
 std::vector<LayerCost> layer_costs(const InferenceGraph& graph) {
   std::vector<LayerCost> costs;
   for (const GraphNode& node : graph.nodes) {
-    const Tensor* kernel = nullptr;
+    const Tensor *kernel = nullptr, *bias = nullptr;
     int bits = 32;
     if (const IntegerWeights* weights = inference::integer_weights(node.operation)) {
       kernel = &weights->codes;
+      bias = &weights->bias;
       bits = weights->grid.bits;
     }
-    if (const auto* conv = std::get_if<FloatConv2D>(&node.operation)) kernel = &conv->kernel;
-    if (const auto* dense = std::get_if<FloatDense>(&node.operation)) kernel = &dense->kernel;
+    if (const auto* conv = std::get_if<FloatConv2D>(&node.operation)) kernel = &conv->kernel, bias = &conv->bias;
+    if (const auto* dense = std::get_if<FloatDense>(&node.operation)) kernel = &dense->kernel, bias = &dense->bias;
     if (!kernel) continue;
     const GraphTensor& output = graph.tensors[static_cast<std::size_t>(node.output)];
     costs.push_back({.layer = node.name,
@@ -78,6 +79,7 @@ std::vector<LayerCost> layer_costs(const InferenceGraph& graph) {
                      .weight_bits = bits,
                      .output_bits = output.grid ? output.grid->bits : 32,
                      .parameters = kernel->size(),
+                     .biases = bias->defined() ? bias->size() : 0,
                      .macs = positions(graph, node) * kernel->size(),
                      .bytes = static_cast<std::int64_t>(weight_bytes(node))});
   }
