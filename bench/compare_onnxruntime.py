@@ -2,9 +2,11 @@
 """Runs int8 graphs in bitgrad's integer engine and in ONNX Runtime, in turn, and prints one table in Markdown.
 
 The graphs are bitgrad's reference models with 8 bits and random weights, or those of trained runs (--runs). ONNX Runtime gets the file of
-`bitgrad export --onnx`, which it fuses to integer kernels, at its default optimization level. First every code of both is compared on
+`bitgrad export --onnx`, which it fuses to integer kernels, at its default optimization level: with int8 weights where the processor has
+VNNI, which is its fastest form and exact there, or else with the uint8 weights that are exact everywhere. First every code of both is compared on
 64 random images; then each measurement is a process of its own: A B, A B, ...; medians over the rounds, and ratios are medians of ratios
-within a round, so that a machine that slows down slows both. Both get float32 images and give float32 logits.
+within a round, so that a machine that slows down slows both. Both get float32 images and give float32 logits. ONNX Runtime is called from
+Python: the last line says what such a call costs by itself.
 
   python3 bench/compare_onnxruntime.py --quick
   python3 bench/compare_onnxruntime.py --python ~/ort/bin/python3 --runs runs/resnet8,runs/w4a4
@@ -43,13 +45,13 @@ class Graph:
                              "--save", self.folder)
         else:
             (self.folder / "graph").symlink_to((pathlib.Path(run) / "graph").resolve())
-        settings.program("export", self.folder, "--onnx", self.onnx)
+        settings.program("export", self.folder, "--onnx", self.onnx, "--onnx-weights", settings.weights)
 
     def check(self):
         """Codes compared and codes that differ."""
         write_images(self.folder)
         checked = self.folder / "codes.onnx"
-        self.settings.program("export", self.folder, "--onnx", checked, "--codes")
+        self.settings.program("export", self.folder, "--onnx", checked, "--onnx-weights", self.settings.weights, "--codes")
         self.settings.program("infer", self.folder, "--engine", "integer", "--input", self.folder / "x.npy", "--output",
                               self.folder / "y.npy", "--codes", self.folder / "codes.npz")
         return self.settings.worker({"check": str(checked), "folder": str(self.folder)})
@@ -64,6 +66,11 @@ class Graph:
 
     def onnxruntime_ms(self, batch, threads):
         return self.settings.worker({"measure": str(self.onnx), "batch": batch, "threads": threads, "seconds": self.settings.seconds})["batch_ms"]
+
+
+def has_vnni():
+    flags = next((line for line in open("/proc/cpuinfo") if line.startswith("flags")), "").split()
+    return "avx512_vnni" in flags or "avx_vnni" in flags
 
 
 def write_images(folder):
@@ -84,6 +91,7 @@ class Settings:
     def __init__(self, arguments):
         self.__dict__.update(vars(arguments))
         self.environment, self.removed = clean(), misleading()
+        self.weights = "int8" if has_vnni() else "uint8"
 
     def program(self, *arguments):
         return execute([self.bitgrad, *(str(argument) for argument in arguments)], self.environment)
@@ -183,14 +191,16 @@ def main():
     with tempfile.TemporaryDirectory() as scratch:
         try:
             series, codes = measure(settings, make_graphs(settings, pathlib.Path(scratch)))
+            call = settings.worker({"call": True})["call_ms"]
         except Failed as error:
             sys.exit(f"\ncompare_onnxruntime: {error}")
     head = ["model", "batch", "threads", "images/s", "bitgrad, ms", "ONNX Runtime, ms", "times as fast"]
     print(markdown([head] + [each.row() for each in series]) + "\n")
     machine = series[0].graph.machine
     removed = f" Removed from the environment: {', '.join(settings.removed)}." if settings.removed else ""
-    print(f"bitgrad's integer engine (kernels {machine['isa']}), ONNX Runtime {version}; {machine['processor']}; medians of {settings.rounds} "
-          f"rounds of {settings.seconds:g} s;\nload before {load:.2f}; {codes}.{removed}")
+    print(f"bitgrad's integer engine (kernels {machine['isa']}), ONNX Runtime {version} ({settings.weights} weights); {machine['processor']}; "
+          f"medians of {settings.rounds} rounds of {settings.seconds:g} s;\n"
+          f"load before {load:.2f}; {codes}; a call of ONNX Runtime that does nothing takes {call:.4f} ms.{removed}")
     if load > 0.5:
         print(f"The machine was not quiet (load {load:.2f}): these figures are worth little.", file=sys.stderr)
     if settings.json:

@@ -14,7 +14,10 @@ InferenceGraph load_graph(const RunDirectory& run);
 /// UsageError with the nearest name unless it is "float" or "integer".
 void check_engine(const std::string& engine);
 
-/// A session of the graph by that engine. NotImplementedError for integers of a graph that quantizes nothing.
+/// Whether any tensor of the graph holds codes. Quantized weights alone give none: their layers compute on floats.
+bool quantizes_activations(const InferenceGraph& graph);
+
+/// A session of the graph by that engine. NotImplementedError for integers of a graph without codes.
 InferenceSession make_session(const InferenceGraph& graph, const std::string& engine);
 
 }  // namespace bitgrad::cli

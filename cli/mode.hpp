@@ -11,6 +11,7 @@ class App;
 
 namespace bitgrad::cli {
 
+/// --mode NAME: empty unless given.
 void declare_mode(CLI::App& command, std::string& mode);
 /// UsageError for a name that no mode has.
 void check_mode(const std::string& mode);

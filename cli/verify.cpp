@@ -9,6 +9,7 @@
 #include <bitgrad/cli/commands.hpp>
 #include <bitgrad/cli/engine.hpp>
 #include <bitgrad/cli/limited_data.hpp>
+#include <bitgrad/cli/mode.hpp>
 #include <bitgrad/cli/progress.hpp>
 #include <bitgrad/cli/run_data.hpp>
 #include <bitgrad/cli/run_directory.hpp>
@@ -23,28 +24,24 @@ namespace bitgrad::cli {
 namespace {
 
 constexpr const char* help =
-    R"(Runs the trained model, the graph saved in DIR by both engines, and a naive executor over the test images, and
-compares the integer codes of every quantized tensor.
+    R"(Runs the trained model, the graph saved in DIR by both engines, and a naive executor over the images that the run is
+tested on (--data: over that data set's test images), and compares the integer codes of every quantized tensor.
+
+--mode makes model, engines and naive executor round as another requantization mode does, and compares them there: their
+codes are then those of infer --mode and of files of export --mode. Training itself computes ort, so that the table of
+its forward pass is left out; --modes counts the codes that a mode changes.
 
 --modes adds what the roundings of other runtimes would change: codes and largest outputs that are not those of the
 trained model, with every code computed by that mode from the input on, and the accuracy of each.
 
-Exit code: 0 when all are equal, 1 when codes differ, 2 for wrong arguments, 3 when DIR or the data cannot be read.
+Exit code: 0 when all are equal, 1 when codes differ, 2 for wrong arguments, a mode that the graph cannot have among
+them, 3 when DIR or the data cannot be read.
 
 Examples:
     bitgrad verify runs/w4a4 --data fashion-mnist
     bitgrad verify runs/w4a4 --limit 500 --threads 2
+    bitgrad verify runs/resnet8 --mode xnnpack
     bitgrad verify runs/w4a4 --modes)";
-
-struct VerifyCommand {
-  std::string directory;
-  std::optional<std::string> data;
-  Index limit = 0;
-  int threads = 0;
-  bool modes = false;
-
-  void run() const;
-};
 
 /// What is compared, all of it read and found to fit together.
 struct Comparison {
@@ -53,14 +50,25 @@ struct Comparison {
   data::Dataset test;
 };
 
-Comparison read(const RunDirectory& run, const std::optional<std::string>& data, Index limit) {
+struct VerifyCommand {
+  std::string directory, mode;
+  std::optional<std::string> data;
+  Index limit = 0;
+  int threads = 0;
+  bool modes = false;
+
+  void run() const;
+  Comparison read() const;
+};
+
+Comparison read_run(const RunDirectory& run, const std::optional<std::string>& data, Index limit) {
   InferenceGraph graph = load_graph(run);
-  if (std::ranges::none_of(graph.tensors, [](const GraphTensor& tensor) { return tensor.grid.has_value(); }))
-    fail<ValueError>(run.graph().string(), ": quantizes nothing, there is nothing to verify: train with --weights and ",
-                     "--activations first");
+  if (!quantizes_activations(graph))
+    fail<ValueError>(run.graph().string(), ": no activations are quantized, so there are no codes to verify: train ",
+                     "with --weights and --activations");
   Model model = restore_model(read_checkpoint(run.quantized_checkpoint()));
   const std::string name = data.value_or(data_of(run));
-  data::Dataset test = load_limited(name, data::Split::test, limit);
+  data::Dataset test = limited(data ? data::load_dataset(name, data::Split::test) : tested_images(run, name), limit);
   if (test.images.shape().without_front() != model.input_shape())
     fail<ShapeError>(name, ": images of ", test.images.shape().without_front(), ", the model takes ",
                      model.input_shape());
@@ -90,23 +98,35 @@ void compare_requantizations(const Comparison& given) {
   std::cout << '\n' << text_table(rows) << refusals << std::flush;
 }
 
+/// Whatever cannot be read is no comparison that failed; what is wrong with the arguments stays so.
+Comparison VerifyCommand::read() const {
+  try {
+    if (data) require_dataset(*data);
+    return read_run(RunDirectory{directory}, data, limit);
+  } catch (const UsageError&) {
+    throw;
+  } catch (const Error& error) {
+    throw UnreadableInput(error.what());
+  }
+}
+
 void VerifyCommand::run() const {
-  if (data) require_dataset(*data);
+  check_mode(mode);
   if (limit < 0) fail<UsageError>("--limit ", limit, ": expected 0 (all images) or more");
   use_threads(threads);
-  Comparison given = [&] {
-    try {
-      return read(RunDirectory{directory}, data, limit);
-    } catch (const Error& error) {
-      throw UnreadableInput(error.what());
-    }
-  }();
+  Comparison given = read();
+  try {
+    use_mode(given.graph, mode);
+  } catch (const NotImplementedError& error) {
+    throw UsageError(message("--mode ", mode, ": ", error.what()));
+  }
   const VerifyReport report = [&] {
     const TerminalLine line(message("comparing the codes of ", given.test.size(), " images"));
-    return verify(given.model, given.graph, data::to_unit_range(given.test.images));
+    const bool as_trained = given.graph.mode == RequantizationMode::ort;
+    return verify(given.model, given.graph, data::to_unit_range(given.test.images), {.training_forward = as_trained});
   }();
   std::cout << report.describe() << "accuracy " << 100 * accuracy(given.graph, given.test) << " % of "
-            << given.test.size() << " test images" << std::endl;
+            << given.test.size() << " test images" << (mode.empty() ? "" : ", requantization " + mode) << std::endl;
   if (modes) compare_requantizations(given);
   if (!report.passed()) fail<Error>(report.differing_codes, " of ", report.codes_compared, " codes differ");
 }
@@ -122,6 +142,7 @@ void add_verify_command(CLI::App& program) {
   command->add_option("--limit", options->limit, "Use only the first N test images; 0: all")
       ->type_name("N")
       ->capture_default_str();
+  declare_mode(*command, options->mode);
   command->add_flag("--modes", options->modes, "Also compare the requantization modes");
   declare_threads(*command, options->threads);
   command->callback([options] { options->run(); });

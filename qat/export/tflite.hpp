@@ -8,7 +8,9 @@ namespace bitgrad {
 
 struct TfliteOptions {
   bool codes = false;  ///< every quantized tensor as a further output, to compare them
-  /// 8, or 4: weights that fit int4 are stored as such, two to a byte, where the kernels of the graph's mode take them.
+  /// 8, or 4: weights that fit int4 are stored as such, two to a byte, where the kernels of the graph's mode take them:
+  /// in modes ort and xnnpack dense layers with an even number of inputs alone, else all (docs/deployment.md, "TFLite",
+  /// says why).
   int pack = 8;
 };
 
@@ -20,13 +22,12 @@ struct TfliteOptions {
 ///
 /// Whose kernels give the graph's codes is the graph's requantization mode: xnnpack those that LiteRT runs by default,
 /// tflite_reference its reference kernels, tflm_double TFLite Micro. Layers round alike in ort and xnnpack, so that
-/// graphs of mode ort are taken as well, unless they have sums or averages. Of int4 weights XNNPACK takes those of
-/// dense layers with an even number of inputs; the kernels that it leaves convolutions with int4 weights to have other
-/// codes, so that in modes ort and xnnpack those stay int8.
+/// graphs of mode ort are taken as well, unless they have sums or averages.
 ///
-/// ValueError for other values of pack. NotImplementedError naming the tensor or node that is not expressed: more than
-/// 8 bits, weights further than int8 from their zero points, groups of channels between 1 and all, averages of windows
-/// that do not all hold as many pixels, multipliers of 256 and more.
+/// ValueError for other values of pack. NotImplementedError naming the tensor or node that is not expressed: layers
+/// that compute on float32 other than softmax, more than 8 bits, weights further than int8 from their zero points,
+/// groups of channels between 1 and all, averages of windows that do not all hold as many pixels, multipliers of 256
+/// and more.
 io::Bytes format_tflite(const InferenceGraph& graph, const TfliteOptions& options = {});
 
 /// A file, written beside and renamed. Errors as format_tflite(), and IoError.

@@ -62,6 +62,21 @@ void check_order(const InferenceGraph& graph) {
                      graph.tensors[static_cast<std::size_t>(missing - written.begin())].name, "\"");
 }
 
+/// Nodes that the output does not depend on would count in sizes and costs, and be left out of exported files.
+void check_needed(const InferenceGraph& graph) {
+  std::vector<char> needed(graph.tensors.size(), 0);
+  needed[static_cast<std::size_t>(graph.output)] = 1;
+  const GraphNode* idle = nullptr;  // the first in order of execution
+  for (auto node = graph.nodes.rbegin(); node != graph.nodes.rend(); ++node) {
+    if (!needed[static_cast<std::size_t>(node->output)]) {
+      idle = &*node;
+      continue;
+    }
+    for (const int input : node->inputs) needed[static_cast<std::size_t>(input)] = 1;
+  }
+  if (idle) fail<ValueError>("graph node \"", idle->name, "\": nothing that the output depends on reads it");
+}
+
 }  // namespace
 }  // namespace inference
 
@@ -70,6 +85,7 @@ void InferenceGraph::validate() const {
   inference::check_tensors(*this);
   inference::check_order(*this);
   for (const GraphNode& node : nodes) inference::check_node(*this, node);
+  inference::check_needed(*this);
   inference::check_mode(*this);
 }
 

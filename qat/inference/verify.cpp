@@ -111,8 +111,17 @@ void Verification::note(std::string_view executor, const Place& place, std::int3
   own->second = std::min(own->second, place);
   if (!first) return;
   const auto [order, sample, element] = place;
-  const std::string& name = graph_.tensors[static_cast<std::size_t>(promised_[order])].name;
-  report_.first_difference = {name, sample, element, expected, found, std::string(executor), ""};
+  const GraphTensor& tensor = graph_.tensors[static_cast<std::size_t>(promised_[order])];
+  using Kind = CodeDifference::Kind;
+  report_.first_difference = CodeDifference{.tensor = tensor.name,
+                                            .shape = tensor.shape,
+                                            .kind = tensor.grid ? Kind::code : Kind::float_bits,
+                                            .sample = sample,
+                                            .element = element,
+                                            .expected = expected,
+                                            .found = found,
+                                            .executor = std::string(executor),
+                                            .cause = ""};
 }
 
 void Verification::explain(const InferenceGraph* live) {

@@ -13,18 +13,29 @@ namespace bitgrad {
 
 /// The naive executor: every tensor of the graph for a batch, written from the rules of graph.hpp with plain loops and
 /// int64 accumulators, sharing no kernel with the engine. Operations left in float32 (FloatConv2D, FloatDense and other
-/// Float* ones) are outside the promise and call the engine's kernels; verify names them.
+/// Float* ones) are outside the promise and call the engine's kernels; verify names them. Tensors as
+/// InferenceSession::run_all() gives them, and errors as there; a mode without arithmetic for the graph is not looked
+/// for.
 std::vector<Tensor> run_naive(const InferenceGraph& graph, const Tensor& x);
 
 /// The first place where two executions differ.
 struct CodeDifference {
+  /// What `expected` and `found` are: codes, or the bits of float32 results of an integer layer.
+  enum class Kind { code, float_bits };
+
   std::string tensor;
+  Shape shape;  ///< per sample
+  Kind kind = Kind::code;
   Index sample = 0;
   Index element = 0;          ///< flat index inside the sample
-  std::int32_t expected = 0;  ///< naive executor; for logits of an integer layer the bits of the float32
+  std::int32_t expected = 0;  ///< naive executor
   std::int32_t found = 0;
   std::string executor;  ///< "evaluate", or of the reloaded graph "integer engine", "float engine"
   std::string cause;     ///< the likely one: a sentence
+
+  /// "tensor "relu1/out", sample 3, y 4, x 0, channel 2: evaluate gives 7, the naive executor 8"; floats with as many
+  /// digits as tell them from all others.
+  std::string describe() const;
 };
 
 /// The worst accumulator of an integer layer over its real weights.
@@ -69,12 +80,15 @@ struct VerifyOptions {
 
 /// Runs the model's evaluation, the graph saved into a scratch directory and reloaded (both engines) and the naive
 /// executor over all images (float32 [n, input shape]) and compares the codes at every quantized tensor, and the
-/// float32 results of integer layers. ValueError when the model does not lower to tensors of the same names and shapes.
+/// float32 results of integer layers. ValueError when the model does not lower to tensors of the same names and shapes,
+/// and for a batch below 1; ShapeError for other images; IoError where the scratch directory cannot be made or written;
+/// else as convert2inferable(), set_requantization() and InferenceSession::run_all() throw. Differences are no error:
+/// the report has them.
 VerifyReport verify(Model& model, const InferenceGraph& graph, const Tensor& images, const VerifyOptions& options = {});
-/// Without the model: the reloaded graph's engines against the naive executor.
+/// Without the model: the reloaded graph's engines against the naive executor. Throws likewise.
 VerifyReport verify(const InferenceGraph& graph, const Tensor& images, const VerifyOptions& options = {});
 
-/// ValueError for a node without integer weights.
+/// The certificate of one layer of the graph. ValueError for a node without integer weights.
 LayerCertificate certify(const InferenceGraph& graph, const GraphNode& node);
 
 }  // namespace bitgrad

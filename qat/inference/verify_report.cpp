@@ -2,6 +2,8 @@
 #include <bitgrad/qat/inference/verify.hpp>
 
 #include <algorithm>
+#include <bit>
+#include <charconv>
 #include <iomanip>
 
 namespace bitgrad {
@@ -17,11 +19,41 @@ int widest(const Rows& rows, std::string_view title, Name&& name) {
 void describe_certificates(std::ostream& out, const std::vector<LayerCertificate>& certificates) {
   const int width = widest(certificates, "layer", [](const auto& c) -> const std::string& { return c.layer; });
   out << '\n'
-      << std::left << std::setw(width) << "layer" << std::right << std::setw(18) << "worst accumulator"
+      << std::left << std::setw(width) << "layer" << std::right << std::setw(18) << "worst accumulator" << std::setw(9)
+      << "channel"
       << "  int32  float32\n";
   for (const LayerCertificate& c : certificates)
     out << std::left << std::setw(width) << c.layer << std::right << std::setw(18) << c.worst_accumulator
-        << (c.int32_safe ? "  safe " : "  UNSAFE") << (c.float32_exact ? "  exact" : "  in blocks") << '\n';
+        << std::setw(9) << c.channel << (c.int32_safe ? "  safe " : "  UNSAFE")
+        << (c.float32_exact ? "  exact" : "  in blocks") << '\n';
+  out << "each is reached by an input on the grid: codes at either end, after the signs of that channel's weights\n";
+}
+
+std::string shortest(float value) {
+  char text[32];
+  return {text, std::to_chars(text, text + sizeof text, value).ptr};
+}
+
+std::string value_text(CodeDifference::Kind kind, std::int32_t bits) {
+  return kind == CodeDifference::Kind::code ? std::to_string(bits) : shortest(std::bit_cast<float>(bits));
+}
+
+/// The last axis counts channels; those of an image are y, x and channel.
+std::string axis_name(int axis, int rank) {
+  if (axis == rank - 1) return "channel";
+  if (rank == 3) return axis == 0 ? "y" : "x";
+  return rank == 2 ? "position" : message("axis ", axis);
+}
+
+/// The place of a sample's element along each axis: "y 4, x 0, channel 2".
+std::string place_text(const Shape& shape, Index element) {
+  std::string text;
+  for (int axis = shape.rank() - 1; axis >= 0; --axis) {
+    const Index place = element % shape[axis];
+    element /= shape[axis];
+    text = message(axis_name(axis, shape.rank()), ' ', place, text.empty() ? "" : ", ", text);
+  }
+  return text;
 }
 
 void describe_agreement(std::ostream& out, const std::vector<LayerAgreement>& agreements) {
@@ -40,15 +72,19 @@ void describe_agreement(std::ostream& out, const std::vector<LayerAgreement>& ag
 
 }  // namespace
 
+std::string CodeDifference::describe() const {
+  const std::string place = place_text(shape, element);
+  return message("tensor \"", tensor, "\", sample ", sample, place.empty() ? "" : ", ", place, ": ", executor,
+                 " gives ", value_text(kind, found), ", the naive executor ", value_text(kind, expected));
+}
+
 std::string VerifyReport::describe() const {
   std::ostringstream out;
   out << (passed() ? "verified: " : "FAILED: ") << samples << " samples, " << codes_compared << " codes compared, "
       << differing_codes << " differ\n";
   if (first_difference)
-    out << "first difference: tensor \"" << first_difference->tensor << "\", sample " << first_difference->sample
-        << ", element " << first_difference->element << ": " << first_difference->executor << " gives "
-        << first_difference->found << ", the naive executor " << first_difference->expected
-        << "\nlikely cause: " << first_difference->cause << '\n';
+    out << "first difference: " << first_difference->describe() << "\nlikely cause: " << first_difference->cause
+        << '\n';
   if (!integer_engine_skipped.empty()) out << "without the integer engine: " << integer_engine_skipped << '\n';
   if (!certificates.empty()) describe_certificates(out, certificates);
   if (!training_forward.empty()) describe_agreement(out, training_forward);

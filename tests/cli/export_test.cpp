@@ -70,6 +70,31 @@ TEST_CASE("export: C header and arrays") {
   CHECK_THAT(shop.text("3d.h"), Contains("net3d_run(") && Contains(code) && Contains("n < 3;"));
 }
 
+TEST_CASE("export --onnx-weights: what the library writes for that processor") {
+  const support::Workshop shop;
+  REQUIRE(shop.train("run", {"--model", "mlp", "--epochs", "1", "--weights", "lsq:8", "--activations", "lsq:8"}).code ==
+          0);
+  const auto written = [&](const std::vector<std::string>& options) {
+    CHECK(support::run_cli(support::plus({"export", shop.path("run"), "--onnx", shop.path("m.onnx")}, options)).code ==
+          0);
+    return shop.bytes("m.onnx");
+  };
+  const io::Bytes usual = written({}), int8 = written({"--onnx-weights", "int8"});
+  CHECK(written({"--onnx-weights", "uint8"}) == usual);
+  CHECK(int8 != usual);
+  CHECK(int8.size() == usual.size());
+}
+
+TEST_CASE("export: a run without quantized activations is refused with what to do") {
+  const support::Workshop shop(32, 8);
+  REQUIRE(shop.train("run", {"--model", "mlp", "--epochs", "1", "--weights", "lsq:4", "--activations", "none"}).code ==
+          0);
+  for (const char* format : {"--c", "--tflite"})
+    CHECK_THAT(support::run_cli({"export", shop.path("run"), format, shop.path("m.h")}).err,
+               Contains("no activations are quantized") && Contains("train with --weights and --activations"));
+  CHECK_FALSE(shop.exists("m.h"));
+}
+
 TEST_CASE("export: nothing is written unless all can be") {
   const support::Workshop shop;
   REQUIRE(shop.train("float", {"--model", "mlp", "--epochs", "1"}).code == 0);
@@ -101,6 +126,11 @@ TEST_CASE("export: wrong usage is one line and leaves no file") {
   refused({"--c", shop.path("m.h"), "--pack", "4"}, 2, "--pack has no effect without --onnx or --tflite");
   refused({"--tflite", shop.path("m.onnx"), "--pack", "2"}, 2,
           "--pack 2: the smallest weights of a TFLite file have 4");
+  refused({"--onnx", shop.path("m.onnx"), "--tflite", shop.path("m.tflite"), "--pack", "2"}, 2,
+          "--pack 2: the smallest weights of a TFLite file have 4");
+  refused({"--tflite", shop.path("m.onnx"), "--onnx-weights", "int8"}, 2,
+          "--onnx-weights has no effect without --onnx");
+  refused({"--onnx", shop.path("m.onnx"), "--onnx-weights", "int4"}, 2, "int4");
   refused({"--tflite", shop.path("m.onnx"), "--opset", "13"}, 2, "--opset has no effect without --onnx");
   refused({"--npz", shop.path("m.onnx"), "--golden", shop.path("x.npy")}, 2, "--golden has no effect without --c");
   refused({"--onnx", shop.path("m.onnx"), "--c", shop.path("net.h"), "--golden", shop.path("none.npy")}, 1, "none.npy");

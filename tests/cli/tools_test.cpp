@@ -5,6 +5,7 @@
 #include <bitgrad/core/io/npy.hpp>
 #include <bitgrad/qat/inference/graph.hpp>
 #include "support.hpp"
+#include "support/environment.hpp"
 
 using namespace bitgrad;
 using Catch::Matchers::Contains;
@@ -32,7 +33,7 @@ TEST_CASE("verify compares the run's graph with its model") {
   const Outcome bad = verify("run");
   CHECK(bad.code == 1);
   CHECK_THAT(bad.err, Contains("bitgrad: error: ") && Contains(" codes differ"));
-  CHECK_THAT(bad.out, Contains("first difference: tensor \"") && Contains(", sample ") && Contains(", element ") &&
+  CHECK_THAT(bad.out, Contains("first difference: tensor \"") && Contains(", sample ") && Contains(", channel ") &&
                           Contains(": evaluate gives ") && Contains(", the naive executor ") &&
                           Contains("\nlikely cause: node \""));
 
@@ -44,6 +45,20 @@ TEST_CASE("verify compares the run's graph with its model") {
   const Outcome missing = verify("nowhere");
   CHECK(missing.code == 3);
   CHECK_THAT(missing.err, Contains("nowhere"));
+  // Another exit code where data cannot be read than where there can be none of that name.
+  const auto with_data = [&](const std::string& data) {
+    return support::run_cli({"verify", shop.path("run"), "--data", data});
+  };
+  const support::Environment no_data("BITGRAD_DATA_DIR", shop.path("empty")),
+      no_cache("XDG_CACHE_HOME", shop.path("empty"));
+  if (!std::filesystem::exists("/usr/share/datasets/cifar10")) {
+    const Outcome absent = with_data("cifar10");
+    CHECK(absent.code == 3);
+    CHECK_THAT(absent.err, Contains("cifar10"));
+  }
+  CHECK(with_data("nothing").code == 2);
+  io::write_file_atomically(shop / "bad.npz", "no archive");
+  CHECK(with_data(shop.path("bad.npz")).code == 3);
   CHECK_THAT(support::run_cli({"verify", shop.path("run"), "--limit", "-3"}).err,
              Contains("--limit -3: expected 0 (all images) or more"));
 }
@@ -59,6 +74,32 @@ TEST_CASE("verify --modes shows what other roundings change") {
     CHECK_THAT(outcome.out, Contains(part));
 }
 
+TEST_CASE("verify --mode compares with the roundings of a mode") {
+  const support::Workshop shop;
+  REQUIRE(shop.train("run", support::w4a4).code == 0);
+  const auto verify = [&](const std::string& run, const std::string& mode) {
+    return support::run_cli({"verify", shop.path(run), "--data", shop.path("data"), "--mode", mode});
+  };
+  for (const char* mode : {"ort", "xnnpack", "tflm_double"}) {
+    const Outcome outcome = verify("run", mode);
+    CHECK(outcome.err == "");
+    CHECK(outcome.code == 0);
+    CHECK_THAT(outcome.out, Contains(message(" of 40 test images, requantization ", mode, "\n")));
+    CHECK((outcome.out.find("training forward") != std::string::npos) == (mode == std::string("ort")));
+  }
+  const Outcome unknown = verify("run", "tflm");
+  CHECK(unknown.code == 2);
+  CHECK_THAT(unknown.err, Contains("tflm_double"));
+
+  REQUIRE(shop.train("wide", {"--from", shop.path("run/float.safetensors"), "--weights", "lsq:8", "--activations",
+                              "lsq:9", "--qat-epochs", "1"})
+              .code == 0);
+  CHECK(verify("wide", "ort").code == 0);
+  const Outcome refused = verify("wide", "single");
+  CHECK(refused.code == 2);
+  CHECK_THAT(refused.err, Contains("--mode single: ") && Contains("at most 8 bits"));
+}
+
 TEST_CASE("verify takes the run's own data, and refuses what there is nothing to compare in") {
   const Workshop shop;
   REQUIRE(shop.train("run", support::w4a4).code == 0);
@@ -69,7 +110,7 @@ TEST_CASE("verify takes the run's own data, and refuses what there is nothing to
   REQUIRE(shop.train("float", {"--model", "mlp", "--epochs", "1"}).code == 0);
   const Outcome nothing = support::run_cli({"verify", shop.path("float")});
   CHECK(nothing.code == 3);
-  CHECK_THAT(nothing.err, Contains("quantizes nothing"));
+  CHECK_THAT(nothing.err, Contains("no activations are quantized") && Contains("--activations"));
 
   std::filesystem::remove(shop / "run/quantized.safetensors");
   const Outcome incomplete = support::run_cli({"verify", shop.path("run")});
@@ -162,20 +203,26 @@ TEST_CASE("infer refuses images that are far outside of what the network was tra
   CHECK_THAT(infer("float", 255, 0).err, Contains("from 0 to 255, the graph takes 0 to 1; pixels of 0 to 255"));
 }
 
-TEST_CASE("the integer engine is refused for a graph in float") {
+TEST_CASE("the integer engine is refused where no activations are quantized") {
   const Workshop shop(32, 8);
   REQUIRE(shop.train("run", {"--model", "mlp", "--epochs", "1"}).code == 0);
+  REQUIRE(
+      shop.train("weights", {"--model", "mlp", "--epochs", "1", "--weights", "lsq:4", "--activations", "none"}).code ==
+      0);
   io::write_npy(shop / "x.npy", Tensor::zeros({2, 8, 8, 1}));
-  const Outcome outcome = support::run_cli({"infer", shop.path("run"), "--engine", "integer", "--input",
-                                            shop.path("x.npy"), "--output", shop.path("y.npy")});
-  CHECK(outcome.code == 1);
-  CHECK_THAT(outcome.err, Contains("float"));
+  for (const char* run : {"run", "weights"}) {
+    const Outcome outcome = support::run_cli({"infer", shop.path(run), "--engine", "integer", "--input",
+                                              shop.path("x.npy"), "--output", shop.path("y.npy")});
+    CHECK(outcome.code == 1);
+    CHECK_THAT(outcome.err, Contains("--engine integer: no activations are quantized") && !Contains("run_integer"));
+  }
 }
 
 namespace {
 
-/// A report as train writes it, with these numbers.
-void write_report(const Workshop& shop, const std::string& run, int bits, double accuracy, int differing = 0) {
+/// A report as train writes it, with these numbers, and members that only some have: ",\"hold_out\":0.1".
+void write_report(const Workshop& shop, const std::string& run, int bits, double accuracy, int differing = 0,
+                  const std::string& more = "") {
   std::filesystem::create_directories(shop / run);
   const std::string kind = bits == 32 ? "none" : "lsq:" + std::to_string(bits);
   const std::string number = std::to_string(accuracy), width = std::to_string(bits);
@@ -185,7 +232,8 @@ void write_report(const Workshop& shop, const std::string& run, int bits, double
           kind + R"(","weight_bits":)" + width + R"(,"activation_bits":)" + width +
           R"(,"epochs":1,"qat_epochs":2,"float_accuracy":90,"quantized_accuracy":80,"converted_accuracy":)" + number +
           R"(,"codes_compared":)" + (bits == 32 ? "0" : "100") + R"(,"differing_codes":)" + std::to_string(differing) +
-          R"(,"parameters":10,"float_bytes":4096,"quantized_bytes":2048,"images_per_second":100,"seconds":12.5,"seed":1})");
+          R"(,"parameters":10,"float_bytes":4096,"quantized_bytes":2048,"images_per_second":100,"seconds":12.5,"seed":1)" +
+          more + '}');
 }
 
 }  // namespace
@@ -208,6 +256,42 @@ TEST_CASE("table lists runs against the last float run or a chosen one") {
   const Outcome alone = support::run_cli({"table", shop.path("w4a4")});
   CHECK(alone.code == 0);
   CHECK_THAT(alone.out, !Contains("against"));
+}
+
+TEST_CASE("table gives no change between accuracies of different images") {
+  const Workshop shop(4, 4);
+  const std::string held = R"(,"hold_out":0.1,"tested_on":{"images":6,"digest":"0123456789abcdef"})",
+                    test = R"(,"tested_on":{"images":40,"digest":"fedcba9876543210"})";
+  write_report(shop, "h", 32, 80.1, 0, held);
+  write_report(shop, "t", 32, 91, 0, test);
+  write_report(shop, "hq", 4, 90.5, 0, held);
+  write_report(shop, "tq", 4, 90.75, 0, test);
+  const std::string note =
+      "not tested on the same images: h, hq: held-out 10 % of the training images of d (6, digest 0123456789abcdef); "
+      "t, tq: test images of d (40, digest fedcba9876543210)\n";
+  const Outcome outcome = support::run_cli({"table", shop.path("h"), shop.path("t"), shop.path("hq"), shop.path("tq")});
+  CHECK(outcome.err == "");
+  CHECK(outcome.out ==
+        "run  bits W / A  accuracy  change     size  differing codes  seconds\n"
+        "h         float   80.10 %       -  2.0 KiB                -     12.5\n"
+        "t         float   91.00 %   +0.00  2.0 KiB                -     12.5\n"
+        "hq        4 / 4   90.50 %       -  2.0 KiB                0     12.5\n"
+        "tq        4 / 4   90.75 %   -0.25  2.0 KiB                0     12.5\n"
+        "change: percentage points against t\n" +
+            note);
+  const Outcome alike = support::run_cli({"table", shop.path("h"), shop.path("hq")});
+  CHECK_THAT(alike.out, Contains("+10.40") && !Contains("not tested on"));
+  const Outcome chosen = support::run_cli({"table", "--markdown", shop.path("hq"), "--baseline", shop.path("t")});
+  CHECK_THAT(chosen.out, Contains("|      - |") && Contains("\n\nnot tested on the same images: hq: held-out 10 % ") &&
+                             Contains("; t: test images of d (40"));
+  const Outcome itself = support::run_cli({"table", shop.path("hq"), shop.path("t"), "--baseline", shop.path("t")});
+  CHECK_THAT(itself.out, Contains("; t: test images") && !Contains("t, t"));
+  // Reports of before say what share was held out, at least.
+  write_report(shop, "before", 4, 70, 0, R"(,"hold_out":0.1)");
+  CHECK_THAT(support::run_cli({"table", shop.path("h"), shop.path("before")}).out, Contains("-10.10"));
+  CHECK_THAT(support::run_cli({"table", shop.path("t"), shop.path("before")}).out,
+             !Contains("-21.00") && Contains("before: held-out 10 % of the training images of d\n"));
+  CHECK_THAT(support::run_cli({"table", "--help"}).out, Contains("tested on other images than the baseline"));
 }
 
 TEST_CASE("table prints Markdown") {
@@ -250,7 +334,7 @@ TEST_CASE("table refuses what is no report") {
   CHECK_THAT(with("\"seconds\":12.5,", ""), Contains("report.json: \"seconds\" is missing"));
   CHECK_THAT(with("\"seconds\":12.5", "\"seconds\":\"x\""), Contains("\"seconds\" is \"x\", expected a number"));
   CHECK_THAT(with("bitgrad.report", "other.report"), Contains("format is \"other.report\""));
-  CHECK_THAT(with("}", ""), Contains("report.json: no JSON"));
+  CHECK_THAT(with("}", ""), Contains("report.json: not JSON"));
   CHECK_THAT(with("\"seed\":1", "\"seed\":1,\"sede\":2"), Contains("unknown member \"sede\" (did you mean \"seed\""));
   CHECK_THAT(with("\"seed\":1", "\"seed\":-1"), Contains("\"seed\" is -1, expected an integer, 0 or more"));
   CHECK_THAT(with("\"seed\":1", "\"seed\":1,\"seed\":2"), Contains("occurs twice"));
@@ -259,6 +343,14 @@ TEST_CASE("table refuses what is no report") {
   const auto plus = [&](const std::string& member) { return with("\"seed\":1", "\"seed\":1," + member); };
   CHECK(plus(R"("hold_out":0.1,"ema":0.9,"gradual":"8:1,4:1","mixed":true,"layers":[])") == "");
   CHECK_THAT(plus(R"("hold_out":"x")"), Contains("\"hold_out\" is \"x\", expected a number"));
+  CHECK(plus(R"("tested_on":{"images":40,"digest":"0123456789abcdef"})") == "");
+  CHECK_THAT(plus(R"("tested_on":40)"), Contains("\"tested_on\" is 40, expected an object"));
+  CHECK_THAT(plus(R"("tested_on":{"images":40})"), Contains("tested_on: \"digest\" is missing"));
+  CHECK_THAT(plus(R"("tested_on":{"images":0,"digest":"0123456789abcdef"})"),
+             Contains("tested_on: \"images\" is 0, expected 1 or more"));
+  for (const char* digest : {"0123456789ABCDEF", "0123456789abcde"})
+    CHECK_THAT(plus(message(R"("tested_on":{"images":40,"digest":")", digest, "\"}")),
+               Contains(message("tested_on: \"digest\" is \"", digest, "\", expected 16 hexadecimal digits")));
   CHECK_THAT(plus(R"("ema":"x")"), Contains("\"ema\" is \"x\", expected a number"));
   CHECK_THAT(plus(R"("gradual":8)"), Contains("\"gradual\" is 8, expected a string"));
   CHECK_THAT(plus(R"("mixed":1)"), Contains("\"mixed\" is 1, expected true or false"));

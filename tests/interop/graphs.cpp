@@ -10,6 +10,7 @@
 #include <iostream>
 #include <limits>
 #include <sstream>
+#include <tuple>
 
 #include <bitgrad/core/data/find.hpp>
 #include <bitgrad/core/io/npy.hpp>
@@ -68,8 +69,10 @@ std::vector<Quantization> quantizations(const Model& model) {
   result.push_back({"w8a6-zero-points", config_of(8, 6, "symmetric")});
   result.back().config.activations = parse_quantizer_spec("lsq-plus:6:uniform");
   result.push_back({"mixed", mixed_config(model)});
-  for (const auto& [name, method] : {std::pair{"w4a4-everywhere", "symmetric"}, {"w4a4-zero-points", "uniform"}}) {
-    result.push_back({name, config_of(4, 4, method)});
+  for (const auto& [name, bits, method] : {std::tuple{"w4a4-everywhere", 4, "symmetric"},
+                                           {"w4a4-zero-points", 4, "uniform"},
+                                           {"w2a2-everywhere", 2, "symmetric"}}) {
+    result.push_back({name, config_of(bits, bits, method)});
     result.back().config.first_last_bits = 0;
   }
   return result;
@@ -164,6 +167,15 @@ Model make_model(const std::string& name, const Shape& input, Index classes) {
   return models::make(name, input, classes);
 }
 
+/// Normalized by the statistics of these images.
+Model normalized_model(const data::Dataset& train) {
+  const Shape input = train.images.shape().without_front();
+  Model model = models::make("lenet5:normalized", input, train.classes);
+  model.build(input, 1);
+  model.load_state_dict(models::normalization_state(model, data::channel_statistics(train.images)), LoadMode::partial);
+  return model;
+}
+
 /// What the command line asks for.
 struct Wanted {
   Index images = 1000;
@@ -187,8 +199,8 @@ void make_trained(const std::string& name, const Wanted& wanted, const fs::path&
   const data::Dataset train = data::load_dataset("fashion-mnist", data::Split::train);
   const data::Dataset test = first(data::load_dataset("fashion-mnist", data::Split::test), wanted.images);
   const Shape input = test.images.shape().without_front();
-  Model model = make_model(name, input, test.classes);
-  model.build(input, 1);
+  Model model = name == "normalized" ? normalized_model(train) : make_model(name, input, test.classes);
+  if (!model.built()) model.build(input, 1);
   fit(model, first(train, 2000), {.epochs = 1, .batch = 32});
   const Tensor representative = data::to_unit_range(train.images.rows(0, 128));
   for (const auto& [quantization, config] : quantizations(model)) {

@@ -15,12 +15,13 @@
 #include <bitgrad/qat/export/detail/c_text.hpp>
 #include <bitgrad/qat/inference/requantization.hpp>
 #include <bitgrad/qat/quantization_aware_training.hpp>
-#include "qat/inference_support.hpp"
+#include "qat/export_support.hpp"
 #include "support/temporary_directory.hpp"
 
 using namespace bitgrad;
 using Catch::Contains;
 using Catch::Equals;
+using Catch::StartsWith;
 using namespace bitgrad::test;
 
 namespace {
@@ -441,6 +442,22 @@ TEST_CASE("export c: byte totals and sizes in the text") {
   for (std::string line; std::getline(lines, line);) CHECK_THAT(line, !Contains("float"));
 }
 
+TEST_CASE("export c: the account of bytes says what multipliers are") {
+  InferenceGraph graph = small_graph(unsigned_grid(8, 0.5F), signed_grid(4, 1));
+  const std::string weights = message(" * bytes: ", graph.weight_bytes(), " of weights (codes at their width, ");
+  const std::string others = " *        2 of zero points, tables and padding\n";
+  CHECK_THAT(format_c_header(graph), Contains(weights + "int32 biases, float32 multipliers)\n" + others));
+  set_requantization(graph, RequantizationMode::tflm_double);
+  CHECK_THAT(format_c_header(graph),
+             Contains(weights + "int32 biases, fixed-point multipliers, float32 ones for the logits)\n" +
+                      " *        1 of the shifts of fixed-point multipliers\n" + others));
+  set_requantization(graph, RequantizationMode::xnnpack);
+  CHECK_THAT(format_c_header(graph), Contains(weights + "int32 biases, float32 multipliers)\n" + others));
+  graph = addition(unsigned_grid(8, 0.1F), unsigned_grid(8, 0.2F), unsigned_grid(8, 0.3F));  // no layer has one
+  set_requantization(graph, RequantizationMode::single);
+  CHECK_THAT(format_c_header(graph), !Contains("shifts of"));
+}
+
 TEST_CASE("export c: golden vectors can be given, and a wrong one is found") {
   const std::vector<Compiler> all = compilers();
   const InferenceGraph graph = RandomNetwork(2, 6).build();
@@ -486,10 +503,30 @@ TEST_CASE("export c: what cannot be written is refused by name") {
   const auto nothing = [](InferenceGraphBuilder&, GraphValue x) { return x; };
   const auto softmax = [](InferenceGraphBuilder& builder, GraphValue x) { return builder.softmax(x); };
   CHECK_NOTHROW(format_c_header(network(8, 8, nothing)));
+  InferenceGraphBuilder floating({2});
+  floating.set_layer_name("dense");
+  const InferenceGraph floats_alone =
+      floating.finish(floating.dense(floating.input(), {"kernel", floats({2, 1}, {1, 2})}, {"bias", Tensor()}));
+  CHECK_THROWS_WITH(format_c_header(floats_alone),
+                    StartsWith("c header: no activations are quantized") && Contains("train with --weights and"));
   CHECK_THROWS_WITH(format_c_header(network(9, 8, nothing)), Contains("\"in\"") && Contains("0..511"));
   CHECK_THROWS_WITH(format_c_header(network(8, 9, nothing)), Contains("\"dense\"") && Contains("9 bits"));
   CHECK_THROWS_WITH(format_c_header(network(8, 8, softmax)),
                     Contains("\"last\" (float_softmax)") && Contains("without this one"));
+}
+
+TEST_CASE("a graph with nodes that its output does not depend on is refused") {
+  InferenceGraph graph = small_graph(unsigned_grid(8, 0.5F), signed_grid(4, 1));
+  const support::TemporaryDirectory directory;
+  graph.save(directory.path().string());
+  const std::string why = "graph node \"flatten\": nothing that the output depends on reads it";
+  graph.output = tensor_number(graph, "conv/out");
+  CHECK_THROWS_WITH(graph.validate(), Equals(why));
+  CHECK_THROWS_WITH(format_c_header(graph), Equals(why));
+  const std::string text = io::read_text_file(directory / "graph.json");
+  std::ofstream(directory / "graph.json")
+      << std::regex_replace(text, std::regex("\"output\": \"dense\""), "\"output\": \"conv/out\"");
+  CHECK_THROWS_WITH(InferenceGraph::load(directory.path().string()), Contains("graph.json: " + why));
 }
 
 TEST_CASE("arena: tensors that live together do not overlap") {

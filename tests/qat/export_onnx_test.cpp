@@ -157,6 +157,41 @@ TEST_CASE("export onnx: weights that could saturate are moved into uint8") {
   CHECK_THROWS_AS(onnx::stored_weights(node, weights, 255), NotImplementedError);
 }
 
+TEST_CASE("export onnx: OnnxWeights::int8 stores every kernel as int8") {
+  constexpr std::uint64_t uint8 = 2, int8 = 3;
+  const auto check = [&](const InferenceGraph& graph, OnnxWeights weights, std::uint64_t type,
+                         std::initializer_list<int> codes, int zero_point) {
+    const File file(format_onnx(graph, {.weights = weights}));
+    CHECK(file.type("conv/kernel/codes") == type);
+    CHECK(file.type("conv/kernel/zero_point") == type);
+    CHECK(file.raw("conv/kernel/codes") == bytes(codes));
+    CHECK(file.raw("conv/kernel/zero_point") == bytes({zero_point}));
+    CHECK(file.type("dense/kernel/codes") == int8);
+    CHECK(file.raw("dense/kernel/codes") == std::string(24, 1));
+  };
+  // 100 * 255 twice is beyond 16 bits.
+  const InferenceGraph wide = small_graph(unsigned_grid(8, 0.5F), signed_grid(8, 1), {100, -4});
+  check(wide, OnnxWeights::uint8, uint8, {228, 124}, 128);
+  check(wide, OnnxWeights::int8, int8, {100, -4}, 0);
+  const InferenceGraph shifted = small_graph(unsigned_grid(8, 0.5F), unsigned_grid(8, 1, 5));
+  check(shifted, OnnxWeights::uint8, uint8, {8, 1}, 5);
+  check(shifted, OnnxWeights::int8, int8, {-120, -127}, -123);
+}
+
+TEST_CASE("export onnx: ConvInteger has weights of uint8 in any case") {
+  InferenceGraphBuilder builder({2, 2, 1});
+  builder.set_layer_name("in");
+  const GraphValue x = builder.quantize(builder.input(), activations(unsigned_grid(8, 1.0F / 256)));
+  builder.set_layer_name("conv");
+  const WeightQuantizers quantizers = kernel_on(signed_grid(8, 1));
+  const InferenceGraphBuilder::WeightScope scope(builder, quantizers);
+  const InferenceGraph graph = builder.finish(builder.conv2d(
+      x, {.padding = Padding::valid()}, {"kernel", floats({1, 1, 1, 2}, {100, -4})}, {"bias", Tensor()}));
+  const io::Bytes file = format_onnx(graph);
+  CHECK(File(file).raw("conv/kernel/codes") == bytes({228, 124}));
+  CHECK(format_onnx(graph, {.weights = OnnxWeights::int8}) == file);
+}
+
 TEST_CASE("export onnx: packed codes fill bytes from the low bits") {
   const std::vector<std::int32_t> codes{-2, 1, 0, -1, 1};
   CHECK_FALSE(onnx::pack_codes(codes, 8));

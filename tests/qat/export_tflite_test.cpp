@@ -137,8 +137,51 @@ TEST_CASE("export tflite: what the format has no place for is refused by name") 
                     Catch::Contains("\"conv/out\"") && Catch::Contains("9 bits"));
   CHECK_THROWS_WITH(format_tflite(small_graph(signed_grid(8, 0.5F), unsigned_grid(8, 1), {200, 0})),
                     Catch::Contains("\"conv\"") && Catch::Contains("0..200 steps from their zero points"));
+  CHECK_THROWS_WITH(format_tflite(small_graph(signed_grid(8, 0.5F), signed_grid(12, 1), {2000, -4})),
+                    Catch::EndsWith("the weights of \"conv\" have 12 bits; TFLite's weights have at most 8"));
   CHECK_THROWS_WITH(format_tflite(small_graph(signed_grid(8, 0.5F), signed_grid(4, 1)), {.pack = 2}),
                     Catch::Contains("packed to 2 bits"));
+}
+
+TEST_CASE("export tflite: what computes on float32 is refused with the reason") {
+  using Catch::Contains;
+  const Tensor one = floats({1}, {1}), kernel = floats({4, 2}, std::vector<float>(8, 1));
+  const auto refused = [](const auto& layers) {
+    InferenceGraphBuilder builder({2, 2, 1});
+    const InferenceGraph graph = builder.finish(layers(builder));
+    try {
+      format_tflite(graph);
+    } catch (const NotImplementedError& error) {
+      return std::string(error.what());
+    }
+    return std::string("written");
+  };
+  const auto dense = [&](InferenceGraphBuilder& builder, GraphValue x) {
+    builder.set_layer_name("flat");
+    x = builder.reshape(x, {4});
+    builder.set_layer_name("dense");
+    return builder.dense(x, {"kernel", kernel}, {"bias", Tensor()});
+  };
+  const auto codes = [](InferenceGraphBuilder& builder, GraphValue x) {
+    builder.set_layer_name("codes");
+    return builder.quantize(x, activations(unsigned_grid(8, 1)));
+  };
+  CHECK_THAT(refused([&](InferenceGraphBuilder& b) { return dense(b, b.input()); }),
+             Contains("no activations are quantized") && Contains("train with --weights and --activations"));
+  CHECK_THAT(refused([&](InferenceGraphBuilder& b) { return dense(b, codes(b, b.input())); }),
+             Contains("\"dense\" is float_dense, which computes on float32, because its weights or its input are not"));
+  CHECK_THAT(refused([&](InferenceGraphBuilder& b) {
+               b.set_layer_name("normalize");
+               const GraphValue x = b.normalize(b.input(), one, one);
+               return codes(b, x);
+             }),
+             Contains("\"normalize\" is float_normalize, a normalization in float32") && Contains(":normalized"));
+  CHECK_THAT(refused([&](InferenceGraphBuilder& b) {
+               const GraphValue x = codes(b, b.input());
+               b.set_layer_name("norm");
+               return b.layer_norm(x, one, one, 1e-3F);
+             }),
+             Contains("\"norm\" is float_layer_norm, which computes on float32; the file computes on codes"));
 }
 
 TEST_CASE("export tflite: weights are stored less their zero points") {

@@ -1,6 +1,7 @@
 #include <catch2/catch.hpp>
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <cstdlib>
 #include <cstring>
@@ -303,6 +304,8 @@ TEST_CASE("verify finds one changed number and names the tensor") {
     CHECK_THAT(report.describe(),
                Catch::Contains("\nlikely cause: node \"") &&
                    Catch::Contains("\" of the graph has not the model's " + field + ": the model was"));
+    const bool logits = tensor == tensors.back();
+    CHECK(report.first_difference->kind == (logits ? CodeDifference::Kind::float_bits : CodeDifference::Kind::code));
     // The place is the first one: recompute it from both graphs.
     const std::size_t t = static_cast<std::size_t>(tensor_number(graph, tensor));
     const Tensor right = graph.run_all(images)[t], changed_codes = wrong.run_all(images)[t];
@@ -311,6 +314,7 @@ TEST_CASE("verify finds one changed number and names the tensor") {
     while (std::memcmp(right.bytes() + 4 * first, changed_codes.bytes() + 4 * first, 4) == 0) ++first;
     CHECK(report.first_difference->sample == first / size);
     CHECK(report.first_difference->element == first % size);
+    CHECK(report.first_difference->shape == graph.tensors[t].shape);
   };
   for (const std::string& tensor : tensors) {
     finds(tensor,
@@ -337,6 +341,40 @@ TEST_CASE("verify finds one changed number and names the tensor") {
   InferenceGraph scaled = graph;  // the grid of the input
   scaled.tensors[static_cast<std::size_t>(graph.integer_input())].grid->scale[0] *= 1.001F;
   finds(graph.tensors[static_cast<std::size_t>(graph.integer_input())].name, scaled, "output grid");
+}
+
+TEST_CASE("verify names the place of a difference along the axes, and prints floats as floats") {
+  CodeDifference difference{.tensor = "relu1/out",
+                            .shape = {4, 5, 3},
+                            .sample = 9,
+                            .element = (2 * 5 + 4) * 3 + 1,
+                            .expected = 8,
+                            .found = -7,
+                            .executor = "evaluate",
+                            .cause = ""};
+  CHECK(difference.describe() ==
+        "tensor \"relu1/out\", sample 9, y 2, x 4, channel 1: evaluate gives -7, the naive executor 8");
+  difference.kind = CodeDifference::Kind::float_bits;
+  difference.expected = std::bit_cast<std::int32_t>(0.1F);
+  difference.found = std::bit_cast<std::int32_t>(std::nextafter(0.1F, 0.0F));
+  difference.shape = {50};
+  CHECK_THAT(difference.describe(),
+             Catch::EndsWith("sample 9, channel 43: evaluate gives 0.099999994, the naive executor 0.1"));
+  difference.shape = {10, 5};
+  CHECK_THAT(difference.describe(), Catch::Contains("sample 9, position 8, channel 3: "));
+}
+
+TEST_CASE("the table of accumulators has the channel of the worst") {
+  VerifyReport report;
+  report.certificates = {{.layer = "conv",
+                          .worst_accumulator = 119,
+                          .channel = 7,
+                          .int32_safe = true,
+                          .float32_exact = true,
+                          .attaining_input = {}}};
+  CHECK_THAT(report.describe(), Catch::Contains("  worst accumulator  channel  int32  float32\n"
+                                                "conv                  119        7  safe   exact\n"
+                                                "each is reached by an input on the grid"));
 }
 
 TEST_CASE("verify's likely cause: an engine alone, both, evaluation alone") {

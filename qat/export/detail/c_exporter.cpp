@@ -8,6 +8,7 @@
 #include <bitgrad/core/random.hpp>
 #include <bitgrad/qat/export/detail/c_arena.hpp>
 #include <bitgrad/qat/export/detail/c_runtime.hpp>
+#include <bitgrad/qat/export/detail/require_codes.hpp>
 #include <bitgrad/qat/inference/detail/accumulator.hpp>
 #include <bitgrad/qat/inference/requantization.hpp>
 
@@ -39,6 +40,7 @@ Exporter::Exporter(const InferenceGraph& graph, const CHeaderOptions& options)
       offsets_(graph.tensors.size(), -1) {
   if (!is_identifier(options.name)) fail<ValueError>("c header: name \"", options.name, "\" is no C identifier");
   graph.validate();
+  require_codes(graph, "c header");
   input_ = graph.integer_input();
 }
 
@@ -187,6 +189,17 @@ std::string Exporter::input_rule() const {
   return out.str();
 }
 
+/// What the bytes of weights and what belongs to them are spent on.
+std::string Exporter::byte_account() const {
+  const char* multipliers = shift_bytes_ == 0 ? "float32 multipliers"
+                            : codes_out()     ? "fixed-point multipliers"
+                                              : "fixed-point multipliers, float32 ones for the logits";
+  std::string text =
+      message(" * bytes: ", weight_bytes_, " of weights (codes at their width, int32 biases, ", multipliers, ")\n");
+  if (shift_bytes_ > 0) text += message(" *        ", shift_bytes_, " of the shifts of fixed-point multipliers\n");
+  return text + message(" *        ", other_bytes_, " of zero points, tables and padding\n");
+}
+
 std::string Exporter::heading() const {
   std::ostringstream out;
   out << "/* " << options_.name << ": a quantized network in C99, written by bitgrad " << BITGRAD_VERSION << ".\n *\n";
@@ -195,10 +208,8 @@ std::string Exporter::heading() const {
         found != graph_.metadata.end() && found->second.find_first_of("*@\n\\") == std::string::npos)
       out << " * " << key << ": " << found->second << '\n';
   if (graph_.mode != RequantizationMode::ort) out << " * requantization: " << name_of(graph_.mode) << '\n';
-  out << " * bytes: " << weight_bytes_ << " of weights (codes at their width, int32 biases, float32 multipliers)\n"
-      << " *        " << other_bytes_ << " of zero points, tables and padding\n"
-      << " *        " << arena_bytes_ << " of memory for activations, @_ARENA_BYTES, and " << 2 * kernel_size_
-      << " for the weights of one channel, static\n *\n"
+  out << byte_account() << " *        " << arena_bytes_ << " of memory for activations, @_ARENA_BYTES, and "
+      << 2 * kernel_size_ << " for the weights of one channel, static\n *\n"
       << " * void @_run(const " << code_type(input_) << " *codes, @_result *results)\n"
       << " *   codes: " << tensor(input_).shape << ", channels last\n"
       << input_rule() << " *   results: " << tensor(graph_.output).shape << ", "

@@ -35,6 +35,7 @@ class Exporter {
   bool reads_input_in_place() const { return tensor(input_).grid->lo == 0; }
   /// The expression of a tensor's codes.
   std::string at(int t) const;
+  std::string byte_account() const;
   std::string heading() const;
   std::string input_rule() const;
   std::string float_rule(int value) const;
@@ -81,7 +82,7 @@ class Exporter {
   std::vector<const GraphNode*> steps_;
   std::vector<int> storage_;    ///< tensor whose bytes a tensor shares: itself, or the source of a reshape
   std::vector<Index> offsets_;  ///< of storages; -1: not in the arena
-  Index arena_bytes_ = 0, weight_bytes_ = 0, other_bytes_ = 0;
+  Index arena_bytes_ = 0, weight_bytes_ = 0, shift_bytes_ = 0, other_bytes_ = 0;
   Index kernel_size_ = 0;  ///< of the largest convolution: weights of one output channel
   Text text_;
 };

@@ -167,8 +167,8 @@ void Exporter::emit_layer(const GraphNode& node, const IntegerWeights& weights, 
     shifts =
         multipliers.shifts.empty() ? "0, " : text_.array("int8_t", node.name + "_shift", multipliers.shifts) + ", ";
   weight_bytes_ += static_cast<Index>(4 * (bias.size() + grid.scale.size()));
-  other_bytes_ += static_cast<Index>(zeros.size() + 4 * (multipliers.values.size() - grid.scale.size()) +
-                                     multipliers.shifts.size());
+  shift_bytes_ += static_cast<Index>(multipliers.shifts.size());
+  other_bytes_ += static_cast<Index>(zeros.size() + 4 * (multipliers.values.size() - grid.scale.size()));
   const std::string symbol = text_.constant(
       "@_layer", node.name,
       message(g.in_h, ", ", g.in_w, ", ", g.in_c, ", ", g.out_h, ", ", g.out_w, ", ", g.out_c, ", ", g.k_h, ", ", g.k_w,

@@ -160,7 +160,7 @@ void Exporter::quantize_moved(const Wire& real, const GraphNode& node) {
 
 StoredWeights Exporter::stored(const GraphNode& node, const IntegerWeights& weights) const {
   const Grid& grid = *tensor(node.inputs[0]).grid;
-  return stored_weights(node, weights, grid.hi - grid.lo);
+  return stored_weights(node, weights, grid.hi - grid.lo, options_.weights);
 }
 
 std::string Exporter::stored_codes(const std::string& name, const StoredWeights& stored) {

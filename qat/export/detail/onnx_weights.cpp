@@ -10,7 +10,7 @@
 namespace bitgrad::onnx {
 namespace {
 
-constexpr std::int32_t uint8_offset = 128;
+constexpr std::int32_t offset = 128;  // between int8 and uint8
 
 /// [..., in, out] to [out, in, ...].
 std::vector<std::int32_t> outputs_first(const Tensor& codes) {
@@ -33,6 +33,12 @@ bool within(const std::vector<std::int32_t>& values, std::int32_t lo, std::int32
   return std::ranges::all_of(values, [&](std::int32_t value) { return value >= lo && value <= hi; });
 }
 
+void move(StoredWeights& weights, Type type, std::int32_t by) {
+  weights.type = type;
+  for (std::int32_t& code : weights.codes) code += by;
+  for (std::int32_t& zero : weights.zero_points) zero += by;
+}
+
 /// Whether u1 * w1 + u2 * w2 can leave int16.
 bool can_saturate(const std::vector<std::int32_t>& codes, std::int32_t highest_input) {
   std::int32_t largest = 0;
@@ -42,7 +48,8 @@ bool can_saturate(const std::vector<std::int32_t>& codes, std::int32_t highest_i
 
 }  // namespace
 
-StoredWeights stored_weights(const GraphNode& node, const IntegerWeights& weights, std::int32_t highest_input) {
+StoredWeights stored_weights(const GraphNode& node, const IntegerWeights& weights, std::int32_t highest_input,
+                             OnnxWeights type) {
   StoredWeights result{Type::int8, stored_dims(weights.codes.shape()), outputs_first(weights.codes),
                        weights.grid.zero_point, weights.grid.scale};
   const auto fit = [&](std::int32_t lo, std::int32_t hi) {
@@ -50,13 +57,12 @@ StoredWeights stored_weights(const GraphNode& node, const IntegerWeights& weight
   };
   if (!weights.grid.is_signed() && fit(0, 255)) {
     result.type = Type::uint8;
+    if (type == OnnxWeights::int8) move(result, Type::int8, -offset);
   } else if (!fit(-128, 127)) {
     fail<NotImplementedError>("onnx: the weights of \"", node.name, "\" have codes ", weights.grid.lo, "..",
                               weights.grid.hi, "; the integer kernels of ONNX Runtime take 8 bits");
-  } else if (can_saturate(result.codes, highest_input)) {
-    result.type = Type::uint8;
-    for (std::int32_t& code : result.codes) code += uint8_offset;
-    for (std::int32_t& zero : result.zero_points) zero += uint8_offset;
+  } else if (type == OnnxWeights::uint8 && can_saturate(result.codes, highest_input)) {
+    move(result, Type::uint8, offset);
   }
   return result;
 }

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include <bitgrad/qat/export/detail/onnx_model.hpp>
+#include <bitgrad/qat/export/onnx.hpp>
 #include <bitgrad/qat/inference/graph.hpp>
 
 namespace bitgrad::onnx {
@@ -17,11 +18,13 @@ struct StoredWeights {
   std::vector<float> scales;              ///< as many
 };
 
-/// Codes as they are, int8 for signed grids and uint8 for others, with one exception: x86 processors without VNNI
-/// multiply uint8 inputs by int8 weights in pairs whose sum saturates at 16 bits. Where inputs of up to `highest_input`
-/// and these weights can reach that, codes and zero points move up by 128 into uint8, whose kernels are exact
-/// everywhere. NotImplementedError naming the node for codes that fit neither type.
-StoredWeights stored_weights(const GraphNode& node, const IntegerWeights& weights, std::int32_t highest_input);
+/// OnnxWeights::uint8: codes as they are, int8 for signed grids and uint8 for others, with one exception: x86
+/// processors without VNNI multiply uint8 inputs by int8 weights in pairs whose sum saturates at 16 bits. Where inputs
+/// of up to `highest_input` and these weights can reach that, codes and zero points move up by 128 into uint8, whose
+/// kernels are exact everywhere. OnnxWeights::int8: int8, to which the codes of unsigned grids move down by 128.
+/// NotImplementedError naming the node for codes that fit neither type.
+StoredWeights stored_weights(const GraphNode& node, const IntegerWeights& weights, std::int32_t highest_input,
+                             OnnxWeights type = OnnxWeights::uint8);
 
 /// Codes as indices below a byte into the table of the values that occur.
 struct PackedCodes {

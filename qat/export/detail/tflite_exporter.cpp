@@ -1,11 +1,30 @@
 #include <bitgrad/qat/export/detail/tflite_exporter.hpp>
 
 #include <bitgrad/core/error.hpp>
+#include <bitgrad/qat/export/detail/require_codes.hpp>
+#include <bitgrad/qat/inference/detail/names.hpp>
 #include <bitgrad/qat/inference/requantization.hpp>
 
 namespace bitgrad::tflite {
 
 using flatbuffer::Table;
+
+namespace {
+
+/// What keeps an operation out of the file.
+const char* why_not(const GraphOperation& operation) {
+  if (std::holds_alternative<FloatNormalize>(operation))
+    return "a normalization in float32, which stays outside of the integers that the file computes with: train the "
+           "model without :normalized, or export it as ONNX, or as C, whose caller makes the codes of the input";
+  if (std::holds_alternative<FloatConv2D>(operation) || std::holds_alternative<FloatDense>(operation))
+    return "which computes on float32, because its weights or its input are not quantized; the file computes on codes: "
+           "train with --weights and --activations for every layer";
+  if (inference::is_float_operation(operation))
+    return "which computes on float32; the file computes on codes, up to the logits";
+  return "which the exporter does not write";
+}
+
+}  // namespace
 
 std::vector<std::int32_t> with_batch(const Shape& shape) {
   std::vector<std::int32_t> result{1};
@@ -15,8 +34,11 @@ std::vector<std::int32_t> with_batch(const Shape& shape) {
 
 template <class Op>
 void Exporter::emit(const GraphNode& node, const Op&) {
-  fail<NotImplementedError>("tflite: \"", node.name, "\" is ", name_of(node.operation),
-                            ", which the exporter does not write");
+  refuse(node);
+}
+
+void Exporter::refuse(const GraphNode& node) {
+  fail<NotImplementedError>("tflite: \"", node.name, "\" is ", name_of(node.operation), ", ", why_not(node.operation));
 }
 
 Model Exporter::run() {
@@ -24,6 +46,7 @@ Model Exporter::run() {
     fail<ValueError>("tflite: weights packed to ", options_.pack, " bits, expected 8 or 4");
   graph_.validate();
   check_tensors();
+  require_codes(graph_, "tflite");
   describe();
   model_.input = number_of(graph_.input);
   for (const GraphNode& each : graph_.nodes) std::visit([&](const auto& op) { emit(each, op); }, each.operation);

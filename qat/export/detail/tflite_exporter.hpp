@@ -95,6 +95,7 @@ class Exporter {
   /// The same of rank 4, with so many zeros behind along axis 2.
   Number padded_rows(const std::string& name, Number x, std::vector<std::int32_t> shape, Index zeros);
   void emit(const GraphNode& node, const FloatSoftmax& op);
+  [[noreturn]] static void refuse(const GraphNode& node);
   template <class Op>
   void emit(const GraphNode& node, const Op&);
 

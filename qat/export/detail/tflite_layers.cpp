@@ -64,7 +64,11 @@ Exporter::Number Exporter::kernel(const GraphNode& node, const IntegerWeights& w
     if (scaled) check_multiplier(node, multiplier);
   const std::vector<std::int32_t> centred = inference::centred_weights(weights);
   const auto [lowest, highest] = std::ranges::minmax(centred);
-  if (lowest < -128 || highest > 127)
+  const bool is_int8 = lowest >= -128 && highest <= 127;
+  if (!is_int8 && grid.bits > 8)
+    fail<NotImplementedError>("tflite: the weights of \"", node.name, "\" have ", grid.bits,
+                              " bits; TFLite's weights have at most 8");
+  if (!is_int8)
     fail<NotImplementedError>("tflite: the weights of \"", node.name, "\" are ", lowest, "..", highest,
                               " steps from their zero points; TFLite's weights are int8 with zero point 0, which ends "
                               "at -128 and 127: quantize them by a symmetric or power-of-two method, or to 7 bits");
