@@ -19,7 +19,7 @@ namespace {
 
 constexpr const char* examples = R"(Examples:
   bitgrad train --data fashion-mnist --model fashion_cnn --epochs 8 --out runs/float
-  bitgrad train --data fashion-mnist --from runs/float/float.safetensors --qat-epochs 4 \
+  bitgrad train --data fashion-mnist --from runs/float --qat-epochs 4 \
       --weights lsq:4 --activations lsq:4 --out runs/w4a4
   bitgrad data fashion-mnist
   bitgrad summary resnet8
@@ -30,7 +30,8 @@ constexpr const char* examples = R"(Examples:
   bitgrad export runs/w4a4 --onnx w4a4.onnx
   bitgrad SUBCOMMAND --help
 
-Exit code: 0, 1 after an error, 2 for wrong arguments, 3 where verify or golden cannot read what they compare.)";
+Exit code: 0, 1 after an error, 2 for wrong arguments, 3 where verify or golden cannot read what they compare,
+130 after Ctrl-C, with everything saved.)";
 
 /// Whatever goes wrong is one line, for people and for scripts.
 int report(const std::string& text, int code) {

@@ -19,6 +19,9 @@ using Json = nlohmann::ordered_json;
 constexpr std::string_view format_name = "bitgrad.run";
 constexpr int format_version = 1;
 
+/// Whose value may be what its file would hold.
+constexpr std::string_view object_option = "bits";
+
 bool is_of(OptionKind kind, const Json& value) {
   switch (kind) {
     case OptionKind::flag: return value.is_boolean();
@@ -54,6 +57,7 @@ Json number(const std::string& text) {
 
 Json value_of(OptionKind kind, const std::string& text) {
   if (kind == OptionKind::flag) return text == "true" || text == "1";
+  if (text.starts_with('{')) return Json::parse(text);
   return kind == OptionKind::text ? Json(text) : number(text);
 }
 
@@ -100,7 +104,9 @@ void parse_configuration(std::string_view text, const std::string& what, CLI::Ap
     if (found == names.end()) fail<UsageError>(what, ": ", unknown_name("key", key, names));
     CLI::Option& option = *options[static_cast<std::size_t>(found - names.begin())];
     const OptionKind kind = kind_of(option);
-    if (!is_of(kind, value)) fail<UsageError>(what, ": \"", key, "\" is ", value.dump(), ", expected ", expected(kind));
+    const bool is_object = key == object_option && value.is_object();
+    if (!is_of(kind, value) && !is_object)
+      fail<UsageError>(what, ": \"", key, "\" is ", value.dump(), ", expected ", expected(kind));
     if (option.count() > 0) continue;  // typed: that wins
     try {
       option.add_result(value.is_string() ? value.get<std::string>() : value.dump());
@@ -127,8 +133,9 @@ std::string configuration_of(const CLI::App& command, const std::map<std::string
     const OptionKind kind = kind_of(*option);
     const std::string name = name_of(*option);
     const auto known = resolved.find(name);
-    std::string text = known == resolved.end() ? option->get_default_str() : known->second;
+    std::string text = kind == OptionKind::flag ? "false" : option->get_default_str();
     if (option->count() > 0) text = option->results().back();
+    if (known != resolved.end()) text = known->second;
     if (option->count() > 0 || !text.empty()) json[name] = value_of(kind, text);
   }
   return json.dump(2) + "\n";

@@ -15,9 +15,10 @@ class App;
 namespace bitgrad::cli {
 
 /// Gives the command every option of the file that was not typed. The file is a JSON object whose keys are the names of
-/// the options without dashes: numbers, texts, and true or false for flags; {"format": "bitgrad.run", "version": 1} may
-/// stand beside them. UsageError naming the file and the key for one that is unknown (with the nearest) or has a value
-/// of another kind, and what was expected; IoError for a file that cannot be read.
+/// the options without dashes: numbers, texts, true or false for flags, and for bits the object that its file would
+/// hold; {"format": "bitgrad.run", "version": 1} may stand beside them. UsageError naming the file and the key for one
+/// that is unknown (with the nearest) or has a value of another kind, and what was expected; IoError for a file that
+/// cannot be read.
 void read_configuration(const io::Path& path, CLI::App& command);
 /// The same of a file's text; `what` is the file's name.
 void parse_configuration(std::string_view text, const std::string& what, CLI::App& command);
@@ -26,9 +27,10 @@ void parse_configuration(std::string_view text, const std::string& what, CLI::Ap
 /// IoError for a file that cannot be read or is no JSON object.
 std::map<std::string, std::string> configured_options(const io::Path& path);
 
-/// What read_configuration() takes: every option that the command has been given, or else its text in `resolved`, or
-/// else the default that its help shows, in the order of the help, with format and version. Options that choose what is
-/// done to the run's directory rather than its numbers (--resume, --replace, --config) are left out.
+/// What read_configuration() takes: every option's text in `resolved`, or else as the command has been given it, or
+/// else the default that its help shows (false for flags), in the order of the help, with format and version. Left out
+/// are those that have none of these, and those that choose what is done to the run's directory rather than its numbers
+/// (--resume, --replace, --config).
 std::string configuration_of(const CLI::App& command, const std::map<std::string, std::string>& resolved);
 
 /// An option that has two values.

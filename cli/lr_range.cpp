@@ -27,11 +27,11 @@ namespace {
 constexpr const char* help =
     R"(Trains a model from random weights, the learning rate rising from step to step by the same factor (Smith, 2017), until
 the loss is four times its lowest or --steps are done. The suggestion, a tenth of the rate at the lowest smoothed loss,
-is one for train --lr, the highest rate of a schedule. It is worth as much as the options are those of the training.
+is one for train --lr, the highest rate of a schedule. It holds for the options given here: give those of the training.
 
 Examples:
     bitgrad lr-range --data fashion-mnist --model fashion_cnn
-    bitgrad lr-range --data cifar10 --model resnet8 --augment flip,crop:4 --optimizer sgd --to 10 --html range.html)";
+    bitgrad lr-range --data cifar10 --model resnet8 --augment flip,crop:4 --optimizer sgd --highest 10 --html range.html)";
 
 constexpr std::size_t most_rows = 25;
 
@@ -67,9 +67,9 @@ struct LrRangeCommand {
     require_known("optimizer", training.optimizer, optimizer_names());
     parse("--augment", training.augmentation, data::parse_augmentation);
     if (!(range.from > 0) || !std::isfinite(range.from))
-      fail<UsageError>("--from ", range.from, ": expected a positive rate");
+      fail<UsageError>("--lowest ", range.from, ": expected a positive rate");
     if (!(range.to > range.from) || !std::isfinite(range.to))
-      fail<UsageError>("--to ", range.to, ": expected a rate above --from, ", range.from);
+      fail<UsageError>("--highest ", range.to, ": expected a rate above --lowest, ", range.from);
     if (range.steps < 20) fail<UsageError>("--steps ", range.steps, ": expected at least 20");
     if (limit < 0) fail<UsageError>("--limit ", limit, ": expected 0 (all images) or more");
     check_training(training, TrainedModel::plain);
@@ -99,13 +99,13 @@ struct LrRangeCommand {
   std::string conclusion(const RateRange& result) const {
     if (!result.highest)
       return message("no suggestion: the loss did not fall",
-                     result.exploded ? ", and then exploded: give a lower --from, or more --steps"
-                                     : ": give a higher --to, or more --steps");
+                     result.exploded ? ", and then exploded: give a lower --lowest, or more --steps"
+                                     : ": give a higher --highest, or more --steps");
     const bool falling = !result.exploded && result.lowest == result.steps.back().rate;
     return message("suggested --lr ", shown(*result.highest, 2), ": a tenth of ", shown(result.lowest, 2),
                    ", where the loss was lowest; it fell fastest at ", shown(result.steepest, 2),
                    result.exploded ? message(", and exploded at ", shown(result.steps.back().rate, 2)) : "",
-                   falling ? "; it was still falling at the end: give a higher --to" : "");
+                   falling ? "; it was still falling at the end: give a higher --highest" : "");
   }
 
   std::string page(const RateRange& result) const {
@@ -146,15 +146,17 @@ void add_lr_range_command(CLI::App& program) {
   };
   number("--data", options->data, "NAME|PATH", data_help);
   command->add_option("--model", options->model, model_help())->type_name("NAME")->required();
-  number("--from", options->range.from, "X", "Rate of the first step");
-  number("--to", options->range.to, "X", "Rate of the last step");
+  number("--lowest", options->range.from, "X", "Rate of the first step");
+  number("--highest", options->range.to, "X", "Rate of the last step");
   number("--steps", options->range.steps, "N", "Steps, at least 20");
   number("--optimizer", options->training.optimizer, "NAME", "Optimizer: " + joined(optimizer_names()));
   number("--batch", options->training.batch, "N", "Images per step");
+  number("--accumulate", options->training.accumulate, "N", "Batches whose gradients make one step");
   number("--augment", options->training.augmentation, "STEPS", "As in train");
   number("--mixup", options->training.mixup, "X", "As in train");
   number("--momentum", options->training.momentum, "X", "Momentum of sgd and rmsprop");
   number("--weight-decay", options->training.weight_decay, "X", "Weight decay of kernels");
+  number("--gradient-clip", options->training.gradient_clip, "X", "Largest norm of all gradients; 0: any");
   number("--label-smoothing", options->training.label_smoothing, "X", "Share of the target spread over all classes");
   number("--seed", options->training.seed, "S", "Seed of weights, order and randomness")->check(whole_number);
   number("--limit", options->limit, "N", "Use only the first N training images; 0: all");

@@ -20,13 +20,13 @@ void require_known(std::string_view what, const std::string& name, const std::ve
 
 std::string model_help() {
   return "Model: " + joined(models::names()) +
-         "; resnet8:2 is twice as wide, resnet8:normalized takes mean and deviation of the training images off its "
-         "input";
+         "; resnet8:2 is twice as wide (mobilenet_v1 counts quarters: :1 has the width multiplier 0.25, :4 has 1), "
+         "resnet8:normalized takes mean and deviation of the training images off its input";
 }
 
 void require_model(const std::string& name) {
-  if (name == "autoencoder")
-    fail<UsageError>("model autoencoder has no classes: it is trained from C++, see examples/training_loop.cpp");
+  if (name == "autoencoder" || name.starts_with("autoencoder:"))
+    fail<UsageError>("model ", name, " has no classes: it is trained from C++, see examples/training_loop.cpp");
   try {
     models::usual_input_shape(name);
   } catch (const ValueError& error) {

@@ -32,7 +32,7 @@ std::string check_number(OptionKind kind, bool seed, const std::string& text) {
 OptionKind kind_of(const CLI::Option& option) {
   if (option.get_items_expected_max() == 0) return OptionKind::flag;
   const std::string type = option.get_type_name();
-  if (type == "N" || type == "S" || type == "T" || type.starts_with("N,") || type == "H,W,C") return OptionKind::whole;
+  if (type == "N" || type == "S" || type == "T" || type.starts_with("N,")) return OptionKind::whole;
   return type == "X" || type == "SHARE" ? OptionKind::number : OptionKind::text;
 }
 

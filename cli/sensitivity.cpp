@@ -31,20 +31,15 @@ Examples:
     bitgrad sensitivity runs/float --bits 2,3,4 --weights lsq-pot:8 --limit 4000)";
 
 constexpr const char* allocate_help =
-    R"(Chooses the bits of each kernel from DIR/sensitivity.json so that the sum of the losses is least under the budget.
+    R"(Chooses the bits of each kernel from DIR/sensitivity.json so that the sum of the losses is least under the budget. The
+file names the quantizer that was measured with them: train takes it, whatever its --weights.
 
 Examples:
     bitgrad allocate runs/float --bytes 30000 --out bits.json
-    bitgrad train --from runs/float/float.safetensors --bits bits.json --activations lsq:8 --qat-epochs 4 \
+    bitgrad train --from runs/float --bits bits.json --activations lsq:8 --qat-epochs 4 \
         --out runs/mixed)";
 
 io::Path sensitivity_file(const std::string& directory) { return RunDirectory{directory}.sensitivity(); }
-
-/// The float model that a finished run came to.
-Model float_model(const RunDirectory& run) {
-  const bool best = std::filesystem::exists(run.best_float_checkpoint());  // --best alone writes one
-  return restore_model(read_checkpoint(best ? run.best_float_checkpoint() : run.float_checkpoint()));
-}
 
 struct SensitivityCommand {
   std::string directory, weights = "lsq:8";
@@ -62,7 +57,7 @@ struct SensitivityCommand {
     use_threads(threads);
     const RunDirectory run{directory};
     run.require(run.report());
-    const Model model = float_model(run);
+    const Model model = restore_model(read_checkpoint(run.float_result()));
     io::require_writable(sensitivity_file(directory));
     const data::Dataset images = limited(training_images(run, data.value_or(data_of(run))), limit);
     const Sensitivity result = weight_sensitivity(model, images, bits, spec);
@@ -115,7 +110,9 @@ struct AllocateCommand {
     std::vector<Row> rows{{"layer", "bits", bytes ? "bytes" : "MACs x bits / 8", "loss"}};
     double total = 0, loss = 0;
     for (const LayerSensitivity& layer : chosen) {
-      rules.push_back({.pattern = layer.layer, .weight_bits = layer.bits});
+      QuantizerSpec weights = sensitivity.weights;
+      weights.bits = layer.bits;
+      rules.push_back({.pattern = layer.layer, .weights = weights});
       rows.push_back({layer.layer, std::to_string(layer.bits), format("%.0f", cost_of(layer, budget)),
                       format("%+.4f", layer.loss)});
       total += cost_of(layer, budget);

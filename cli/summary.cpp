@@ -5,11 +5,14 @@
 #include <iostream>
 #include <map>
 #include <memory>
+#include <sstream>
 #include <vector>
 
 #include <bitgrad/cli/commands.hpp>
 #include <bitgrad/cli/idle_options.hpp>
 #include <bitgrad/cli/names.hpp>
+#include <bitgrad/cli/option_kinds.hpp>
+#include <bitgrad/cli/run_directory.hpp>
 #include <bitgrad/cli/text_table.hpp>
 #include <bitgrad/layers/models/models.hpp>
 #include <bitgrad/qat/checkpoint.hpp>
@@ -29,7 +32,8 @@ Examples:
     bitgrad summary resnet8
     bitgrad summary autoencoder
     bitgrad summary mobilenet_v1 --input 64,64,1 --classes 5 --width 2
-    bitgrad summary runs/w4a4/quantized.safetensors)";
+    bitgrad summary runs/w4a4
+    bitgrad summary runs/w4a4/float.safetensors)";
 
 constexpr int float_bits = 32;
 
@@ -69,18 +73,18 @@ constexpr const char* autoencoder = "autoencoder";  // no model of models::make(
 
 struct SummaryCommand {
   std::string model;
-  std::vector<Index> input;
+  std::string input;
   Index classes = 10, width = 1;
 
   void run(const CLI::App& command) const {
-    const bool by_name = !model.ends_with(".safetensors");
+    const bool is_run = std::filesystem::is_directory(model), by_name = !is_run && !model.ends_with(".safetensors");
     const char* const needs = "a model by name: a checkpoint knows its own";
     refuse_idle_options(typed_options(command), {{"--input", by_name, needs},
                                                  {"--classes", by_name, needs},
                                                  {"--classes", model != autoencoder, "a model with classes"},
                                                  {"--width", by_name, needs}});
     if (by_name) return print_reference();
-    const Checkpoint checkpoint = read_checkpoint(model);
+    const Checkpoint checkpoint = read_checkpoint(is_run ? checkpoint_of(RunDirectory{model}) : io::Path(model));
     std::map<std::string, int> bits;
     if (!checkpoint.plan.empty())
       for (const WeightPlan& entry : QuantizationPlan::from_json(checkpoint.plan).weights)
@@ -89,13 +93,37 @@ struct SummaryCommand {
   }
 
  private:
+  /// Of the last stage that the run has come to.
+  static io::Path checkpoint_of(const RunDirectory& run) {
+    if (!run.holds_run()) run.require(run.float_checkpoint());
+    return std::filesystem::exists(run.quantized_checkpoint()) ? run.quantized_checkpoint() : run.float_result();
+  }
+
+  void require_known_model() const {
+    if (model.starts_with(std::string(autoencoder) + ":"))
+      fail<UsageError>("model ", model, ": expected ", autoencoder, ", and its width by --width");
+    std::vector<std::string> names = models::names();
+    names.insert(names.begin(), autoencoder);
+    require_known("model", model.substr(0, model.find(':')), names);
+    require_model(model);
+  }
+
   void print_reference() const {
     const bool rebuilds = model == autoencoder;
-    if (!rebuilds) require_model(model);
+    if (!rebuilds) require_known_model();
     const Shape usual = rebuilds ? Shape{640} : models::usual_input_shape(model);
-    const Shape shape = input.empty() ? usual : Shape(std::span<const Index>(input));
+    const Shape shape = input.empty() ? usual : parse_shape();
     if (rebuilds) return print(models::autoencoder(shape, width), shape, {});
     print(models::make(model, shape, classes, width), shape, {});
+  }
+
+  Shape parse_shape() const {
+    std::vector<Index> extents;
+    std::istringstream parts(input);
+    for (std::string part; std::getline(parts, part, ',');)
+      if (Index& extent = extents.emplace_back(); read_number(part, extent) != std::errc() || extent < 1)
+        fail<UsageError>("--input ", input, ": \"", part, "\" is no extent; expected H,W,C as in 32,32,3");
+    return Shape(std::span<const Index>(extents));
   }
 
   static void print(Model built, const Shape& shape, const std::map<std::string, int>& bits) {
@@ -132,11 +160,9 @@ void add_summary_command(CLI::App& program) {
   const auto options = std::make_shared<SummaryCommand>();
   command
       ->add_option("MODEL", options->model,
-                   "Checkpoint (.safetensors), or a name. " + model_help() + "; also autoencoder")
+                   "Directory of a run, checkpoint (.safetensors), or a name. " + model_help() + "; also autoencoder")
       ->required();
   command->add_option("--input", options->input, "Shape of an image (the one the model was made for)")
-      ->delimiter(',')
-      ->allow_extra_args(false)
       ->type_name("H,W,C");
   command->add_option("--classes", options->classes, "Classes of a model by name")
       ->type_name("N")

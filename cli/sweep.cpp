@@ -24,14 +24,16 @@ namespace {
 constexpr const char* help =
     R"(Every combination of the values becomes a run, a process of its own: bitgrad train --config FILE with these
 values, into OUT/NAME. Its output goes to OUT/NAME.log. Options that go together are joined by +, as in
-weights+activations=lsq:8+lsq:8,lsq:2+lsq:4. Runs that part only with the quantizers train their float model once: the
-others take it over from the first of them. Ctrl-C and SIGTERM stop all runs after their step. The same command again
-goes on where it was stopped, repeats what failed, and first waits for runs that have outlived a sweep (kill -9).
-OUT/table.csv has a row per run, OUT/table.md one per combination, over its seeds.
+weights+activations=lsq:8+lsq:8,lsq:2+lsq:4. Values that contain commas are a JSON list: gradual=["8,4,2","4,2"]. Runs
+that differ only in their quantizers train their float model once: the others take it over from the first of them.
+Ctrl-C and SIGTERM stop all runs after their step. The same command again goes on where it was stopped, repeats what
+failed, and first waits for runs that have outlived a sweep (kill -9). OUT/table.csv has a row per finished run,
+OUT/table.md one per combination, over its seeds.
 
 Examples:
     bitgrad sweep --config base.json --grid weights+activations=lsq:8+lsq:8,lsq:2+lsq:4 \
         --grid seed=1,2,3 --out runs/bits
+    bitgrad sweep --config base.json --grid 'augment=["none","flip,shift:2"]' --out runs/augment
     bitgrad sweep --config runs/float/run.json --grid lr=0.001,0.002,0.004 --jobs 2 --out runs/lr)";
 
 struct SweepCommand {
@@ -81,9 +83,8 @@ void SweepCommand::take_over(const GridPoint& from, const GridPoint& to) const {
   copy(source.float_checkpoint(), target.float_checkpoint());  // last: with it the run has begun
 }
 
-/// The number of runs that failed. Interrupted when the user stopped them.
+/// The number of runs that failed; those that a signal stopped are not counted, see Interruption::requested().
 int SweepCommand::run_all(const std::vector<GridPoint>& points) const {
-  const Interruption interruption;
   SweepSchedule schedule(points);
   ChildProcesses running;
   int failed = 0;
@@ -103,10 +104,9 @@ int SweepCommand::run_all(const std::vector<GridPoint>& points) const {
     if (!ended) continue;
     const std::string text = outcome(ended->status, log(ended->point));
     std::cout << name_of(ended->point) << ": " << text << std::endl;
-    failed += text == "done" ? 0 : 1;
+    failed += text == "done" || Interruption::requested() ? 0 : 1;
     schedule.done(ended->point);
   }
-  if (Interruption::requested()) fail<Interrupted>("stopped; the same command goes on from there");
   return failed;
 }
 
@@ -116,8 +116,10 @@ void SweepCommand::write_tables(const std::vector<GridPoint>& points) const {
     if (const RunDirectory run = directory(point); std::filesystem::exists(run.report()))
       results.push_back({point, read_report(run)});
   const std::string markdown = sweep_markdown(results);
-  io::write_file_atomically(io::Path(out) / "table.csv", std::string_view(sweep_csv(results)));
-  io::write_file_atomically(io::Path(out) / "table.md", std::string_view(markdown));
+  if (!results.empty()) {
+    io::write_file_atomically(io::Path(out) / "table.csv", std::string_view(sweep_csv(results)));
+    io::write_file_atomically(io::Path(out) / "table.md", std::string_view(markdown));
+  }
   std::cout << markdown << results.size() << " of " << points.size() << " runs; "
             << (io::Path(out) / "table.csv").string() << std::endl;
 }
@@ -125,11 +127,13 @@ void SweepCommand::write_tables(const std::vector<GridPoint>& points) const {
 void SweepCommand::run() const {
   if (jobs < 1 || jobs > 256) fail<UsageError>("--jobs ", jobs, ": expected 1 to 256");
   check_threads(threads);
-  io::read_file(config);  // missing: said here, once
+  check_configuration(config);  // what is wrong is said here, once
   const std::vector<GridPoint> points = parse_grid(grid);
   RunDirectory{out}.create();
+  const Interruption interruption;
   const int failed = run_all(points);
   write_tables(points);
+  if (Interruption::requested()) fail<Interrupted>("stopped; the same command goes on from there");
   if (failed > 0) fail<Error>("sweep: ", failed, " of ", points.size(), " runs failed; their logs are in ", out);
 }
 
@@ -142,7 +146,9 @@ void add_sweep_command(CLI::App& program) {
   command->add_option("--config", options->config, "Options that all runs share, as train --config takes them")
       ->type_name("FILE")
       ->required();
-  command->add_option("--grid", options->grid, "An option of train and its values, joined by commas; may be repeated")
+  command
+      ->add_option("--grid", options->grid,
+                   "An option of train and its values, joined by commas, or a JSON list; may be repeated")
       ->type_name("OPTION=VALUES")
       ->required();
   command->add_option("--out", options->out, "Directory for the runs and the tables")->type_name("DIR")->required();

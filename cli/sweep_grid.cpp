@@ -4,9 +4,11 @@
 #include <algorithm>
 #include <array>
 #include <cctype>
+#include <nlohmann/json.hpp>
 #include <set>
 
 #include <bitgrad/cli/commands.hpp>
+#include <bitgrad/cli/configuration.hpp>
 #include <bitgrad/cli/train_arguments.hpp>
 #include <bitgrad/core/suggest.hpp>
 
@@ -52,6 +54,17 @@ void check_option(const std::string& axis, const std::string& option, const Trai
     fail<UsageError>("--grid ", axis, ": ", unknown_name("option of train", option, train.names()));
 }
 
+/// The values of an axis: joined by commas, or a JSON list, whose values may contain commas.
+std::vector<std::string> values_of(const std::string& axis, const std::string& text) {
+  if (!text.starts_with('[')) return split(text, ',');
+  const auto list = nlohmann::json::parse(text, nullptr, false);
+  if (!list.is_array() || list.empty() || !std::ranges::all_of(list, &nlohmann::json::is_primitive))
+    fail<UsageError>("--grid ", axis, ": ", text, " is not a JSON list of values, [\"8,4,2\", \"4,2\"]");
+  std::vector<std::string> values;
+  for (const auto& value : list) values.push_back(value.is_string() ? value.get<std::string>() : value.dump());
+  return values;
+}
+
 /// The combinations of one axis, each a value per option of it.
 std::vector<GridPoint> parse_axis(const std::string& text, const TrainCommandLine& train) {
   const std::size_t equals = text.find('=');
@@ -60,7 +73,7 @@ std::vector<GridPoint> parse_axis(const std::string& text, const TrainCommandLin
   const std::vector<std::string> options = split(text.substr(0, equals), '+');
   for (const std::string& option : options) check_option(text, option, train);
   std::vector<GridPoint> points;
-  for (const std::string& together : split(text.substr(equals + 1), ',')) {
+  for (const std::string& together : values_of(text, text.substr(equals + 1))) {
     const std::vector<std::string> values = split(together, '+');
     if (values.size() != options.size() || std::ranges::any_of(values, &std::string::empty))
       fail<UsageError>("--grid ", text, ": \"", together, "\" has to be ", options.size(),
@@ -103,6 +116,13 @@ std::string name_of(const GridPoint& point) {
   for (char& c : name)
     if (std::isalnum(static_cast<unsigned char>(c)) == 0 && c != '.' && c != '_') c = '-';
   return name;
+}
+
+void check_configuration(const io::Path& path) {
+  CLI::App command;
+  TrainOptions options;
+  options.declare(command);
+  read_configuration(path, command);
 }
 
 GridPoint float_settings(const GridPoint& point) {

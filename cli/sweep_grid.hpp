@@ -5,6 +5,8 @@
 #include <string_view>
 #include <vector>
 
+#include <bitgrad/core/io/file.hpp>
+
 namespace bitgrad::cli {
 
 /// An option of `bitgrad train`, without dashes, and its value.
@@ -17,12 +19,16 @@ struct Setting {
 using GridPoint = std::vector<Setting>;
 
 /// Every combination of the axes, the last one fastest. An axis is "OPTION=VALUE,VALUE", or "OPTION+OPTION=V+V,V+V" for
-/// options that go together. UsageError naming the axis: no values, values of another number than options, an option
-/// that train does not have (with the nearest), that stands twice, or that is the sweep's own.
+/// options that go together; the values of either may be a JSON list, "OPTION=["8,4,2", "4,2"]". UsageError naming the
+/// axis: no values, values of another number than options, an option that train does not have (with the nearest), that
+/// stands twice, or that is the sweep's own.
 std::vector<GridPoint> parse_grid(const std::vector<std::string>& axes);
 
 /// A name for files: "weights-lsq-4_seed-1".
 std::string name_of(const GridPoint& point);
+
+/// What read_configuration() throws for a file that bitgrad train would not take.
+void check_configuration(const io::Path& path);
 
 /// The settings that decide the float model: all but those that bitgrad train lists as quantization's.
 GridPoint float_settings(const GridPoint& point);

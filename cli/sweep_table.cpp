@@ -24,6 +24,17 @@ std::string spread(const std::vector<double>& values, const char* number_format)
   return text;
 }
 
+/// A field of a CSV file (RFC 4180): in quotes where it holds a comma or a quote.
+std::string field(const std::string& text) {
+  if (text.find_first_of(",\"") == std::string::npos) return text;
+  std::string quoted = "\"";
+  for (const char c : text) quoted += c == '"' ? "\"\"" : std::string(1, c);
+  return quoted + '"';
+}
+
+/// As precise as measurements are, without the last digits of binary fractions.
+std::string number(double value) { return format("%.10g", value); }
+
 /// Runs that differ in their seed only.
 struct Combination {
   GridPoint point;
@@ -60,10 +71,9 @@ std::string sweep_csv(const std::vector<SweepResult>& results) {
   for (const SweepResult& result : results) {
     const Report& r = result.report;
     text += name_of(result.point);
-    for (const Setting& setting : result.point) text += message(',', setting.value);
-    text += message(',', shortest(r.float_accuracy), ',', shortest(r.quantized_accuracy), ',',
-                    shortest(r.converted_accuracy), ',', r.quantized_bytes, ',', r.differing_codes, ',',
-                    shortest(r.seconds), '\n');
+    for (const Setting& setting : result.point) text += message(',', field(setting.value));
+    text += message(',', number(r.float_accuracy), ',', number(r.quantized_accuracy), ',', number(r.converted_accuracy),
+                    ',', r.quantized_bytes, ',', r.differing_codes, ',', number(r.seconds), '\n');
   }
   return text;
 }

@@ -16,7 +16,7 @@ struct SweepResult {
 };
 
 /// A row per run: its name, the options of the grid, accuracies in percent, bytes, codes that differ, seconds of
-/// training.
+/// training; numbers to ten digits. CSV (RFC 4180).
 std::string sweep_csv(const std::vector<SweepResult>& results);
 
 /// A row per combination of all options but the seed, with mean and sample standard deviation over its runs; `change`

@@ -42,15 +42,15 @@ Examples:
   Train a float model:
     bitgrad train --data fashion-mnist --model fashion_cnn --epochs 8 --out runs/float
   Quantize it to 4 bits and train 4 epochs more:
-    bitgrad train --from runs/float/float.safetensors --qat-epochs 4 --weights lsq:4 --activations lsq:4 --out runs/w4a4
+    bitgrad train --from runs/float --qat-epochs 4 --weights lsq:4 --activations lsq:4 --out runs/w4a4
   Both in one go, 2-bit weights on power-of-two grids:
     bitgrad train --model lenet5 --epochs 3 --qat-epochs 3 --weights lsq-pot:2 --activations lsq:4 --out runs/pot
   Calibrate only, without training:
-    bitgrad train --from runs/float/float.safetensors --weights lsq:8 --activations lsq:8 --out runs/calibrated
+    bitgrad train --from runs/float --weights lsq:8 --activations lsq:8 --out runs/calibrated
   Mixed precision from a file, starting values by Kullback-Leibler divergence:
     bitgrad train --model lenet5 --epochs 3 --qat-epochs 3 --bits bits.json --calibration-method kl --out runs/mixed
   To 2 bits in three phases:
-    bitgrad train --from runs/float/float.safetensors --gradual 8:2,4:2,2:4 --weights lsq:2 \
+    bitgrad train --from runs/float --gradual 8:2,4:2,2:4 --weights lsq:2 \
         --activations lsq:4 --out runs/w2a4
   CIFAR-10 with augmentation, tested on a tenth of the training images:
     bitgrad train --data cifar10 --model resnet8 --augment flip,crop:4 --hold-out 0.1 --epochs 25 --out runs/resnet8

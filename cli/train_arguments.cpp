@@ -89,7 +89,8 @@ void TrainOptions::choose_quantizers(TrainArguments& arguments) const {
   arguments.quantization.weights = parse("--weights", weights.value_or(unsaid), spec_for(QuantizationTarget::Weights));
   arguments.quantization.activations =
       parse("--activations", activations.value_or(unsaid), spec_for(QuantizationTarget::Activation));
-  if (bits) arguments.quantization.overrides = read_bits_file(*bits);
+  if (bits)  // of run.json: what the file held
+    arguments.quantization.overrides = bits->starts_with('{') ? parse_bits(*bits, "--bits") : read_bits_file(*bits);
   if (calibration_method)
     arguments.quantization.calibration = parse("--calibration-method", *calibration_method, parse_calibration);
   if (qat_epochs > 0 && !arguments.quantizes())
@@ -188,10 +189,24 @@ void TrainOptions::refuse_other_options(const std::vector<std::string>& given_op
   if (differing.empty()) return;
   const std::string instead =
       arguments.quantizes() && !quantizes(configured_options(run.configuration()))
-          ? message("; to quantize what it trained, start from it in another directory: --from ",
-                    run.float_checkpoint().string(), " --out DIR")
+          ? message("; to quantize what it trained, start from it in another directory: --from ", given.out,
+                    " --out DIR")
           : "";
   fail<UsageError>("--resume: the run in ", given.out, " has other options: ", differing, instead);
+}
+
+std::map<std::string, std::string> TrainOptions::resolved(const TrainArguments& arguments) const {
+  const TrainingOptions &plain = arguments.float_training, &quantized = arguments.quantized_training;
+  std::map<std::string, std::string> values{{"from", arguments.from},
+                                            {"epochs", message(plain.epochs)},
+                                            {"qat-epochs", message(quantized.epochs)},
+                                            {"lr", shortest(plain.learning_rate)},
+                                            {"qat-lr", shortest(quantized.learning_rate)},
+                                            {"qparams-rate", shortest(quantized.qparams_rate)},
+                                            {"weights", to_string(arguments.quantization.weights)},
+                                            {"activations", to_string(arguments.quantization.activations)}};
+  if (bits) values.emplace("bits", bits_json(arguments.quantization.overrides));
+  return values;
 }
 
 TrainArguments TrainOptions::resolve(CLI::App& command) {
@@ -202,6 +217,7 @@ TrainArguments TrainOptions::resolve(CLI::App& command) {
   const RunDirectory run{given.out};
   const bool goes_on = given.resume && std::filesystem::exists(run.configuration());
   if (goes_on && config.empty()) read_configuration(run.configuration(), command);
+  if (std::filesystem::is_directory(given.from)) given.from = RunDirectory{given.from}.float_result().string();
   check_given();
   TrainArguments arguments = given;
   if (init_layout) arguments.init_layout = parse("--init-layout", *init_layout, parse_weight_layout);
@@ -220,14 +236,7 @@ TrainArguments TrainOptions::resolve(CLI::App& command) {
   check_training(arguments.float_training, TrainedModel::plain);
   check_training(arguments.quantized_training, TrainedModel::quantized);
   refuse_idle(typed, arguments);
-  const TrainingOptions& quantized = arguments.quantized_training;
-  arguments.configuration = configuration_of(command, {{"epochs", message(arguments.float_training.epochs)},
-                                                       {"qat-epochs", message(quantized.epochs)},
-                                                       {"lr", shortest(arguments.float_training.learning_rate)},
-                                                       {"qat-lr", shortest(quantized.learning_rate)},
-                                                       {"qparams-rate", shortest(quantized.qparams_rate)},
-                                                       {"weights", to_string(arguments.quantization.weights)},
-                                                       {"activations", to_string(arguments.quantization.activations)}});
+  arguments.configuration = configuration_of(command, resolved(arguments));
   if (goes_on) refuse_other_options(given_options, arguments);
   return arguments;
 }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -83,6 +84,8 @@ struct TrainOptions {
   void choose_phases(TrainArguments& arguments);
   void choose_recipe(TrainArguments& arguments) const;
   void choose_quantizers(TrainArguments& arguments) const;
+  /// Values of options that depend on others, or on files, for run.json.
+  std::map<std::string, std::string> resolved(const TrainArguments& arguments) const;
 };
 
 }  // namespace bitgrad::cli

@@ -4,6 +4,7 @@
 #include <bitgrad/cli/limited_data.hpp>
 #include <bitgrad/cli/names.hpp>
 #include <bitgrad/cli/option_kinds.hpp>
+#include <bitgrad/cli/text_table.hpp>
 #include <bitgrad/cli/threads.hpp>
 #include <bitgrad/cli/train_arguments.hpp>
 
@@ -51,16 +52,16 @@ void TrainOptions::declare_job(CLI::App& command) {
                   "Options from a JSON file: {\"model\": \"mlp\", \"lr\": 0.01}. Those typed here win")
       ->type_name("FILE")
       ->group(group);
-  command.add_option("--from", given.from, "Start from a float checkpoint instead of random weights")
-      ->type_name("FILE")
+  command.add_option("--from", given.from, "Start from the float model of a run, or from a float checkpoint")
+      ->type_name("DIR|FILE")
       ->group(group);
   command
       .add_option("--init", given.init, "Start from float weights in an .npz or .safetensors file (docs/formats.md)")
       ->type_name("FILE")
       ->group(group);
-  command
-      .add_option("--init-layout", init_layout, "How they are laid out and called: bitgrad (the default) or pytorch")
+  command.add_option("--init-layout", init_layout, "How they are laid out and called: bitgrad or pytorch")
       ->type_name("NAME")
+      ->default_str("bitgrad")
       ->group(group);
   command
       .add_flag("--resume", given.resume,
@@ -88,8 +89,9 @@ void TrainOptions::declare_job(CLI::App& command) {
                   "Test on this share of every class's training images, not on the test images")
       ->type_name("SHARE")
       ->group(group);
-  command.add_option("--hold-out-seed", hold_out_seed, "Seed of that draw (1): --seed leaves it alone")
+  command.add_option("--hold-out-seed", hold_out_seed, "Seed of that draw: --seed leaves it alone")
       ->type_name("S")
+      ->default_str("1")
       ->check(whole_number)
       ->group(group);
 }
@@ -108,17 +110,16 @@ void TrainOptions::declare_quantization(CLI::App& command) {
       ->type_name("N")
       ->group(group);
   command
-      .add_option("--bits", bits,
-                  "Mixed precision: bits or quantizers of single layers, from a JSON file (docs/quantization.md)")
+      .add_option("--bits", bits, "Mixed precision: bits or quantizers of single layers, from a JSON file, see below")
       ->type_name("FILE")
       ->group(group);
   number(command, "--calibration", given.calibration, "Training images that quantizers are calibrated on")
       ->type_name("N")
       ->group(group);
   command
-      .add_option("--calibration-method", calibration_method,
-                  "Of starting values: mse (the default), minmax, percentile[=P] or kl")
+      .add_option("--calibration-method", calibration_method, "Of starting values: mse, minmax, percentile[=P] or kl")
       ->type_name("NAME")
+      ->default_str("mse")
       ->group(group);
 }
 
@@ -141,8 +142,9 @@ void TrainOptions::declare_recipes(CLI::App& command) {
          "Learn from the float model's answers too: their share of the loss, 0 to 1")
       ->type_name("X")
       ->group(group);
-  command.add_option("--temperature", temperature, "Of --distill (4): the higher, the more the unlikely classes count")
+  command.add_option("--temperature", temperature, "Of --distill: the higher, the more the unlikely classes count")
       ->type_name("X")
+      ->default_str(shortest(TrainingOptions{}.temperature))
       ->group(group);
 
   command.add_option("--qat-lr", qat_learning_rate, "Highest learning rate with quantizers" + rates())
@@ -170,7 +172,7 @@ void TrainOptions::declare_training(CLI::App& command) {
   number(command, "--optimizer", training.optimizer, "Optimizer: " + joined(optimizer_names()))
       ->type_name("NAME")
       ->group(group);
-  command.add_option("--lr", learning_rate, "Highest learning rate of float training" + rates())
+  command.add_option("--lr,--learning-rate", learning_rate, "Highest learning rate of float training" + rates())
       ->type_name("X")
       ->group(group);
   number(command, "--augment", training.augmentation, "Random changes to training images, see below: flip,shift:4")

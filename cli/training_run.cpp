@@ -52,6 +52,7 @@ TrainingRun::TrainingRun(TrainArguments arguments) : arguments_(std::move(argume
   require_trainable();  // before anything in the directory is touched
   directory_.create();
   lock_.emplace(directory_);
+  directory_.remove_abandoned();
   if (!arguments_.resume) directory_.clear();
   if (arguments_.resume && !arguments_.quantizes() && std::filesystem::exists(directory_.quantized_checkpoint()))
     throw UsageError("--resume: " + directory_.quantized_checkpoint().string() +
@@ -98,8 +99,8 @@ void TrainingRun::require_trainable() const {
   const Model start = start_model();
   if (!arguments_.quantizes()) return;
   const Tensor few = data::to_unit_range(train_.images.rows(0, std::min<Index>(8, train_.size())));
-  for (std::size_t phase = 0; phase < phases(); ++phase)
-    attach_quantizers(start, plan_quantization(start, few, quantization(phase)));
+  for (std::size_t phase = 0; phase < phases(); ++phase)  // bits that no accumulator holds are refused by conversion
+    convert2inferable(attach_quantizers(start, plan_quantization(start, few, quantization(phase))));
 }
 
 void TrainingRun::run() {

@@ -62,7 +62,7 @@ Sensitivity weight_sensitivity(const Model& float_model, const data::Dataset& da
                      " images, expected at least one of each");
   const Score plain = score(float_model, dataset);
   const Tensor few = data::to_unit_range(dataset.images.rows(0, std::min<Index>(8, dataset.size())));
-  Sensitivity result{plain.loss, plain.accuracy, {}};
+  Sensitivity result{plain.loss, plain.accuracy, spec, {}};
   for (const LayerCost& cost : layer_costs(convert2inferable(float_model))) {
     const Index channels = float_model.layer(cost.layer).weight("kernel")->value().dim(-1);
     for (const int width : bits) {
@@ -137,7 +137,8 @@ std::vector<LayerSensitivity> allocate_bits(const Sensitivity& sensitivity, Budg
 
 std::string Sensitivity::to_json() const {
   JsonWriter json;
-  json.add("format", format).add("version", version).add("loss", loss).add("accuracy", accuracy);
+  json.add("format", format).add("version", version).add("weights", to_string(weights));
+  json.add("loss", loss).add("accuracy", accuracy);
   std::vector<std::string> entries;
   for (const LayerSensitivity& each : layers)
     entries.push_back(JsonWriter()
@@ -157,7 +158,10 @@ Sensitivity Sensitivity::from_json(std::string_view text, std::string_view what)
     fail<ValueError>(what, ": format is \"", found, "\", expected \"", format, '"');
   if (const int found = json.integer("version"); found != version)
     fail<ValueError>(what, ": version is ", found, ", expected ", version);
-  Sensitivity result{json.number("loss"), json.number("accuracy"), {}};
+  const std::string weights = json.string("weights");
+  const std::optional<QuantizerSpec> spec = parse_quantizer_spec(weights);
+  if (!spec) fail<ValueError>(what, ": \"weights\" is \"", weights, "\", expected a quantizer");
+  Sensitivity result{json.number("loss"), json.number("accuracy"), *spec, {}};
   for (const std::string& entry : json.objects("layers")) {
     const std::string where = message(what, ": layers[", result.layers.size(), ']');
     JsonReader reader(entry, where);

@@ -25,6 +25,7 @@ struct LayerSensitivity {
 
 struct Sensitivity {
   double loss = 0, accuracy = 0;         ///< of the float model, on the same data
+  QuantizerSpec weights;                 ///< the quantizer of the kernels, whatever its bits
   std::vector<LayerSensitivity> layers;  ///< by layer in order of execution, then by bits as asked for
 
   /// JSON with format "bitgrad.sensitivity" and a version. Reading is strict: ValueError naming `what` and the field.
@@ -33,7 +34,8 @@ struct Sensitivity {
 };
 
 /// Quantizes one kernel at a time, calibrated and not trained, and evaluates on `dataset`. `spec` says everything but
-/// the bits. ValueError for bits out of range, no bits, and a model that already holds quantizers.
+/// the bits. ValueError for bits out of range, no bits, no images, an unknown quantizer and a model whose kernels
+/// already have quantizers; StateError for a model that is not built; ShapeError when it does not take the images.
 Sensitivity weight_sensitivity(const Model& float_model, const data::Dataset& dataset, std::span<const int> bits,
                                const QuantizerSpec& spec = {});
 
@@ -46,7 +48,8 @@ double cost_of(const LayerSensitivity& layer, Budget budget);
 /// One bit width per layer such that the costs add up to at most `limit` and the sum of the losses is least, taking
 /// layers as independent (a multiple-choice knapsack, solved by dynamic programming over at most 20,000 parts of the
 /// limit; costs are rounded up to whole parts, so that the limit always holds). Of equal losses the smaller cost.
-/// ValueError when even the smallest widths cost more, with what they do cost.
+/// ValueError when even the smallest widths cost more, with what they do cost, and for a limit that is not finite and
+/// positive.
 std::vector<LayerSensitivity> allocate_bits(const Sensitivity& sensitivity, Budget budget, double limit);
 
 }  // namespace bitgrad

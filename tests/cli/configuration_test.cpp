@@ -1,6 +1,11 @@
 // Options from a file, and back into one.
 #include <catch2/catch.hpp>
+
+#include <CLI/App.hpp>
+#include <filesystem>
 #include <nlohmann/json.hpp>
+
+#include <bitgrad/cli/train_arguments.hpp>
 
 #include "support.hpp"
 
@@ -82,6 +87,50 @@ TEST_CASE("the configuration that a run leaves reproduces it") {
   first.erase("out");
   second.erase("out");
   CHECK(first == second);
+}
+
+TEST_CASE("the configuration of a run holds its rules of mixed precision, whatever becomes of their file") {
+  const Workshop shop(64);
+  const auto write_bits = [&](int bits) {
+    const json rules = {{{"layer", "dense2"}, {"weights", bits}}};
+    const json file = {{"format", "bitgrad.bits"}, {"version", 1}, {"rules", rules}};
+    bitgrad::io::write_file_atomically(shop / "bits.json", file.dump());
+  };
+  write_bits(2);
+  REQUIRE(shop.train("run", {"--model", "mlp", "--epochs", "1", "--qat-epochs", "1", "--bits", shop.path("bits.json")})
+              .code == 0);
+  CHECK(json::parse(shop.text("run/run.json"))["bits"]["rules"][0]["weights"] == 2);
+  write_bits(6);
+  const auto again = [&](const std::string& out) {
+    return support::run_cli({"train", "--config", shop.path("run/run.json"), "--out", shop.path(out)});
+  };
+  REQUIRE(again("again").code == 0);
+  CHECK(shop.bytes("again/graph/graph.npz") == shop.bytes("run/graph/graph.npz"));
+  std::filesystem::remove(shop / "bits.json");
+  REQUIRE(again("without").code == 0);
+  CHECK(shop.bytes("without/graph/graph.npz") == shop.bytes("run/graph/graph.npz"));
+  CHECK(support::run_cli({"train", "--resume", "--out", shop.path("run")}).code == 0);
+}
+
+TEST_CASE("the configuration of a run says defaults too") {
+  const Workshop shop(64);
+  REQUIRE(shop.train("run", {"--model", "mlp", "--epochs", "0", "--weights", "lsq:4"}).code == 0);
+  const json saved = json::parse(shop.text("run/run.json"));
+  CHECK(saved["best"] == false);
+  CHECK(saved["tensorboard"] == false);
+  CHECK(saved["temperature"] == 4);
+  CHECK(saved["calibration-method"] == "mse");
+  CHECK(saved["hold-out-seed"] == 1);
+  CHECK(saved["init-layout"] == "bitgrad");
+  std::vector<std::string> absent;
+  bitgrad::cli::TrainOptions options;
+  CLI::App command;
+  options.declare(command);
+  for (const CLI::Option* option : command.get_options())
+    if (!option->get_lnames().empty() && !saved.contains(option->get_lnames().front()))
+      absent.push_back(option->get_lnames().front());
+  CHECK(absent == std::vector<std::string>{"help", "config", "from", "init", "resume", "replace", "hold-out", "bits",
+                                           "freeze-batch-norm", "gradual"});
 }
 
 TEST_CASE("a configuration that is wrong names the file, the key and what was expected") {

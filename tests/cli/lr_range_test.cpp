@@ -13,7 +13,7 @@ TEST_CASE("lr-range prints a table and a rate, and writes a CSV and a page") {
   const Workshop shop(128);
   const Outcome outcome =
       support::run_cli({"lr-range", "--data", shop.path("data"), "--model", "mlp", "--batch", "32", "--steps", "80",
-                        "--to", "10", "--csv", shop.path("range.csv"), "--html", shop.path("range.html")});
+                        "--highest", "10", "--csv", shop.path("range.csv"), "--html", shop.path("range.html")});
   CHECK(outcome.err == "");
   REQUIRE(outcome.code == 0);
   CHECK_THAT(outcome.out,
@@ -28,9 +28,9 @@ TEST_CASE("lr-range prints a table and a rate, and writes a CSV and a page") {
   for (const char* part : {"<script", "http:", "nan", "inf\""}) CHECK(page.find(part) == std::string::npos);
   // Nothing is learned at such rates.
   const Outcome low = support::run_cli({"lr-range", "--data", shop.path("data"), "--model", "mlp", "--batch", "32",
-                                        "--steps", "20", "--from", "1e-12", "--to", "1e-11"});
+                                        "--steps", "20", "--lowest", "1e-12", "--highest", "1e-11"});
   CHECK(low.code == 0);
-  CHECK_THAT(low.out, Contains("no suggestion: the loss did not fall: give a higher --to"));
+  CHECK_THAT(low.out, Contains("no suggestion: the loss did not fall: give a higher --highest"));
 }
 
 TEST_CASE("lr-range names what is wrong") {
@@ -46,9 +46,9 @@ TEST_CASE("lr-range names what is wrong") {
   CHECK_THAT(refused({"--model", "mlp", "--seed", "-1"}), Contains("expected a whole number"));
   CHECK_THAT(refused({}), Contains("--model"));
   CHECK_THAT(refused({"--model", "mpl"}), Contains("did you mean \"mlp\""));
-  CHECK_THAT(refused({"--model", "mlp", "--from", "0"}), Contains("--from 0: expected a positive rate"));
-  CHECK_THAT(refused({"--model", "mlp", "--from", "1", "--to", "0.5"}),
-             Contains("--to 0.5: expected a rate above --from, 1"));
+  CHECK_THAT(refused({"--model", "mlp", "--lowest", "0"}), Contains("--lowest 0: expected a positive rate"));
+  CHECK_THAT(refused({"--model", "mlp", "--lowest", "1", "--highest", "0.5"}),
+             Contains("--highest 0.5: expected a rate above --lowest, 1"));
   CHECK_THAT(refused({"--model", "mlp", "--steps", "3"}), Contains("--steps 3: expected at least 20"));
   CHECK_THAT(refused({"--model", "mlp", "--batch", "0"}), Contains("--batch 0: expected at least 1"));
   CHECK_THAT(refused({"--model", "mlp", "--optimizer", "adm"}), Contains("did you mean \"adam\""));

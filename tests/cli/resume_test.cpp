@@ -233,7 +233,7 @@ TEST_CASE("a run that was stopped in its float stage goes on with the quantizers
   io::write_file_atomically(
       shop / "bits.json",
       std::string_view(R"({"format": "bitgrad.bits", "version": 1, "rules": [{"layer": "conv2", "weights": 3}]})"));
-  refused({"--bits", shop.path("bits.json")}, "--bits is not given there and \"" + shop.path("bits.json") + "\" here");
+  refused({"--bits", shop.path("bits.json")}, R"(--bits is not given there and {"format":"bitgrad.bits")");
   // The same from a file: what it says, and what it no longer says.
   auto file = nlohmann::json::parse(configuration);
   file["activations"] = "lsq:8";
@@ -254,7 +254,7 @@ TEST_CASE("a finished float run is not quantized by a resume, which says what do
   CHECK(outcome.code == 2);
   CHECK_THAT(outcome.err, Contains("--weights is \"none\" there and \"lsq:4\" here") &&
                               Contains("to quantize what it trained, start from it in another directory: --from " +
-                                       shop.path("run/float.safetensors") + " --out DIR"));
+                                       shop.path("run") + " --out DIR"));
   CHECK(shop.text("run/run.json") == configuration);
   CHECK_FALSE(shop.exists("run/quantized.safetensors"));
 }
@@ -312,6 +312,24 @@ TEST_CASE("train --resume of a finished run says what came of it, and writes not
   CHECK(support::run_cli(resuming(shop.training("run", support::w4a4))).code == 0);
   CHECK(std::filesystem::exists(shop.path("run/report.html")));
   CHECK(std::filesystem::last_write_time(report) != written);
+}
+
+TEST_CASE("what a killed process has half-written goes away with the next run there, and nothing else does") {
+  const Workshop shop(64);
+  const std::vector<std::string> options{"--model", "mlp", "--epochs", "1"};
+  REQUIRE(shop.train("run", options).code == 0);
+  const std::vector<std::string> abandoned{"metrics.csv.123.4.tmp", "float.safetensors.7.0.tmp",
+                                           "graph/graph.npz.99.1.tmp"};
+  const std::vector<std::string> others{"notes.tmp", "metrics.csv.tmp", "metrics.csv.a.1.tmp", "mine.csv.123.4.tmp",
+                                        "sensitivity.json.5.6.tmp"};
+  for (const char* how : {"--resume", "--replace"}) {
+    INFO(how);
+    for (const auto* files : {&abandoned, &others})
+      for (const std::string& file : *files) io::write_file_atomically(shop / ("run/" + file), std::string_view("x"));
+    REQUIRE(shop.train("run", plus(options, {how})).code == 0);
+    for (const std::string& file : abandoned) CHECK_FALSE(shop.exists("run/" + file));
+    for (const std::string& file : others) CHECK(shop.exists("run/" + file));
+  }
 }
 
 TEST_CASE("a run whose codes differed is verified again by --resume") {

@@ -6,6 +6,7 @@
 #include <bitgrad/cli/text_table.hpp>
 #include <bitgrad/core/data/hold_out.hpp>
 #include <bitgrad/qat/checkpoint.hpp>
+#include <bitgrad/qat/quantizer_spec.hpp>
 #include <bitgrad/qat/sensitivity.hpp>
 
 #include "support.hpp"
@@ -50,7 +51,8 @@ TEST_CASE("sensitivity ranks layers, allocate keeps the budget, and train uses i
   CHECK_THAT(by_macs.out, Contains("MACs x bits / 8"));
   std::map<std::string, int> bits;
   const auto file = nlohmann::json::parse(shop.text("bits.json"));
-  for (const auto& rule : file["rules"]) bits[rule["layer"]] = rule["weights"];
+  for (const auto& rule : file["rules"])
+    bits[rule["layer"]] = bitgrad::parse_quantizer_spec(rule["weights"].get<std::string>())->bits;
   CHECK(bits.size() == costs.size());
   double spent = 0;
   for (const auto& layer : costs) spent += layer["macs"].get<double>() * bits.at(layer["layer"]) / 8;
@@ -71,6 +73,28 @@ TEST_CASE("sensitivity ranks layers, allocate keeps the budget, and train uses i
   CHECK(support::run_cli({"allocate", shop.path("mixed"), "--bytes", "1000", "--out", shop.path("x")}).code == 1);
   CHECK(support::run_cli({"sensitivity", shop.path("float"), "--data", shop.path("data"), "--weights", "lsk:4"}).code ==
         2);
+}
+
+TEST_CASE("the quantizer that sensitivity measured is the one that train takes") {
+  const Workshop shop(64);
+  REQUIRE(shop.train("float", {"--model", "mlp", "--epochs", "1"}).code == 0);
+  REQUIRE(
+      support::run_cli({"sensitivity", shop.path("float"), "--bits", "2,4", "--weights", "lsq-pot:8:minmax"}).code ==
+      0);
+  REQUIRE(support::run_cli({"allocate", shop.path("float"), "--bytes", "9000", "--out", shop.path("bits.json")}).code ==
+          0);
+  REQUIRE(shop.train("mixed", {"--from", shop.path("float"), "--bits", shop.path("bits.json"), "--weights", "lsq:8"})
+              .code == 0);
+  const auto report = nlohmann::json::parse(shop.text("mixed/report.json"));
+  int kernels = 0;
+  for (const auto& layer : report["layers"])
+    if (layer["tensor"].get<std::string>().ends_with("/kernel")) {
+      ++kernels;
+      CHECK(layer["quantizer"] == "lsq-pot");
+      CHECK(layer["bits"] <= 4);
+    }
+  CHECK(kernels == 3);
+  CHECK_THAT(shop.text("bits.json"), Contains("minmax"));
 }
 
 TEST_CASE("sensitivity measures the model that shipped, on the images that the run trained on") {

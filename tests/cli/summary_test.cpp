@@ -98,7 +98,21 @@ TEST_CASE("summary knows every model, and the autoencoder too") {
              Contains("model autoencoder has no classes: it is trained from C++, see examples/training_loop.cpp"));
 }
 
+TEST_CASE("summary of a run is that of the last stage it has come to") {
+  const support::Workshop shop(32);
+  REQUIRE(shop.train("run", {"--model", "mlp", "--epochs", "1", "--weights", "lsq:2"}).code == 0);
+  CHECK(run_cli({"summary", shop.path("run")}).out == run_cli({"summary", shop.path("run/quantized.safetensors")}).out);
+  std::filesystem::remove(shop / "run/quantized.safetensors");
+  CHECK(run_cli({"summary", shop.path("run")}).out == run_cli({"summary", shop.path("run/float.safetensors")}).out);
+  CHECK_THAT(run_cli({"summary", shop.path("data")}).err, Contains("holds no run of bitgrad train"));
+}
+
 TEST_CASE("summary says what is wrong") {
+  CHECK_THAT(run_cli({"summary", "autoencodr"}).err, Contains("did you mean \"autoencoder\"?"));
+  CHECK_THAT(run_cli({"summary", "autoencoder:2"}).err, Contains("its width by --width"));
+  CHECK_THAT(run_cli({"summary", "mobilenet_v1:0.5"}).err, Contains("a whole number"));
+  CHECK_THAT(run_cli({"summary", "mlp", "--input", "28x28"}).err,
+             Contains("--input 28x28: \"28x28\" is no extent; expected H,W,C"));
   CHECK_THAT(run_cli({"summary", "resnet"}).err, Contains("unknown model \"resnet\" (did you mean \"resnet8\""));
   CHECK(run_cli({"summary", "resnet"}).code == 2);
   CHECK_THAT(run_cli({"summary", "lenet5", "--input", "8,8,1"}).err, Contains("layer \"conv2\" (Conv2D)"));

@@ -10,6 +10,7 @@
 #include <bitgrad/cli/child_processes.hpp>
 #include <bitgrad/cli/run_directory.hpp>
 #include <bitgrad/cli/sweep_schedule.hpp>
+#include <bitgrad/cli/sweep_table.hpp>
 #include <bitgrad/cli/text_table.hpp>
 #include "child.hpp"
 #include "support.hpp"
@@ -80,11 +81,10 @@ TEST_CASE("a sweep runs every combination, goes on where it was stopped, and lea
   const std::string csv = shop.text("sweep/table.csv"), markdown = shop.text("sweep/table.md");
   CHECK_THAT(csv, Contains("run,weights,seed,float_accuracy") && Contains("\nweights-lsq-2_seed-1,lsq:2,1,"));
   CHECK(std::count(csv.begin(), csv.end(), '\n') == 5);
-  // Numbers in the fewest digits that read back to the same as those of report.json.
+  // Those of report.json, to ten digits.
   const auto report = nlohmann::json::parse(shop.text("sweep/weights-lsq-2_seed-1/report.json"));
-  const std::string tail = ",0," + bitgrad::cli::shortest(report["seconds"].get<double>()) + "\n";
-  CHECK_THAT(csv, Contains("lsq:2,1," + bitgrad::cli::shortest(report["float_accuracy"].get<double>()) + ",") &&
-                      Contains(tail));
+  const auto digits = [&](const char* field) { return bitgrad::cli::format("%.10g", report[field].get<double>()); };
+  CHECK_THAT(csv, Contains("lsq:2,1," + digits("float_accuracy") + ",") && Contains(",0," + digits("seconds") + "\n"));
   CHECK(bitgrad::cli::shortest(0.1) == "0.1");
   CHECK(bitgrad::cli::shortest(100) == "100");
   CHECK(std::count(markdown.begin(), markdown.end(), '\n') == 4);
@@ -123,6 +123,43 @@ TEST_CASE("options of a sweep can go together, floats among them") {
   CHECK_THAT(shop.text("sweep/table.csv"),
              Contains("run,weights,activations,qat-epochs,") && Contains(",lsq:2,lsq:4,1,"));
   CHECK(shop.text("sweep/weights-lsq-2_activations-lsq-4_qat-epochs-1.log").find("float epoch") == std::string::npos);
+}
+
+TEST_CASE("values of a sweep may contain commas, in a JSON list") {
+  const auto points = parse_grid({R"(gradual=["8,4,2","4,2"])", R"(seed+lr=["1+0.1","2+0.2"])"});
+  REQUIRE(points.size() == 4);
+  CHECK(name_of(points[0]) == "gradual-8-4-2_seed-1_lr-0.1");
+  CHECK(points[2][0].value == "4,2");
+  CHECK(parse_grid({"seed=[1,2]"}) == parse_grid({"seed=1,2"}));
+  for (const char* wrong : {"seed=[", "seed=[]", "seed=[[1]]", R"(seed=["1",])", R"(seed=[{"a":1}])"}) {
+    INFO(wrong);
+    CHECK_THROWS_WITH(parse_grid({wrong}), Contains("is not a JSON list of values"));
+  }
+  const std::string csv = bitgrad::cli::sweep_csv({{points[0], {}}, {{{"augment", "a\"b"}}, {}}});
+  CHECK_THAT(csv, Contains("\ngradual-8-4-2_seed-1_lr-0.1,\"8,4,2\",1,0.1,") && Contains(",\"a\"\"b\","));
+}
+
+TEST_CASE("a sweep that is stopped leaves tables of the runs that were done") {
+  const Workshop shop(64);
+  write_base(shop, 1, 0);
+  const Child child(sweep_into(shop, "sweep", {"epochs=1,1000000"}), shop.path("said"));
+  REQUIRE(wait_until([&] {
+    return shop.exists("said") && shop.text("said").find("epochs-1: done") != std::string::npos &&
+           shop.exists("sweep/epochs-1000000/float.safetensors");
+  }));
+  child.interrupt();
+  CHECK(WEXITSTATUS(child.wait_for_a_minute()) == 130);
+  CHECK_THAT(shop.text("said"), Contains("1 of 2 runs") && !Contains("failed"));
+  CHECK_THAT(shop.text("sweep/table.csv"), Contains("\nepochs-1,1,") && !Contains("epochs-1000000"));
+  CHECK_THAT(shop.text("sweep/table.md"), Contains("| 1      |    1 |"));
+}
+
+TEST_CASE("a sweep refuses a configuration that no run could take, once") {
+  const Workshop shop(32);
+  bitgrad::io::write_file_atomically(shop / "base.json", std::string_view(R"({"epohcs": 3})"));
+  CHECK(sweep(shop, "--grid seed=1,2") == 2);
+  CHECK_THAT(shop.text("said"), Contains("base.json: unknown key \"epohcs\" (did you mean \"epochs\""));
+  CHECK_FALSE(shop.exists("sweep"));
 }
 
 TEST_CASE("runs of a sweep wait for the one that trains their float model") {

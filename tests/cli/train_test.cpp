@@ -103,6 +103,20 @@ TEST_CASE("a float run converts as well, and another starts from it") {
   CHECK_THAT(quantized.err, Contains("checkpoint of a quantized model"));
 }
 
+TEST_CASE("train --from takes the directory of a run: the float model that it came to") {
+  const Workshop shop;
+  REQUIRE(shop.train("float", {"--model", "mlp", "--epochs", "40", "--lr", "0.05", "--schedule", "constant", "--best",
+                               "--patience", "2", "--hold-out", "0.2"})
+              .code == 0);
+  REQUIRE(shop.bytes("float/float.safetensors") != shop.bytes("float/float-best.safetensors"));
+  const std::vector<std::string> options{"--hold-out", "0.2", "--weights", "lsq:8"};
+  REQUIRE(shop.train("run", plus({"--from", shop.path("float")}, options)).code == 0);
+  REQUIRE(shop.train("best", plus({"--from", shop.path("float/float-best.safetensors")}, options)).code == 0);
+  CHECK(shop.bytes("run/graph/graph.npz") == shop.bytes("best/graph/graph.npz"));
+  CHECK(nlohmann::json::parse(shop.text("run/run.json"))["from"] == shop.path("float/float-best.safetensors"));
+  CHECK_THAT(shop.train("none", {"--from", shop.path("data")}).err, Contains("float.safetensors"));
+}
+
 TEST_CASE("a directory that holds a run is neither trained into nor replaced unless that is asked for") {
   const Workshop shop(64);
   REQUIRE(shop.train("run", plus(support::w4a4, {"--epochs", "1", "--qat-epochs", "1"})).code == 0);
@@ -217,8 +231,8 @@ TEST_CASE("mixed precision from a file, end to end") {
       shop / "bits.json",
       std::string_view(R"({"format": "bitgrad.bits", "version": 1, "rules": [{"layer": "conv2", "weights": 3}]})"));
   const Outcome other = shop.train("run", plus(options, {"--resume"}));
-  CHECK(other.code == 1);
-  CHECK_THAT(other.err, Contains("made with other options") && Contains("bits"));
+  CHECK(other.code == 2);
+  CHECK_THAT(other.err, Contains("the run in " + shop.path("run") + " has other options: --bits is {"));
   const Outcome percentile = shop.train("run", plus(options, {"--resume", "--calibration-method", "percentile=98"}));
   CHECK(percentile.code == 2);
   CHECK_THAT(percentile.err, Contains("--calibration-method is \"percentile=99\" there and \"percentile=98\" here"));

@@ -105,7 +105,8 @@ TEST_CASE("one layer at a time is quantized, the others stay in float") {
   CHECK(read.to_json() == result.to_json());
   for (const char* wrong : {"1e300", "-1", "0.5"}) {
     const std::string text =
-        std::string(R"({"format":"bitgrad.sensitivity","version":1,"loss":0,"accuracy":0,"layers":[)") +
+        std::string(
+            R"({"format":"bitgrad.sensitivity","version":1,"weights":"lsq:8","loss":0,"accuracy":0,"layers":[)") +
         R"({"layer":"a","bits":2,"bytes":)" + wrong + R"(,"macs":1,"loss":0,"accuracy":0}]})";
     CHECK_THROWS_WITH(Sensitivity::from_json(text, "file"),
                       Contains("file: layers[0]: \"bytes\" is ") && Contains("expected a whole number, 0 or more"));

@@ -110,7 +110,7 @@ TEST_CASE("reading a config is strict and names field and value") {
   refuses("\"n_bits\":4", "\"bits\":4", Contains("candidates[0]") && Contains("\"n_bits\" is missing"));
   refuses("\"candidates\":[", "\"candidates\":[7,",
           Contains("\"candidates\" is [7") && Contains("expected a list of objects"));
-  refuses("}", "", Contains("no JSON: parse error at line 1, column"));
+  refuses("}", "", Contains("not JSON: parse error at line 1, column"));
   refuses("\"n_bits\":9", "\"n_bits\":9,\"n_bits\":8", Contains("the key \"n_bits\" occurs twice"));
   CHECK_THROWS_WITH(TrainableQuantizerActivationConfig::from_json(good),
                     Contains("\"target\" is \"Weights\", expected \"Activation\""));

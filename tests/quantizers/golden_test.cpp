@@ -236,7 +236,7 @@ TEST_CASE("files that are missing, truncated or of another shape are named") {
   {
     const Spoiled golden;
     std::filesystem::resize_file(golden / "manifest.json", 5000);
-    golden.expect("manifest.json: no JSON: ");
+    golden.expect("manifest.json: not JSON: ");
   }
   {
     const Spoiled golden;

@@ -271,7 +271,7 @@ TEST_CASE("JSON gives back the same quantizer, to the bit") {
 }
 
 TEST_CASE("JSON that is wrong is refused with the member's name") {
-  CHECK_THROWS_WITH(inferable_from_json("nonsense"), Contains("no JSON: parse error"));
+  CHECK_THROWS_WITH(inferable_from_json("nonsense"), Contains("not JSON: parse error"));
   CHECK_THROWS_WITH(inferable_from_json("{}"), Contains("class"));
   CHECK_THROWS_WITH(inferable_from_json(R"({"class": "WeightsSymetricInferableQuantizer"})"),
                     Contains("did you mean \"WeightsSymmetricInferableQuantizer\""));
