@@ -49,8 +49,9 @@ using DifferentiableFunction = std::function<Variable(const std::vector<Variable
 
 /// Checks the gradient of every input and parameter, through a random projection of the output. Inputs are converted to
 /// float64; parameters must be float64 (ShapeError otherwise: call convert() on all of a model) and come back with
-/// unchanged values and zeroed gradients. Throws StateError when a tape is in scope, ValueError when an output or a
-/// gradient is not finite.
+/// unchanged values and zeroed gradients. Throws StateError when a tape is in scope or the function computes something
+/// else in a second call, ShapeError when its output changes shape, ValueError for a parameter that is not trainable
+/// and when an output or a gradient is not finite.
 GradientReport check_gradients(const DifferentiableFunction& f, const std::vector<Tensor>& inputs,
                                const std::vector<ParameterPtr>& parameters = {},
                                const GradientCheckOptions& options = {});

@@ -37,8 +37,9 @@ struct GroupingOptions {
 std::vector<OptimizerGroup> group_parameters(const std::vector<NamedParameter>& parameters,
                                              const GroupingOptions& options = {});
 
-/// Base of the optimizers. A step changes every trainable parameter that has a gradient; the others, and what the
-/// optimizer remembers about them, stay as they are.
+/// Base of the optimizers. Their constructors throw ValueError for options out of range, a null parameter, and a name
+/// or parameter that is listed twice. A step changes every trainable parameter that has a gradient; the others, and
+/// what the optimizer remembers about them, stay as they are.
 class Optimizer {
  public:
   virtual ~Optimizer() = default;
@@ -72,8 +73,7 @@ class Optimizer {
     Index steps = 0;
     std::vector<Tensor> moments;  // of the parameter's shape and dtype, zeros at first
   };
-  /// `moments` names the tensors of a slot. Throws ValueError for illegal options, a null parameter, and a name or
-  /// parameter that is listed twice.
+  /// `moments` names the tensors of a slot. Throws as said above.
   Optimizer(std::string name, std::vector<OptimizerGroup> groups, double learning_rate,
             std::vector<std::string> moments);
 
@@ -113,9 +113,9 @@ class Sgd : public Optimizer {
 
 struct AdamOptions {
   double learning_rate = 0.001;
-  double beta1 = 0.9;    ///< 0 <= beta1 < 1
-  double beta2 = 0.999;  ///< 0 <= beta2 < 1
-  double epsilon = 1e-8;
+  double beta1 = 0.9;     ///< 0 <= beta1 < 1
+  double beta2 = 0.999;   ///< 0 <= beta2 < 1
+  double epsilon = 1e-8;  ///< positive
 };
 
 /// Kingma and Ba, "Adam: a method for stochastic optimization", ICLR 2015, algorithm 1 with its bias correction. Weight

@@ -16,7 +16,8 @@ enum class ParameterGroup { weights, qparams };
 /// A value, its gradient, and what an optimizer needs to know. Shared: a layer and a quantizer may hold the same one.
 class Parameter {
  public:
-  /// `value` (float32 or float64) is taken over, not copied; its shape and dtype stay fixed.
+  /// `value` (float32 or float64) is taken over, not copied; its shape and dtype stay fixed. ShapeError for another
+  /// dtype, ValueError for an undefined tensor.
   Parameter(std::string name, Tensor value, ParameterGroup group = ParameterGroup::weights, bool trainable = true);
 
   const std::string& name() const { return name_; }

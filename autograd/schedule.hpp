@@ -11,7 +11,7 @@ namespace bitgrad {
 /// A learning rate for every step 0, 1, 2, ...
 class Schedule {
  public:
-  /// Any function of the step.
+  /// Any function of the step; what it gives is not looked at. Throws ValueError for an empty one.
   explicit Schedule(std::function<double(Index step)> rate);
 
   /// Throws ValueError for a negative step.

@@ -67,14 +67,17 @@ class Tape {
   /// Differentiates a one-element loss. Throws StateError when the loss was not recorded here or the tape was already
   /// used (operations are freed as they are passed), ShapeError when the loss has more than one element.
   void backward(const Variable& loss);
-  /// Differentiates any recorded output, starting from `seed`, the gradient of the output (its shape and dtype).
+  /// Differentiates any recorded output, starting from `seed`, the gradient of the output. StateError likewise,
+  /// ShapeError for a seed of another shape or dtype than the output's.
   void backward(const Variable& output, const Tensor& seed);
 
-  /// Gradient of a watched leaf after backward(); zeros when the output does not depend on it.
+  /// Gradient of a watched leaf after backward(); zeros when the output does not depend on it. StateError for any other
+  /// variable, and before backward().
   Tensor gradient(const Variable& leaf) const;
 
   /// One line per recorded operation: number, path and name, dtype and output shape, input numbers.
   std::string dump() const;
+  /// Operations and leaves recorded.
   std::size_t size() const { return nodes_.size(); }
 
   /// From now on an operation whose output is not finite throws ValueError naming it, its path and the first such

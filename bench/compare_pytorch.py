@@ -221,7 +221,8 @@ def describe(jobs, settings, version, removed, load, seconds):
             f"{machine['processor']}, {settings.threads} threads;\n"
             f"{settings.optimizer}, {settings.bits} bits; medians of {settings.rounds} rounds of {settings.seconds:g} s each; "
             f"load before {load:.2f}; {seconds:.0f} s in all.\n"
-            "`x bitgrad`: how many times the step time or the memory of the first row of its group.")
+            "`x bitgrad`: step time or memory divided by that of the first row of the group in the same round, the median of these over "
+            "the rounds.\nThe other columns are medians over the rounds too, each by itself: they need not divide to it.")
     return text + (f" Removed from the environment: {', '.join(removed)}." if removed else "")
 
 

@@ -18,6 +18,7 @@ class NamedTensors {
   using Entry = std::pair<std::string, Tensor>;
 
   NamedTensors() = default;
+  /// Adds them in order; throws as add().
   NamedTensors(std::initializer_list<Entry> entries);
 
   /// Appends. Throws ValueError when the name is empty or already there, or the tensor is undefined.

@@ -32,7 +32,8 @@ class Shape {
   Index size() const;
   std::span<const Index> extents() const { return {extents_.data(), static_cast<std::size_t>(rank_)}; }
 
-  /// This shape with one extent replaced, appended in front, or with the outermost one removed.
+  /// This shape with one extent replaced, appended in front, or with the outermost one removed. ShapeError for an axis
+  /// out of range, for a scalar without an outermost axis, and as the constructors.
   Shape with(int axis, Index extent) const;
   Shape prepended(Index extent) const;
   Shape without_front() const;

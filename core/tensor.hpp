@@ -24,9 +24,9 @@ class Tensor {
   explicit Tensor(const Shape& shape, DType dtype = DType::float32);
 
   static Tensor zeros(const Shape& shape, DType dtype = DType::float32);
-  /// Every element `value`, converted to dtype.
+  /// Every element `value`, converted as by to(); ValueError as there.
   static Tensor full(const Shape& shape, double value, DType dtype = DType::float32);
-  /// A rank-0 tensor.
+  /// A rank-0 tensor; ValueError likewise.
   static Tensor scalar(double value, DType dtype = DType::float32);
   /// Elements in row-major order; throws ShapeError when their number is not shape.size().
   template <class T>
@@ -44,7 +44,7 @@ class Tensor {
   DType dtype() const { return dtype_; }
   int rank() const { return shape_.rank(); }
   Index size() const { return defined() ? shape_.size() : 0; }
-  /// Extent of an axis; negative axes count from the end.
+  /// Extent of an axis; negative axes count from the end. ShapeError when out of range.
   Index dim(int axis) const { return shape_[axis]; }
 
   /// The elements. Throws ShapeError when the tensor is undefined or T is not its dtype.
@@ -66,6 +66,7 @@ class Tensor {
   std::span<const T> span() const {
     return {data<T>(), static_cast<std::size_t>(size())};
   }
+  /// The elements as bytes; null for an undefined tensor.
   std::byte* bytes() { return buffer_.get(); }
   const std::byte* bytes() const { return buffer_.get(); }
   std::size_t byte_size() const { return static_cast<std::size_t>(size()) * size_of(dtype_); }
@@ -82,7 +83,7 @@ class Tensor {
   /// The only element of a one-element tensor, as a double. Throws ShapeError for any other.
   double item() const;
 
-  /// A copy with elements of its own.
+  /// A copy with elements of its own; of an undefined tensor an undefined one.
   Tensor clone() const;
   /// A copy converted element by element (C++ conversion: fractions are cut off); the tensor itself when dtype is
   /// already right. Throws ValueError for a value that an integer dtype cannot hold, NaN included.
@@ -93,7 +94,7 @@ class Tensor {
   Tensor rows(Index begin, Index end) const;
   /// A copy of [begin, end) along any axis (negative: from the end). ShapeError unless it is inside.
   Tensor slice(int axis, Index begin, Index end) const;
-  /// Every element `value`, converted as by to().
+  /// Every element `value`, converted as by to(); ValueError as there.
   void fill(double value);
   /// Copies the elements of a tensor of the same shape and dtype into this one; ShapeError for any other.
   void copy_from(const Tensor& source);

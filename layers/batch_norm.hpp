@@ -13,7 +13,8 @@ struct BatchNormOptions {
 /// Normalisation of each channel (the last axis) over all others, then gamma * x + beta. Ioffe, Szegedy, "Batch
 /// Normalization", ICML 2015, algorithm 1. In training the batch's own mean and variance are used and move the buffers
 /// "moving_mean" and "moving_variance" [channels], the variance in its unbiased form (algorithm 2, step 10); otherwise
-/// these are used. Weights "gamma" and "beta" [channels]. ValueError for options out of range.
+/// these are used. Weights "gamma" and "beta" [channels]. ValueError for options out of range, ShapeError for an input
+/// without channels.
 class BatchNorm : public LayerOf<BatchNorm> {
  public:
   explicit BatchNorm(BatchNormOptions options = {});

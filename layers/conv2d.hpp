@@ -33,6 +33,7 @@ class Conv2D : public LayerOf<Conv2D> {
   GraphValue lower(GraphBuilder& builder, std::span<const GraphValue> inputs) const override;
 
   const Conv2DOptions& options() const { return options_; }
+  /// As the operation conv2d() takes it.
   Conv2DArguments window() const;
 
  private:

@@ -24,6 +24,7 @@ Fans fans(const Shape& kernel);
 
 namespace initializers {
 
+/// Every element 0, 1 or `value`.
 Initializer zeros();
 Initializer ones();
 Initializer constant(float value);

@@ -62,8 +62,9 @@ class Layer {
   bool built() const { return built_; }
 
   /// The computation, with the given weights. Recorded when a tape is in scope. Only training mode changes buffers.
+  /// ShapeError for inputs that the layer cannot take, StateError for a weight that is missing.
   virtual Variable apply(std::span<const Variable> inputs, const Weights& weights, const Context& context) = 0;
-  /// apply() with the layer's own weights.
+  /// apply() with the layer's own weights. StateError before build().
   Variable forward(std::span<const Variable> inputs, const Context& context = {});
   Variable forward(const Variable& input, const Context& context = {}) { return forward({&input, 1}, context); }
 
@@ -72,10 +73,11 @@ class Layer {
   /// it is apply(x.value()). A layer that is such a step, or ends in one, overrides it along with apply() and gives the
   /// same numbers.
   virtual Pending apply_pending(const Pending& x, const Weights& weights, const Context& context);
-  /// apply_pending() with the layer's own weights.
+  /// apply_pending() with the layer's own weights. StateError before build().
   Pending forward_pending(const Pending& x, const Context& context);
 
-  /// Describes the inference behaviour to a builder; returns the output.
+  /// Describes the inference behaviour to a builder; returns the output. Throws what the builder throws, and StateError
+  /// for a layer that needs a builder of another class.
   virtual GraphValue lower(GraphBuilder& builder, std::span<const GraphValue> inputs) const = 0;
 
   /// A deep copy: weights and buffers are the copy's own.
@@ -94,7 +96,9 @@ class Layer {
   bool has_weight(std::string_view name) const;
   /// Throws ValueError naming the layer and its weights when there is none of that name.
   const ParameterPtr& weight(std::string_view name) const;
+  /// What forward() computes with: the tape's leaves of the parameters, constants without a tape.
   virtual Weights weight_values() const;
+  /// Throws ValueError naming the layer and its buffers when there is none of that name.
   const Tensor& buffer(std::string_view name) const;
 
  protected:
@@ -107,6 +111,7 @@ class Layer {
 
   /// Creates the weights by add_weight() and add_buffer(); called once by build().
   virtual void create_weights(std::span<const Shape> inputs, Random& random);
+  /// Under names that differ (InternalError otherwise).
   void add_weight(std::string_view name, Tensor value);
   void add_buffer(std::string_view name, Tensor value);
 

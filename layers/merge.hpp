@@ -5,7 +5,7 @@
 
 namespace bitgrad {
 
-/// The sum of two values of one shape.
+/// The sum of two values of one shape. ShapeError for another number of inputs, and for two shapes.
 class Add : public LayerOf<Add> {
  public:
   explicit Add(std::string name = {}) : LayerOf(std::move(name)) {}
@@ -39,7 +39,8 @@ struct ConcatOptions {
   std::string name = {};
 };
 
-/// Values one after the other along an axis; their other extents must agree.
+/// Values one after the other along an axis. ShapeError for none, where their other extents differ, and for an axis out
+/// of range.
 class Concat : public LayerOf<Concat> {
  public:
   explicit Concat(ConcatOptions options = {});

@@ -53,9 +53,12 @@ class Model {
   Model(Model&&) = default;
   Model& operator=(Model&&) = default;
 
+  /// The model's input, to be read by layers.
   Value input() const { return {-1}; }
-  /// The last node added, unless set_output() chose another.
+  /// The value of the last node added, unless set_output() chose another.
   Value output() const { return {output_}; }
+  /// Chooses the model's output among the values of its nodes and its input; the next add() chooses again. ValueError
+  /// for a value that does not exist.
   void set_output(Value value);
 
   /// Appends a layer that reads `inputs`. An empty name: the layer's own, or an automatic one. Throws ValueError for a
@@ -69,42 +72,51 @@ class Model {
   Value add(L layer, Value input, std::string name = "") {
     return add(std::move(layer), std::vector<Value>{input}, std::move(name));
   }
-  /// Copies all layers of a block in, reading `input`; an empty name gives block1, block2, ...
+  /// Copies all layers of a block in, reading `input`; an empty name gives block1, block2, ... ValueError likewise.
   Value add(const Model& block, Value input, std::string name = "");
 
   const std::vector<Node>& nodes() const { return nodes_; }
   std::vector<Node>& nodes() { return nodes_; }
-  /// Throws ValueError naming the nearest existing name.
+  /// The layer of a node. ValueError naming the nearest existing name.
   Layer& layer(std::string_view name) const;
+  /// The same as what it is: `model.layer_as<Conv2D>("conv1")`. ValueError likewise, and for a layer of another type.
   template <class L>
   L& layer_as(std::string_view name) const;
 
   /// Creates and initialises all weights for samples of this shape (without batch axis), each layer from its own random
-  /// stream of `seed`. ShapeError names the layer that cannot take its input. Returns *this for chaining.
+  /// stream of `seed`. ShapeError names the layer that cannot take its input; then no weight has been made. StateError
+  /// naming a layer that is built for another shape. Returns *this for chaining.
   Model& build(const Shape& input_shape, std::uint64_t seed = 0);
   bool built() const { return input_shape_.rank() > 0; }
   /// Per-sample shapes; StateError before build().
   const Shape& input_shape() const;
   Shape output_shape() const { return output_shape(input_shape()); }
   /// The output for samples of any shape, before build() as well. ShapeError names the layer that cannot take its
-  /// input.
+  /// input; so does node_shapes().
   Shape output_shape(const Shape& input_shape) const;
   /// Per-sample output shape of every node, for samples of that shape.
   std::vector<Shape> node_shapes(const Shape& input_shape) const;
 
-  /// x [batch, input_shape...]. ShapeError when x does not have the shape the model was built for.
+  /// x [batch, input_shape...]. ShapeError when x does not have the shape the model was built for, StateError before
+  /// build().
   Variable forward(const Variable& x, const Context& context = {});
+  /// Describes the inference behaviour of every layer to the builder, in order of execution, each under its name;
+  /// `input` is the builder's value that the model reads. Returns the output. StateError before build(); else as
+  /// Layer::lower() throws.
   GraphValue lower(GraphBuilder& builder, GraphValue input) const;
 
+  /// Those of all layers in order of execution, the layer's name in front: "conv1/kernel", "bn1/moving_mean".
   std::vector<NamedParameter> parameters() const;
   std::vector<NamedBuffer> buffers() const;
   /// Number of trainable elements.
   Index parameter_count() const;
+  /// Sets the gradients of all parameters to zero.
   void zero_gradient();
 
   /// Parameters and buffers by name, copied.
   NamedTensors state_dict() const;
-  /// Shape mismatches always throw ShapeError, naming every one; nothing is loaded then.
+  /// Copies a state into parameters and buffers of the same names. Another shape or dtype always is a ShapeError,
+  /// naming every one; nothing is loaded then. StateError before build().
   LoadReport load_state_dict(const NamedTensors& state, LoadMode mode = LoadMode::complete);
 
  private:
@@ -142,7 +154,7 @@ class Sequential : public Model {
   }
 };
 
-/// main(x) + shortcut(x); an empty shortcut is the identity.
+/// main(x) + shortcut(x); an empty shortcut is the identity. Shapes that differ are found when the model is built.
 Model residual(const Model& main, const Model& shortcut = {});
 
 }  // namespace bitgrad

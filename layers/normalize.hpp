@@ -13,7 +13,8 @@ struct NormalizeOptions {
 };
 
 /// (x - mean) / deviation with fixed numbers over the last axis: what a data set needs, carried by the model. They are
-/// buffers "mean" and "deviation". ValueError for numbers that are not finite or a deviation that is not positive.
+/// buffers "mean" and "deviation". ValueError for no numbers, for numbers that are not finite and a deviation that is
+/// not positive, ShapeError for inputs of another number of channels.
 class Normalize : public LayerOf<Normalize> {
  public:
   explicit Normalize(NormalizeOptions options);

@@ -13,7 +13,8 @@ struct Pool2DOptions {
   std::string name = {};
 };
 
-/// What max and average pooling share. ValueError for a window or stride below 1.
+/// What max and average pooling share. ValueError for a window or stride below 1 and for padding as large as the
+/// window, ShapeError for inputs of another rank and a window larger than the padded image.
 template <class Derived>
 class Pool2D : public LayerOf<Derived> {
  public:
@@ -50,7 +51,7 @@ class AveragePool2D : public Pool2D<AveragePool2D> {
   GraphValue lower(GraphBuilder& builder, std::span<const GraphValue> inputs) const override;
 };
 
-/// The mean over height and width: [batch, h, w, channels] to [batch, channels].
+/// The mean over height and width: [batch, h, w, channels] to [batch, channels]. ShapeError for inputs of another rank.
 class GlobalAveragePool2D : public LayerOf<GlobalAveragePool2D> {
  public:
   explicit GlobalAveragePool2D(std::string name = {}) : LayerOf(std::move(name)) {}

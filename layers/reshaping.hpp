@@ -21,7 +21,8 @@ struct ReshapeOptions {
   std::string name = {};
 };
 
-/// [batch, ...] to [batch, shape...], row-major.
+/// [batch, ...] to [batch, shape...], row-major. ValueError for a shape without axes, ShapeError for inputs of another
+/// number of elements.
 class Reshape : public LayerOf<Reshape> {
  public:
   explicit Reshape(ReshapeOptions options);
@@ -40,7 +41,8 @@ struct ZeroPadding2DOptions {
   std::string name = {};
 };
 
-/// Zeros around height and width of [batch, h, w, channels]. ValueError unless the padding is Padding::explicit_.
+/// Zeros around height and width of [batch, h, w, channels]. ValueError unless the padding is Padding::explicit_,
+/// ShapeError for inputs of another rank.
 class ZeroPadding2D : public LayerOf<ZeroPadding2D> {
  public:
   explicit ZeroPadding2D(ZeroPadding2DOptions options = {});

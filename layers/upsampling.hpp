@@ -14,7 +14,7 @@ struct UpSampling2DOptions {
 
 /// Images enlarged: [batch, h, w, channels] to [batch, h * factor, w * factor, channels]. Repeating pixels copies codes
 /// in an inference graph; bilinear interpolation has no integer form and is a float32 node between integer ones.
-/// ValueError for a factor below 1.
+/// ValueError for a factor below 1, ShapeError for inputs of another rank.
 class UpSampling2D : public LayerOf<UpSampling2D> {
  public:
   explicit UpSampling2D(UpSampling2DOptions options = {});

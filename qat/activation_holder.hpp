@@ -25,7 +25,7 @@ class ActivationQuantizationHolder : public LayerOf<ActivationQuantizationHolder
   void delay(bool delayed) { delayed_ = delayed; }
   /// Whether the output is on the quantizer's grid.
   virtual bool quantizes() const { return true; }
-  /// Idempotent.
+  /// Its quantizer becomes its inferable form. Idempotent. ValueError as QuantizerSlot::inferable().
   void convert_to_inferable_quantizers() { quantizer_.convert(); }
 
  private:
@@ -37,6 +37,7 @@ class ActivationQuantizationHolder : public LayerOf<ActivationQuantizationHolder
 /// quantizer of the producing operation has put on the grid. The reference's PreservingActivationQuantizationHolder.
 class PreservingActivationQuantizationHolder : public ActivationQuantizationHolder {
  public:
+  /// ValueError likewise.
   explicit PreservingActivationQuantizationHolder(QuantizerSlot quantizer, bool quantization_bypass = false)
       : ActivationQuantizationHolder(std::move(quantizer)), quantization_bypass_(quantization_bypass) {}
 

@@ -24,7 +24,7 @@ struct LayerAnalysis {
   bool nonnegative = false;  ///< no output element can be below zero, given a model input in [0, 1]
 };
 
-/// One entry per node of a built model.
+/// One entry per node of a built model; StateError for one that is not built.
 std::vector<LayerAnalysis> analyse(const Model& model);
 
 }  // namespace bitgrad

@@ -13,7 +13,8 @@ inline constexpr float minimum_gain = 1e-4F;
 
 /// The affine map x * gain + offset that batch normalisation is in inference.
 struct BatchNormFold {
-  std::vector<float> gain;    ///< g = max(fl32(gamma / sqrt(variance + epsilon)), minimum_gain)
+  /// g = max(fl32(gamma / sqrt(variance + epsilon)), minimum_gain), fl32 being x rounded to float32
+  std::vector<float> gain;
   std::vector<float> offset;  ///< beta - mean * g, plus bias * g where the layer has a bias
 };
 

@@ -41,7 +41,7 @@ Checkpoint parse_checkpoint(std::span<const std::byte> bytes, const std::string&
 
 /// format_checkpoint() into a file, written beside and renamed. IoError.
 void write_checkpoint(const io::Path& path, const Checkpoint& checkpoint);
-/// parse_checkpoint() of a file.
+/// parse_checkpoint() of a file. IoError with the path.
 Checkpoint read_checkpoint(const io::Path& path);
 
 /// The model as it was: models::make(), build, attach_quantizers() if there is a plan, load_state_dict(). ValueError

@@ -11,7 +11,8 @@
 namespace bitgrad {
 
 /// Weight quantizers by weight name and the quantizers of the outputs, in order. The reference's
-/// NodeQuantizationDispatcher; quantizers of the wrong target are refused with ValueError.
+/// NodeQuantizationDispatcher; quantizers of the wrong target, and two for one weight in a list, are refused with
+/// ValueError.
 class NodeQuantizationDispatcher {
  public:
   using WeightQuantizer = std::pair<std::string, QuantizerSlot>;

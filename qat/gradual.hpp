@@ -40,7 +40,7 @@ QuantizationConfig at_least(QuantizationConfig config, int bits);
 /// few bits is none of many bits with a larger step (it clips more): plan_quantization() calibrates new ones on these
 /// weights. It computes what `quantized` does without its quantizers: gammas that training turned negative, which count
 /// as 0, are 0; where the normalisation was folded into the kernel, it does nothing but add the folded offset.
-/// ValueError naming a tensor that `quantized` does not have.
+/// ValueError naming a tensor that `quantized` does not have, ShapeError one that has another shape there.
 Model with_learned_weights(const Model& float_model, const Model& quantized);
 
 }  // namespace bitgrad

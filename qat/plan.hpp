@@ -39,8 +39,9 @@ struct QuantizationPlan {
 
 /// A new model with the plan's quantizers attached: layers wrapped, batch normalisation taken into the wrapper (or
 /// folded into the float kernel where weights are power-of-two), channels with negative gamma negated, activation
-/// holders inserted. The source is untouched. ValueError for a name the model does not have, StateError for a model
-/// that already holds quantizers.
+/// holders inserted. The source is untouched. ValueError for a name the model does not have, two quantizers in one
+/// place, a quantizer on the output of a layer that is folded with the normalisation behind it, and what a quantizer's
+/// constructor refuses; StateError for a model that already holds quantizers or is not built.
 Model attach_quantizers(const Model& model, const QuantizationPlan& plan);
 
 }  // namespace bitgrad

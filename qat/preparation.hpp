@@ -31,7 +31,7 @@ Model prepare_for_quantization(const Model& model);
 /// two, so that nothing may be left to fold into them.
 bool quantized_with_gain(std::string_view weight, QuantizationMethod method);
 
-/// The kernel of a pair with every channel multiplied by the gain that fold_batch_norm() gives it.
+/// The kernel of a pair with every channel multiplied by the gain that fold_batch_norm() gives it. Throws as that.
 Tensor kernel_with_gain(const Layer& layer, const BatchNorm& batch_norm);
 
 /// Copies a model node by node: `copy(number, node, inputs)` adds whatever stands for the node to `target` and returns

@@ -11,11 +11,11 @@ namespace bitgrad {
 /// tensor that enters arithmetic gets one, signedness follows from the operation that produces it. Starting values come
 /// from the weights themselves and from `representative` (float32 [n, input shape]), of which at most about 131,072
 /// values per tensor are looked at. ShapeError for other data; ValueError for an override that matches nothing, changes
-/// nothing or contradicts itself, bits out of range, an unknown quantizer, and for a tensor that holds a NaN, naming
-/// it.
+/// nothing or contradicts itself, bits out of range, an unknown quantizer, and for a tensor with a number that is not
+/// finite, naming it; StateError for a model that is not built.
 QuantizationPlan plan_quantization(const Model& model, const Tensor& representative, const QuantizationConfig& config);
 
-/// attach_quantizers(model, plan_quantization(...)).
+/// attach_quantizers(model, plan_quantization(...)). Throws as the two.
 Model quantization_aware_training_init(const Model& model, const Tensor& representative,
                                        const QuantizationConfig& config);
 

@@ -24,21 +24,24 @@ class QuantizerSlot {
   QuantizerSlot(QuantizerSlot&&) = default;
   QuantizerSlot& operator=(QuantizerSlot&&) = default;
 
+  /// The mark of the quantizer's class.
   const QuantizerMark& marks() const;
   bool is_trainable() const { return std::holds_alternative<TrainablePtr>(quantizer_); }
   /// The trainable quantizer, or nullptr after conversion.
   BaseTrainableQuantizer* trainable() const;
 
-  /// Creates the variables of a trainable quantizer (once; later calls and inferable quantizers do nothing).
+  /// Creates the variables of a trainable quantizer (once; later calls and inferable quantizers do nothing). Throws as
+  /// initialize_quantization().
   void initialize(const std::optional<Shape>& shape, std::string_view name);
   /// Quantizes. An inferable quantizer's result is a constant: no gradient flows through it.
   Variable operator()(const Pending& x, bool training) const;
   /// The frozen quantizer: the one held, or the current conversion of the trainable one. ValueError naming the
   /// quantizer when it converts to nothing, or to a quantizer of the other target.
   std::shared_ptr<const BaseInferableQuantizer> inferable() const;
-  /// Replaces a trainable quantizer by its conversion; nothing happens the second time.
+  /// Replaces a trainable quantizer by its conversion; nothing happens the second time. ValueError as inferable().
   void convert();
 
+  /// The variables of a trainable quantizer; none of an inferable one.
   std::vector<ParameterPtr> parameters() const;
 
  private:

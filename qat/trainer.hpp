@@ -89,7 +89,10 @@ class Trainer {
   /// may add to the progress. The state is that of result(), so that every reader of the file gets what is shipped;
   /// where that is an average, the progress holds the weights that training goes on with.
   void store(Checkpoint& checkpoint) const;
-  /// Continues from there. The model must have the state_dict of the checkpoint, which is loaded.
+  /// Continues from there, with the checkpoint's state loaded into the model. ValueError for another seed, for steps
+  /// and batches that do not fit an epoch of this trainer, and for a name of model, optimizer, average or plateau that
+  /// is missing or unexpected; ShapeError for a tensor of another shape or dtype. Seed and steps of whole epochs are
+  /// looked at first; after any other error the model may hold part of the checkpoint: make trainer and model anew.
   void restore(const Checkpoint& checkpoint);
 
  private:
@@ -133,7 +136,7 @@ class Trainer {
   Sums sums_;
 };
 
-/// Trainer(model, train, options).fit(callbacks); then the model has the state of result().
+/// Trainer(model, train, options).fit(callbacks); then the model has the state of result(). Throws as Trainer does.
 void fit(Model& model, const data::Dataset& train, const TrainingOptions& options,
          const TrainingCallbacks& callbacks = {});
 

@@ -66,7 +66,7 @@ std::vector<std::string> optimizer_names();
 /// almost zero; "plateau", to a tenth whenever the mean training loss of three epochs in a row has not been a new
 /// lowest (ReduceOnPlateau); "step", to a tenth after one half and again after three quarters of the steps.
 std::vector<std::string> schedule_names();
-/// Of a float model from scratch.
+/// Of a float model from scratch: 0.05 for "sgd", 5e-4 for "rmsprop", else 2e-3.
 double default_learning_rate(std::string_view optimizer);
 
 }  // namespace bitgrad

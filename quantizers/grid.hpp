@@ -11,8 +11,11 @@
 
 namespace bitgrad {
 
-/// code = clamp(half_even(x / scale) + zero_point, lo, hi) with a true float32 division, the zero point added after
-/// rounding; value = (code - zero_point) * scale in float32. One scale and zero point per tensor, or one per channel.
+/// The rule between floats and codes:
+///   code  = clamp(half_even(x / scale) + zero_point, lo, hi)
+///   value = (code - zero_point) * scale
+/// with a true float32 division, the zero point added after rounding; the value in float32. One scale and zero point
+/// per tensor, or one per channel.
 struct Grid {
   int bits = 8;
   std::int32_t lo = 0;
@@ -37,16 +40,18 @@ struct LookupTable {
   bool operator==(const LookupTable&) const = default;
 };
 
-/// Throws ValueError naming what is wrong: bits outside 1..16, lo > hi, a scale that is not finite and positive, counts
-/// that differ, a zero point outside what int32 arithmetic allows.
+/// Throws ValueError that starts with `what` and says what is wrong: bits outside 1..16, lo > hi, more codes than the
+/// bits have, a scale that is not finite and positive, counts that differ, codes or a zero point of more than 2^20 in
+/// magnitude.
 void validate(const Grid& grid, std::string_view what);
 
-/// int32 codes of a float32 tensor. ShapeError when a per-channel grid does not fit; ValueError for NaN, naming its
-/// position.
+/// int32 codes of a float32 tensor. ShapeError for another dtype and when a per-channel grid does not fit; ValueError
+/// for NaN, naming its position, and for a grid that validate() refuses. Messages start with `what`.
 Tensor codes_of(const Tensor& x, const Grid& grid, std::string_view what = "quantize");
-/// float32 values of int32 codes.
+/// float32 values of int32 codes, which are not compared with lo and hi. Throws likewise.
 Tensor values_of(const Tensor& codes, const Grid& grid);
 
+/// "4 bits, codes -8..7, scale [0.5], zero point [0]", long lists shortened.
 std::ostream& operator<<(std::ostream& out, const Grid& grid);
 
 }  // namespace bitgrad

@@ -21,14 +21,18 @@ class BaseInferableQuantizer {
 
   /// The class name: "WeightsSymmetricInferableQuantizer".
   virtual std::string_view type() const = 0;
+  /// The mark of its class.
   virtual const QuantizerMark& marks() const = 0;
+  /// Bits of a code, 1 to 16; of a look-up table, the logarithm of the number of levels that it may have.
   virtual int bits() const = 0;
 
-  /// Fake quantization of a float32 tensor in the reference's arithmetic (kernel 3.1: multiplication by the float32
-  /// reciprocal); NaN stays NaN. ShapeError when a channel axis or count does not fit.
+  /// Fake quantization of a float32 tensor, in the arithmetic of the reference system (quantizers/README.md): on a grid
+  /// x is multiplied by the float32 reciprocal of the scale where codes() divides, so that the two may differ within an
+  /// ulp of a tie. NaN stays NaN. ShapeError when a channel axis or count does not fit, or for another dtype.
   virtual Tensor operator()(const Tensor& x) const = 0;
-  /// int32 codes by the grid (true division); ValueError for NaN.
+  /// int32 codes by the grid (true division); ValueError for NaN, ShapeError likewise.
   virtual Tensor codes(const Tensor& x) const { return codes_of(x, grid(), type()); }
+  /// float32 values of int32 codes; ShapeError likewise.
   virtual Tensor dequantize(const Tensor& codes) const { return values_of(codes, grid()); }
   /// The integer grid that the codes are on. Quantizers without one (activations by a look-up table) throw
   /// NotImplementedError.
@@ -38,7 +42,8 @@ class BaseInferableQuantizer {
 
   /// One line: class, bits, parameters.
   virtual std::string describe() const = 0;
-  /// JSON object with "class" and the constructor's parameters; inferable_from_json() reads it back to the same bits.
+  /// JSON object with "class" and the constructor's parameters. inferable_from_json() and the class's own from_json()
+  /// read it back to the same bits; what is wrong there is a ValueError naming class and parameter.
   virtual std::string to_json() const = 0;
   virtual std::unique_ptr<BaseInferableQuantizer> clone() const = 0;
   /// The properties that check_quantizer() (conformance.hpp) must not expect of it.

@@ -11,7 +11,8 @@
 
 namespace bitgrad {
 
-/// What is quantized. The names are the reference system's.
+/// What is quantized. The names are those of the reference system: Sony's Model Compression Toolkit and its
+/// mct_quantizers (quantizers/README.md).
 enum class QuantizationTarget { Activation, Weights };
 
 /// How the grid is described; the values are the reference system's.
@@ -23,6 +24,7 @@ enum class QuantizationMethod {
   LUT_SYM_QUANTIZER = 4
 };
 
+/// The enumerator's name: "Weights", "POWER_OF_TWO". ValueError for a number that is no method.
 std::string_view name_of(QuantizationTarget target);
 std::string_view name_of(QuantizationMethod method);
 /// "pot", "symmetric", "uniform", "lut-pot", "lut-symmetric": the words of the command line.

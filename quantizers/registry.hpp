@@ -57,7 +57,7 @@ TrainablePtr make_trainable(std::string_view identifier, const TrainableQuantize
 void register_entry(TrainableEntry entry);
 void register_entry(InferableEntry entry);
 
-/// All registered trainable classes, in the order of registration.
+/// All registered trainable classes, and all inferable ones, in the order of registration.
 std::vector<TrainableEntry> trainable_quantizers();
 std::vector<InferableEntry> inferable_quantizers();
 

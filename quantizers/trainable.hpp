@@ -22,23 +22,27 @@ class BaseTrainableQuantizer {
  public:
   virtual ~BaseTrainableQuantizer() = default;
 
+  /// The mark of its class, and the configuration that it was made from.
   virtual const QuantizerMark& marks() const = 0;
   virtual const BaseQuantizerConfig& config() const = 0;
   std::string_view identifier() const { return marks().identifier; }
   bool freeze_quant_params() const { return freeze_quant_params_; }
 
   /// Creates the variables. `shape` is the weight's shape; empty for activations. `name` is the weight's or holder's
-  /// name and becomes part of the variables' full names.
+  /// name and becomes part of the variables' full names. ShapeError when the configuration's parameters do not fit the
+  /// weight.
   virtual void initialize_quantization(const std::optional<Shape>& shape, std::string_view name) = 0;
   /// How much of the training is done, from 0 to 1; the trainer says it before every step. For quantizers that anneal;
   /// the others do not listen. After initialize_quantization().
   virtual void set_training_progress(double /*share*/) {}
-  /// Differentiable quantization; output shape and dtype are the input's.
+  /// Differentiable quantization; output shape and dtype are the input's. StateError before initialize_quantization();
+  /// ShapeError for an x that the parameters do not broadcast to; ValueError naming a variable that makes no grid.
   virtual Variable operator()(const Variable& x, bool training) = 0;
   /// The same for a value with steps that are still to be taken: quantizers that end in fake_quantize() pass x on to it
   /// and take them in the same pass; the default lets them be taken first.
   virtual Variable quantize_pending(const Pending& x, bool training) { return (*this)(x.value(), training); }
-  /// A frozen quantizer with the current values. A class without conversion does not exist.
+  /// A frozen quantizer with the current values. A class without conversion does not exist. StateError before
+  /// initialize_quantization(); ValueError where the values make no grid.
   virtual InferablePtr convert2inferable() const = 0;
   virtual std::unique_ptr<BaseTrainableQuantizer> clone() const = 0;
   /// The properties that check_quantizer() (conformance.hpp) must not expect of it.
@@ -48,7 +52,8 @@ class BaseTrainableQuantizer {
     std::string key;  ///< "scale", "min", "ptq_threshold_tensor"
     ParameterPtr parameter;
   };
-  /// Stores a variable under a key; an existing key is overwritten, as in the reference.
+  /// Stores a variable under a key; an existing key is overwritten, as in the reference. ValueError for a null
+  /// parameter.
   void add_quantizer_variable(std::string_view key, ParameterPtr parameter);
   /// StateError for an unknown key, also before initialize_quantization().
   const ParameterPtr& get_quantizer_variable(std::string_view key) const;

@@ -1,4 +1,5 @@
-// Activation functions and other elementwise functions. All keep the shape and dtype of x; NaN in gives NaN out.
+// Activation functions and other elementwise functions. All keep the shape and dtype of x, float32 or float64
+// (ShapeError otherwise); NaN in gives NaN out.
 #pragma once
 
 #include <cstdint>
@@ -38,7 +39,7 @@ Variable exp(const Variable& x);
 /// Natural logarithm.
 Variable log(const Variable& x);
 Variable sqrt(const Variable& x);
-/// The larger of two operands, with broadcasting; where they are equal each gets half of the gradient.
+/// The larger of two operands, with broadcasting; where they are equal each gets half of the gradient. Throws as add().
 Variable maximum(const Variable& a, const Variable& b);
 inline Variable maximum(const Variable& a, double b) { return maximum(a, Tensor::scalar(b, a.dtype())); }
 

@@ -26,7 +26,8 @@ Conv2DGeometry conv2d_transpose_geometry(const Shape& input, const Shape& kernel
 /// x [N, H, W, C] with kernel [kh, kw, C / groups, O] (HWIO) → [N, H', W', O]. Throws ShapeError for ranks, channels or
 /// extents that do not fit, ValueError for strides, dilations and groups below 1 or negative padding.
 Variable conv2d(const Variable& x, const Variable& kernel, const Conv2DArguments& options = {});
-/// The same plus a bias [O], without another pass over y: the sums start from it.
+/// The same plus a bias [O], without another pass over y: the sums start from it. Throws likewise, ShapeError for a
+/// bias of another shape.
 Variable conv2d(const Variable& x, const Variable& kernel, const Variable& bias, const Conv2DArguments& options);
 
 /// Every channel on its own: x [N, H, W, C] with kernel [kh, kw, C, M] (HWCM) → [N, H', W', C * M], of which output
@@ -40,7 +41,7 @@ Variable depthwise_conv2d(const Variable& x, const Variable& kernel, const Conv2
 /// the axes in another order. options.groups stays 1. Throws ShapeError for ranks, channels or extents that do not fit,
 /// ValueError for strides, dilations and groups that are no positive numbers and for padding as large as the kernel.
 Variable conv2d_transpose(const Variable& x, const Variable& kernel, const Conv2DArguments& options = {});
-/// The same plus a bias [O].
+/// The same plus a bias [O]. Throws likewise, ShapeError for a bias of another shape.
 Variable conv2d_transpose(const Variable& x, const Variable& kernel, const Variable& bias,
                           const Conv2DArguments& options);
 

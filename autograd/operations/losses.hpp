@@ -8,7 +8,7 @@ namespace bitgrad {
 /// Mean over the batch of the cross entropy between softmax(logits [N, K]) and the labels (int32 [N], 0 to K - 1) →
 /// scalar. With label_smoothing s in [0, 1) the target is 1 - s + s/K at the label and s/K elsewhere: Szegedy et al.,
 /// "Rethinking the Inception architecture", 2016, section 7. Throws ShapeError for shapes or dtypes that do not fit and
-/// for an empty batch, ValueError for a label out of range, naming it.
+/// for an empty batch, ValueError for a label out of range, naming it, and for a smoothing out of range.
 Variable cross_entropy(const Variable& logits, const Tensor& labels, double label_smoothing = 0.0);
 
 /// The same for targets that are shares of the classes (float32 or float64 [N, K], the dtype of the logits): of mixed

@@ -26,7 +26,7 @@ struct BatchNormResult {
 /// last. x [..., C], gamma and beta [C]. The gradient goes through the statistics as well. Throws ShapeError when
 /// shapes do not fit or there are fewer than two values per channel, ValueError unless epsilon > 0.
 BatchNormResult batch_norm(const Variable& x, const Variable& gamma, const Variable& beta, double epsilon = 1e-5);
-/// The same y with the statistics that were taken of this x.
+/// The same y with the statistics that were taken of this x. Throws likewise.
 Variable batch_norm(const Variable& x, const BatchStatistics& statistics, const Variable& gamma, const Variable& beta,
                     double epsilon);
 

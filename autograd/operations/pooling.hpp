@@ -17,7 +17,7 @@ struct Pool2DArguments {
 
 /// Largest pixel of each window: x [N, H, W, C] → [N, H', W', C]. Padding never wins, NaN always does; of equal pixels
 /// the first (row by row) takes the gradient. Throws ShapeError for a rank other than 4 or a window larger than the
-/// padded image, ValueError for strides below 1 or padding as large as the window.
+/// padded image, ValueError for windows and strides below 1 or padding that is negative or as large as the window.
 Variable max_pool2d(const Variable& x, const Pool2DArguments& options = {});
 
 /// Mean of the pixels of each window; padding does not count (the rule of TensorFlow and TFLite). Throws as max_pool2d.

@@ -30,7 +30,7 @@ struct Padding {
   /// TensorFlow's SAME: out = ceil(in / stride), the padding (out - 1) * stride + kernel - in split in two halves, the
   /// odd pixel at the bottom or right; a dilated kernel counts with its gaps.
   static Padding same();
-  /// Pixels added on each side, none of them negative.
+  /// Pixels added on each side; ValueError for a negative number.
   static Padding explicit_(Index top, Index bottom, Index left, Index right);
 
   Kind kind = Kind::valid;

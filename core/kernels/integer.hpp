@@ -60,7 +60,7 @@ class Int16Conv2D {
 /// The same for a dense layer.
 class Int16Dense {
  public:
-  /// `weights` [in, out]; `bias`, [out], may be null.
+  /// `weights` [in, out]; `bias`, [out], may be null. With a rule for codes ValueError as for Int16Conv2D.
   Int16Dense(Index in, Index out, const std::int16_t* weights, const std::int32_t* bias, const CodeRange& x = {});
   Int16Dense(Index in, Index out, const std::int16_t* weights, const std::int32_t* bias, const CentredCodes& codes,
              const CodeRange& x = {});
@@ -79,6 +79,7 @@ class Int32Conv2D {
  public:
   /// The batch of the geometry does not matter. `bias` may be null.
   Int32Conv2D(const Conv2DGeometry& geometry, const std::int32_t* kernel, const std::int32_t* bias);
+  /// x [batch, in_h, in_w, in_c] to acc [batch, out_h, out_w, out_c].
   void run(Index batch, const std::int32_t* x, std::int32_t* acc) const;
 
  private:

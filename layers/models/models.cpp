@@ -47,7 +47,9 @@ struct ModelName {
     if (rest.empty()) return;
     const auto [end, error] = std::from_chars(rest.data() + 1, rest.data() + rest.size(), width);
     if (error != std::errc() || end != rest.data() + rest.size())
-      fail<ValueError>("model ", text, ": expected a name, NAME:WIDTH, NAME:normalized or NAME:WIDTH:normalized");
+      fail<ValueError>("model ", text,
+                       ": expected a name, NAME:WIDTH (how many times as wide, a whole number), NAME:normalized or "
+                       "NAME:WIDTH:normalized");
   }
 
  private:

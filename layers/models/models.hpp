@@ -11,7 +11,7 @@
 
 // Each takes the shape of one sample and the number of classes, and ends in logits. `width` multiplies filters and
 // hidden units. The models are not built: call build(input_shape, seed). ShapeError names the layer that cannot take
-// its input.
+// its input; ValueError for a width or a number of classes below 1.
 namespace bitgrad::models {
 
 /// Two hidden layers of 128 and 64 units with ReLU, for samples of any shape. 109,386 parameters for 28x28x1 and 10

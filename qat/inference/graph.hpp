@@ -1,4 +1,5 @@
-// The inference graph: plain data in execution order. It cannot train.
+// The inference graph: plain data in execution order. It cannot train. The arithmetic of every operation is here;
+// fl32(x) is x rounded to float32, half_even(x) the nearest whole number, of two equally near ones the even one.
 #pragma once
 
 #include <cstdint>
@@ -158,7 +159,7 @@ struct FloatSoftmax {
   bool logarithm = false;
 };
 struct FloatAdd {};
-/// The same between values.
+/// WhereOp between float32 values.
 struct FloatWhere {
   Tensor mask;
 };
@@ -204,20 +205,25 @@ class InferenceGraph {
   RequantizationMode mode = RequantizationMode::ort;
   std::map<std::string, std::string> metadata;  ///< free text: model, data, seed
 
-  /// InferenceSession(*this).run(x), and so on.
+  /// InferenceSession(*this).run(x), and so on: they give what those give, and throw what those and the making of a
+  /// session throw.
   Tensor run(const Tensor& x) const;
   std::vector<Tensor> run_all(const Tensor& x) const;
   Tensor run_integer(const Tensor& input_codes) const;
   std::vector<Tensor> run_integer_all(const Tensor& input_codes) const;
-  /// Number of the tensor whose codes run_integer() takes: the quantized input.
+  /// Number of the tensor whose codes run_integer() takes: the quantized input. NotImplementedError when the graph
+  /// quantizes nothing.
   int integer_input() const;
 
   /// Checks all references, shapes, grids and array sizes; ValueError or ShapeError naming node and field. load() calls
   /// it.
   void validate() const;
 
-  /// DIR/graph.json (structure, versioned) and DIR/graph.npz (arrays), written beside and renamed. IoError.
+  /// DIR/graph.json (structure, versioned) and DIR/graph.npz (arrays), written beside and renamed. IoError; ValueError
+  /// or ShapeError for a graph that validate() refuses, ValueError for a bound that is NaN and for texts that are no
+  /// UTF-8.
   void save(const std::string& directory) const;
+  /// What save() wrote. IoError naming the file and what is wrong with it.
   static InferenceGraph load(const std::string& directory);
 
   /// Bytes of the weights: packed codes at their bit width plus int32 biases and float32 scales, or float32 where a

@@ -5,6 +5,7 @@
 
 namespace bitgrad {
 
+/// WeightsSymmetricInferableQuantizer with thresholds, and so scales, that are powers of two.
 class WeightsPOTInferableQuantizer : public WeightsSymmetricInferableQuantizer {
  public:
   static constexpr QuantizerMark mark =
@@ -22,6 +23,7 @@ class WeightsPOTInferableQuantizer : public WeightsSymmetricInferableQuantizer {
   static constexpr std::string_view name = "WeightsPOTInferableQuantizer";
 };
 
+/// ActivationSymmetricInferableQuantizer with a threshold, and so a scale, that is a power of two.
 class ActivationPOTInferableQuantizer : public ActivationSymmetricInferableQuantizer {
  public:
   static constexpr QuantizerMark mark =

@@ -73,7 +73,7 @@ class ActivationUniformInferableQuantizer : public GridInferableQuantizer {
 };
 
 /// Scale and zero point that the quantizers above take for a range: what a training forward needs to be on the same
-/// grid.
+/// grid. Nothing is refused: a range of no width or out of order gives a scale that is no grid's.
 struct UniformStep {
   float scale;
   std::int32_t zero_point;

@@ -28,11 +28,13 @@ class LSQUniformWeightQATQuantizer : public mct::UniformWeights<LSQUniformWeight
   static constexpr mct::Formulas formulas{.learns = true, .scales_gradient = true};
   static constexpr bool adjusts_at_conversion = true;
 
+  /// As STEUniformWeightQATQuantizer.
   explicit LSQUniformWeightQATQuantizer(const TrainableQuantizerWeightsConfig& config) : UniformWeights(config) {}
   Variable operator()(const Variable& x, bool training) override;
 };
 
-/// The number of channels is the extent of config.channels_axis in the tensor of each call.
+/// y = d clamp(round(x / d)) as for weights, with a threshold of one element that learns. The number of channels is the
+/// extent of config.channels_axis in the tensor of each call.
 class LSQSymmetricActivationTrainableQuantizer
     : public mct::SymmetricActivation<LSQSymmetricActivationTrainableQuantizer> {
  public:
@@ -40,12 +42,15 @@ class LSQSymmetricActivationTrainableQuantizer
       QuantizationTarget::Activation, {QuantizationMethod::POWER_OF_TWO, QuantizationMethod::SYMMETRIC}, "mct-lsq");
   static constexpr mct::Formulas formulas{.learns = true, .scales_gradient = true};
 
-  /// ValueError for 1 bit signed, whose highest level 0 makes the gradient scale infinite.
+  /// ValueError for 1 bit signed, whose highest level 0 makes the gradient scale infinite, and as
+  /// STESymmetricActivationTrainableQuantizer; it cannot be frozen.
   explicit LSQSymmetricActivationTrainableQuantizer(const TrainableQuantizerActivationConfig& config);
   Variable operator()(const Variable& x, bool training) final { return quantize_pending(x, training); }
   Variable quantize_pending(const Pending& x, bool training) final;
 };
 
+/// y = d clamp(round((x - a) / d)) + a as for weights, with a range of one element each that learns; the number of
+/// channels as for the symmetric one.
 class LSQUniformActivationTrainableQuantizer : public mct::UniformActivation<LSQUniformActivationTrainableQuantizer> {
  public:
   static constexpr QuantizerMark mark =
@@ -53,6 +58,7 @@ class LSQUniformActivationTrainableQuantizer : public mct::UniformActivation<LSQ
   static constexpr mct::Formulas formulas{.learns = true, .scales_gradient = true};
   static constexpr bool adjusts_at_conversion = true;
 
+  /// As STEUniformActivationTrainableQuantizer; it cannot be frozen.
   explicit LSQUniformActivationTrainableQuantizer(const TrainableQuantizerActivationConfig& config)
       : UniformActivation(config) {}
   Variable operator()(const Variable& x, bool training) final { return quantize_pending(x, training); }

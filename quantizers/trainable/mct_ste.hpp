@@ -40,6 +40,7 @@ class STESymmetricActivationTrainableQuantizer
       QuantizationTarget::Activation, {QuantizationMethod::POWER_OF_TWO, QuantizationMethod::SYMMETRIC}, "mct-ste");
   static constexpr mct::Formulas formulas{.learns = true};
 
+  /// "threshold": one element, finite, positive; "is_signed": 0 or 1. ValueError otherwise.
   explicit STESymmetricActivationTrainableQuantizer(const TrainableQuantizerActivationConfig& config,
                                                     bool freeze_quant_params = false)
       : SymmetricActivation(config, freeze_quant_params) {}
@@ -47,6 +48,7 @@ class STESymmetricActivationTrainableQuantizer
   Variable quantize_pending(const Pending& x, bool training) final;
 };
 
+/// y = d clamp(round((x - a) / d)) + a as for weights, with a range of one element each that learns unless frozen.
 class STEUniformActivationTrainableQuantizer : public mct::UniformActivation<STEUniformActivationTrainableQuantizer> {
  public:
   static constexpr QuantizerMark mark =
@@ -54,6 +56,7 @@ class STEUniformActivationTrainableQuantizer : public mct::UniformActivation<STE
   static constexpr mct::Formulas formulas{.learns = true};
   static constexpr bool adjusts_at_conversion = false;
 
+  /// "range_min" < "range_max", finite, one element each. ValueError otherwise.
   explicit STEUniformActivationTrainableQuantizer(const TrainableQuantizerActivationConfig& config,
                                                   bool freeze_quant_params = false)
       : UniformActivation(config, freeze_quant_params) {}
