@@ -55,9 +55,10 @@ Json number(const std::string& text) {
   fail<UsageError>("\"", text, "\" is no number that a file can hold");
 }
 
-Json value_of(OptionKind kind, const std::string& text) {
+Json value_of(const CLI::Option& option, const std::string& text) {
+  const OptionKind kind = kind_of(option);
   if (kind == OptionKind::flag) return text == "true" || text == "1";
-  if (text.starts_with('{')) return Json::parse(text);
+  if (name_of(option) == object_option && text.starts_with('{')) return Json::parse(text);
   return kind == OptionKind::text ? Json(text) : number(text);
 }
 
@@ -130,13 +131,12 @@ std::string configuration_of(const CLI::App& command, const std::map<std::string
   Json json = {{"format", format_name}, {"version", format_version}};
   const std::vector<CLI::Option*> options = options_of(const_cast<CLI::App&>(command));
   for (const CLI::Option* option : options) {
-    const OptionKind kind = kind_of(*option);
     const std::string name = name_of(*option);
     const auto known = resolved.find(name);
-    std::string text = kind == OptionKind::flag ? "false" : option->get_default_str();
+    std::string text = kind_of(*option) == OptionKind::flag ? "false" : option->get_default_str();
     if (option->count() > 0) text = option->results().back();
     if (known != resolved.end()) text = known->second;
-    if (option->count() > 0 || !text.empty()) json[name] = value_of(kind, text);
+    if (option->count() > 0 || !text.empty()) json[name] = value_of(*option, text);
   }
   return json.dump(2) + "\n";
 }

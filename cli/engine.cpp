@@ -1,7 +1,5 @@
 #include <bitgrad/cli/engine.hpp>
 
-#include <algorithm>
-
 #include <bitgrad/cli/names.hpp>
 #include <bitgrad/core/error.hpp>
 
@@ -14,13 +12,9 @@ InferenceGraph load_graph(const RunDirectory& run) {
 
 void check_engine(const std::string& engine) { require_known("engine", engine, {"float", "integer"}); }
 
-bool quantizes_activations(const InferenceGraph& graph) {
-  return std::ranges::any_of(graph.tensors, [](const GraphTensor& tensor) { return tensor.grid.has_value(); });
-}
-
 InferenceSession make_session(const InferenceGraph& graph, const std::string& engine) {
   if (engine == "float") return InferenceSession(graph, InferenceEngine::float32);
-  if (!quantizes_activations(graph))
+  if (!graph.has_codes())
     fail<NotImplementedError>(
         "--engine integer: no activations are quantized, so that every layer computes on float32 ",
         "and there are no integers to run: train with --weights and --activations");

@@ -14,9 +14,6 @@ InferenceGraph load_graph(const RunDirectory& run);
 /// UsageError with the nearest name unless it is "float" or "integer".
 void check_engine(const std::string& engine);
 
-/// Whether any tensor of the graph holds codes. Quantized weights alone give none: their layers compute on floats.
-bool quantizes_activations(const InferenceGraph& graph);
-
 /// A session of the graph by that engine. NotImplementedError for integers of a graph without codes.
 InferenceSession make_session(const InferenceGraph& graph, const std::string& engine);
 

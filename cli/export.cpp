@@ -1,6 +1,5 @@
 // bitgrad export
 #include <CLI/App.hpp>
-#include <algorithm>
 #include <cctype>
 #include <filesystem>
 #include <iostream>

@@ -39,13 +39,10 @@ std::string overview(const std::vector<FinishedRun>& runs) {
   std::string rows;
   for (const FinishedRun& run : runs) {
     const Report& r = run.report;
-    rows += cells(
-        "td",
-        {escaped(run.name), escaped(r.model),
-         r.quantized() ? bits(r.weight_bits) + " / " + bits(r.activation_bits) + (r.mixed ? " mixed" : "") : "float",
-         percent(r.float_accuracy), message("<b>", percent(r.converted_accuracy), "</b>"),
-         format("%+.2f", r.converted_accuracy - r.float_accuracy), bytes(r.quantized_bytes),
-         r.codes_compared > 0 ? grouped(r.differing_codes) : "&ndash;", duration(r.seconds)});
+    rows += cells("td", {escaped(run.name), escaped(r.model), bits_of(r), percent(r.float_accuracy),
+                         message("<b>", percent(r.converted_accuracy), "</b>"),
+                         format("%+.2f", r.converted_accuracy - r.float_accuracy), bytes(r.quantized_bytes),
+                         r.codes_compared > 0 ? grouped(r.differing_codes) : "&ndash;", duration(r.seconds)});
   }
   return table({"run", "model", "bits W / A", "float", "converted", "change", "weights", "differing codes", "training"},
                rows);

@@ -1,7 +1,9 @@
 #include <bitgrad/cli/report.hpp>
 
 #include <algorithm>
+#include <iterator>
 #include <nlohmann/json.hpp>
+#include <set>
 
 #include <bitgrad/cli/html.hpp>
 #include <bitgrad/core/error.hpp>
@@ -93,6 +95,45 @@ std::vector<LayerBits> layer_bits(const QuantizationPlan& plan) {
   for (const WeightPlan& entry : plan.weights) add(entry.layer + "/" + entry.weight, entry.identifier, entry.config);
   for (const ActivationPlan& entry : plan.activations) add(holder_name(entry.producer), entry.identifier, entry.config);
   return layers;
+}
+
+namespace {
+
+/// Of kernels, or of the tensors that layers hand on.
+std::vector<LayerBits> those(const std::vector<LayerBits>& layers, Quantized which) {
+  std::vector<LayerBits> result;
+  const std::string_view suffix = which == Quantized::kernels ? "/kernel" : "/out";
+  std::ranges::copy_if(layers, std::back_inserter(result),
+                       [&](const LayerBits& each) { return each.tensor.ends_with(suffix); });
+  return result;
+}
+
+std::string range_of_bits(const std::vector<LayerBits>& layers) {
+  const auto [least, most] = std::ranges::minmax_element(layers, {}, &LayerBits::bits);
+  return least->bits == most->bits ? message(least->bits) : message(least->bits, "..", most->bits);
+}
+
+}  // namespace
+
+std::string quantizers_of(const std::vector<LayerBits>& layers, Quantized which) {
+  const std::vector<LayerBits> found = those(layers, which);
+  if (found.empty()) return "none";
+  std::set<std::string> names;
+  for (const LayerBits& each : found) names.insert(each.quantizer);
+  std::string text;
+  for (const std::string& name : names) text += (text.empty() ? "" : ", ") + name;
+  return message(text, ':', range_of_bits(found));
+}
+
+std::string bits_of(const Report& report) {
+  if (!report.quantized()) return "float";
+  const auto bits = [&](Quantized which, int unless_mixed) {
+    const std::vector<LayerBits> layers = those(report.layers, which);
+    if (report.mixed && !report.layers.empty()) return layers.empty() ? "float" : range_of_bits(layers);
+    return unless_mixed == 32 ? "float" : message(unless_mixed);
+  };
+  return message(bits(Quantized::kernels, report.weight_bits), " / ",
+                 bits(Quantized::activations, report.activation_bits), report.mixed ? " mixed" : "");
 }
 
 std::string to_json(const Report& report) {

@@ -34,7 +34,7 @@ struct TestedOn {
 /// report.json. Accuracies in percent.
 struct Report {
   std::string model, data;
-  std::string weights, activations;  ///< as given to --weights and --activations
+  std::string weights, activations;  ///< as given to --weights and --activations; with rules as quantizers_of() says
   int weight_bits = 32, activation_bits = 32;
   std::int64_t epochs = 0, qat_epochs = 0;
   double float_accuracy = 0;      ///< of the float model
@@ -54,8 +54,16 @@ struct Report {
   std::vector<LayerBits> layers;      ///< every quantizer of the model
   std::optional<RunDetails> details;  ///< absent in reports from before report.html
 
-  bool quantized() const { return weight_bits < 32 || activation_bits < 32; }
+  bool quantized() const { return weight_bits < 32 || activation_bits < 32 || mixed; }
 };
+
+enum class Quantized { kernels, activations };
+
+/// The quantizers of single layers with the range of their bits, "lsq, lsq-pot:2..8"; "none" where there are none.
+std::string quantizers_of(const std::vector<LayerBits>& layers, Quantized which);
+
+/// "4 / 8": bits of weights and activations, "float" for none; of a mixed run their ranges, "2..8 / 8 mixed".
+std::string bits_of(const Report& report);
 
 /// With the versions of this program and of what it computes with.
 std::string to_json(const Report& report);

@@ -52,7 +52,7 @@ data::Dataset training_images(const RunDirectory& run, const std::string& name_o
   return training_split(run, name_or_path).rest;
 }
 
-data::Dataset tested_images(const RunDirectory& run, const std::string& name_or_path) {
+data::Dataset unseen_images(const RunDirectory& run, const std::string& name_or_path) {
   if (configured_options(run.configuration()).contains("hold-out")) return training_split(run, name_or_path).held;
   return data::load_dataset(name_or_path, data::Split::test);
 }

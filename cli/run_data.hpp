@@ -16,7 +16,8 @@ std::string data_of(const RunDirectory& run);
 /// --hold-out, which the run is tested on. IoError for a malformed run.json.
 data::Dataset training_images(const RunDirectory& run, const std::string& name_or_path);
 
-/// Those that it is tested on: the rest with --hold-out, or else all test images. IoError for a malformed run.json.
-data::Dataset tested_images(const RunDirectory& run, const std::string& name_or_path);
+/// The images that the run has not trained on: those of --hold-out, or else all test images, whatever its --limit was.
+/// IoError for a malformed run.json.
+data::Dataset unseen_images(const RunDirectory& run, const std::string& name_or_path);
 
 }  // namespace bitgrad::cli

@@ -99,14 +99,12 @@ void RunDirectory::clear() const {
 }
 
 void RunDirectory::remove_abandoned() const {
-  for (const io::Path& file : files()) {
-    if (file == sensitivity()) continue;  // bitgrad sensitivity may be writing it
+  for (const io::Path& file : files())
     for (const io::Path& abandoned : io::abandoned_files(file)) {
       std::error_code error;
       fs::remove(abandoned, error);
-      if (error) fail<IoError>("cannot remove ", abandoned, ", left by a killed run: ", error.message());
+      if (error) fail<IoError>("cannot remove ", abandoned, ", left by a killed process: ", error.message());
     }
-  }
 }
 
 RunLock::RunLock(const RunDirectory& directory)

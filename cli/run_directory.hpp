@@ -40,8 +40,7 @@ struct RunDirectory {
   std::vector<io::Path> files() const;
   /// Removes files(), and no others. IoError with the system's reason.
   void clear() const;
-  /// Removes what processes that were killed while they wrote files() have left. Under a RunLock: one that is writing
-  /// would lose its file.
+  /// Removes what processes that were killed while they wrote files() have left. IoError with the system's reason.
   void remove_abandoned() const;
 };
 

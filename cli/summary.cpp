@@ -5,6 +5,7 @@
 #include <iostream>
 #include <map>
 #include <memory>
+#include <optional>
 #include <sstream>
 #include <vector>
 
@@ -73,11 +74,11 @@ constexpr const char* autoencoder = "autoencoder";  // no model of models::make(
 
 struct SummaryCommand {
   std::string model;
-  std::string input;
+  std::optional<std::string> input;
   Index classes = 10, width = 1;
 
   void run(const CLI::App& command) const {
-    const bool is_run = std::filesystem::is_directory(model), by_name = !is_run && !model.ends_with(".safetensors");
+    const bool is_run = RunDirectory{model}.holds_run(), by_name = !is_run && !model.ends_with(".safetensors");
     const char* const needs = "a model by name: a checkpoint knows its own";
     refuse_idle_options(typed_options(command), {{"--input", by_name, needs},
                                                  {"--classes", by_name, needs},
@@ -95,7 +96,6 @@ struct SummaryCommand {
  private:
   /// Of the last stage that the run has come to.
   static io::Path checkpoint_of(const RunDirectory& run) {
-    if (!run.holds_run()) run.require(run.float_checkpoint());
     return std::filesystem::exists(run.quantized_checkpoint()) ? run.quantized_checkpoint() : run.float_result();
   }
 
@@ -104,7 +104,10 @@ struct SummaryCommand {
       fail<UsageError>("model ", model, ": expected ", autoencoder, ", and its width by --width");
     std::vector<std::string> names = models::names();
     names.insert(names.begin(), autoencoder);
-    require_known("model", model.substr(0, model.find(':')), names);
+    const std::string name = model.substr(0, model.find(':'));
+    if (std::ranges::find(names, name) == names.end() && std::filesystem::is_directory(model))
+      RunDirectory{model}.require(RunDirectory{model}.float_checkpoint());
+    require_known("model", name, names);
     require_model(model);
   }
 
@@ -112,17 +115,18 @@ struct SummaryCommand {
     const bool rebuilds = model == autoencoder;
     if (!rebuilds) require_known_model();
     const Shape usual = rebuilds ? Shape{640} : models::usual_input_shape(model);
-    const Shape shape = input.empty() ? usual : parse_shape();
+    const Shape shape = input ? parse_shape() : usual;
     if (rebuilds) return print(models::autoencoder(shape, width), shape, {});
     print(models::make(model, shape, classes, width), shape, {});
   }
 
   Shape parse_shape() const {
     std::vector<Index> extents;
-    std::istringstream parts(input);
+    std::istringstream parts(*input + ',');
     for (std::string part; std::getline(parts, part, ',');)
       if (Index& extent = extents.emplace_back(); read_number(part, extent) != std::errc() || extent < 1)
-        fail<UsageError>("--input ", input, ": \"", part, "\" is no extent; expected H,W,C as in 32,32,3");
+        fail<UsageError>("--input ", *input, ": \"", part, "\" is no extent; expected H,W,C as in 32,32,3");
+    if (extents.size() > 3) fail<UsageError>("--input ", *input, ": expected at most three extents, H,W,C");
     return Shape(std::span<const Index>(extents));
   }
 

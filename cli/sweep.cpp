@@ -115,19 +115,21 @@ void SweepCommand::write_tables(const std::vector<GridPoint>& points) const {
   for (const GridPoint& point : points)
     if (const RunDirectory run = directory(point); std::filesystem::exists(run.report()))
       results.push_back({point, read_report(run)});
-  const std::string markdown = sweep_markdown(results);
+  std::cout << results.size() << " of " << points.size() << " runs";
   if (!results.empty()) {
-    io::write_file_atomically(io::Path(out) / "table.csv", std::string_view(sweep_csv(results)));
+    const std::string markdown = sweep_markdown(results);
+    const io::Path csv = io::Path(out) / "table.csv";
+    io::write_file_atomically(csv, std::string_view(sweep_csv(results)));
     io::write_file_atomically(io::Path(out) / "table.md", std::string_view(markdown));
+    std::cout << "; " << csv.string() << "\n\n" << markdown;
   }
-  std::cout << markdown << results.size() << " of " << points.size() << " runs; "
-            << (io::Path(out) / "table.csv").string() << std::endl;
+  std::cout << std::endl;
 }
 
 void SweepCommand::run() const {
   if (jobs < 1 || jobs > 256) fail<UsageError>("--jobs ", jobs, ": expected 1 to 256");
   check_threads(threads);
-  check_configuration(config);  // what is wrong is said here, once
+  check_configuration(config);  // unknown keys and values of another kind: said here, once
   const std::vector<GridPoint> points = parse_grid(grid);
   RunDirectory{out}.create();
   const Interruption interruption;

@@ -58,7 +58,10 @@ void check_option(const std::string& axis, const std::string& option, const Trai
 std::vector<std::string> values_of(const std::string& axis, const std::string& text) {
   if (!text.starts_with('[')) return split(text, ',');
   const auto list = nlohmann::json::parse(text, nullptr, false);
-  if (!list.is_array() || list.empty() || !std::ranges::all_of(list, &nlohmann::json::is_primitive))
+  const auto is_value = [](const nlohmann::json& each) {
+    return each.is_string() || each.is_number() || each.is_boolean();
+  };
+  if (!list.is_array() || list.empty() || !std::ranges::all_of(list, is_value))
     fail<UsageError>("--grid ", axis, ": ", text, " is not a JSON list of values, [\"8,4,2\", \"4,2\"]");
   std::vector<std::string> values;
   for (const auto& value : list) values.push_back(value.is_string() ? value.get<std::string>() : value.dump());
@@ -74,7 +77,7 @@ std::vector<GridPoint> parse_axis(const std::string& text, const TrainCommandLin
   for (const std::string& option : options) check_option(text, option, train);
   std::vector<GridPoint> points;
   for (const std::string& together : values_of(text, text.substr(equals + 1))) {
-    const std::vector<std::string> values = split(together, '+');
+    const std::vector<std::string> values = options.size() == 1 ? std::vector{together} : split(together, '+');
     if (values.size() != options.size() || std::ranges::any_of(values, &std::string::empty))
       fail<UsageError>("--grid ", text, ": \"", together, "\" has to be ", options.size(),
                        options.size() == 1 ? " value" : " values joined by +");

@@ -27,7 +27,7 @@ std::vector<GridPoint> parse_grid(const std::vector<std::string>& axes);
 /// A name for files: "weights-lsq-4_seed-1".
 std::string name_of(const GridPoint& point);
 
-/// What read_configuration() throws for a file that bitgrad train would not take.
+/// Throws what read_configuration() does for a file with keys or kinds of values that bitgrad train does not have.
 void check_configuration(const io::Path& path);
 
 /// The settings that decide the float model: all but those that bitgrad train lists as quantization's.

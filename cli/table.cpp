@@ -26,8 +26,6 @@ Examples:
     bitgrad table runs/w8a8 runs/w4a4 --baseline runs/float
     bitgrad table --markdown runs/float runs/w8a8)";
 
-std::string bits(int count) { return count == 32 ? "float" : std::to_string(count); }
-
 struct Run {
   std::string name;
   Report report;
@@ -49,9 +47,7 @@ std::string change(const Report& report, const Report& baseline) {
 Row row_of(const Run& run, const Run* baseline) {
   const Report& report = run.report;
   return {run.name,
-          report.quantized()
-              ? bits(report.weight_bits) + " / " + bits(report.activation_bits) + (report.mixed ? " mixed" : "")
-              : "float",
+          bits_of(report),
           format("%.2f %%", report.converted_accuracy),
           baseline ? change(report, baseline->report) : "",
           format("%.1f KiB", static_cast<double>(report.quantized_bytes) / 1024),

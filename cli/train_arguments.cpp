@@ -217,7 +217,11 @@ TrainArguments TrainOptions::resolve(CLI::App& command) {
   const RunDirectory run{given.out};
   const bool goes_on = given.resume && std::filesystem::exists(run.configuration());
   if (goes_on && config.empty()) read_configuration(run.configuration(), command);
-  if (std::filesystem::is_directory(given.from)) given.from = RunDirectory{given.from}.float_result().string();
+  if (std::filesystem::is_directory(given.from)) {
+    const RunDirectory start{given.from};
+    start.require(start.report());
+    given.from = start.float_result().string();
+  }
   check_given();
   TrainArguments arguments = given;
   if (init_layout) arguments.init_layout = parse("--init-layout", *init_layout, parse_weight_layout);

@@ -172,7 +172,7 @@ void TrainOptions::declare_training(CLI::App& command) {
   number(command, "--optimizer", training.optimizer, "Optimizer: " + joined(optimizer_names()))
       ->type_name("NAME")
       ->group(group);
-  command.add_option("--lr,--learning-rate", learning_rate, "Highest learning rate of float training" + rates())
+  command.add_option("--lr", learning_rate, "Highest learning rate of float training" + rates())
       ->type_name("X")
       ->group(group);
   number(command, "--augment", training.augmentation, "Random changes to training images, see below: flip,shift:4")

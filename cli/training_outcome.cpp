@@ -1,10 +1,10 @@
 // What comes out of a run: graph, proof and reports.
-#include <iomanip>
 #include <iostream>
 
 #include <bitgrad/cli/digest.hpp>
 #include <bitgrad/cli/html_report.hpp>
 #include <bitgrad/cli/progress.hpp>
+#include <bitgrad/cli/text_table.hpp>
 #include <bitgrad/cli/training_run.hpp>
 #include <bitgrad/qat/evaluation.hpp>
 #include <bitgrad/qat/inference/builder.hpp>
@@ -13,10 +13,11 @@
 namespace bitgrad::cli {
 
 void TrainingRun::convert_and_verify(Model& model) {
+  describe_quantizers();
   InferenceGraph graph = convert2inferable(model);
   graph.metadata = {{"model", arguments_.model},
-                    {"weights", to_string(arguments_.quantization.weights)},
-                    {"activations", to_string(arguments_.quantization.activations)},
+                    {"weights", report_.weights},
+                    {"activations", report_.activations},
                     {"seed", std::to_string(arguments_.float_training.seed)}};
   if (!arguments_.quantization.overrides.empty()) graph.metadata["bits"] = bits_json(arguments_.quantization.overrides);
   graph.save(directory_.graph().string());
@@ -44,11 +45,22 @@ void TrainingRun::convert_and_verify(Model& model) {
 }
 
 void TrainingRun::say_outcome() const {
-  std::cout << std::fixed << std::setprecision(2) << "float accuracy " << report_.float_accuracy << " %";
+  std::cout << format("float accuracy %.2f %%", report_.float_accuracy);
   if (arguments_.quantizes())
-    std::cout << ", quantized " << report_.quantized_accuracy << " %, converted " << report_.converted_accuracy
-              << " %, " << report_.differing_codes << " of " << report_.codes_compared << " codes differ";
+    std::cout << format(", quantized %.2f %%", report_.quantized_accuracy)
+              << format(", converted %.2f %%, ", report_.converted_accuracy) << report_.differing_codes << " of "
+              << report_.codes_compared << " codes differ";
   std::cout << "; " << directory_.path.string() << std::endl;
+}
+
+/// What is quantized, and how: as it was asked for, or with rules for single layers as they came out.
+void TrainingRun::describe_quantizers() {
+  const QuantizationConfig& config = arguments_.quantization;
+  report_.mixed = !config.overrides.empty();
+  if (!plan_.empty()) report_.layers = layer_bits(QuantizationPlan::from_json(plan_));
+  report_.weights = report_.mixed ? quantizers_of(report_.layers, Quantized::kernels) : to_string(config.weights);
+  report_.activations =
+      report_.mixed ? quantizers_of(report_.layers, Quantized::activations) : to_string(config.activations);
 }
 
 void TrainingRun::describe_run() {
@@ -57,8 +69,6 @@ void TrainingRun::describe_run() {
   report_.data = arguments_.data;
   report_.hold_out = arguments_.hold_out;
   report_.tested_on = TestedOn{.images = test_.size(), .digest = digest(test_)};
-  report_.weights = to_string(arguments_.quantization.weights);
-  report_.activations = to_string(arguments_.quantization.activations);
   report_.weight_bits = bits(arguments_.quantization.weights);
   report_.activation_bits = bits(arguments_.quantization.activations);
   report_.epochs = arguments_.float_training.epochs;
@@ -66,8 +76,6 @@ void TrainingRun::describe_run() {
   report_.seed = arguments_.float_training.seed;
   report_.gradual = to_string(arguments_.gradual);
   report_.ema = arguments_.float_training.ema;
-  report_.mixed = !arguments_.quantization.overrides.empty();
-  if (!plan_.empty()) report_.layers = layer_bits(QuantizationPlan::from_json(plan_));
   double last_seconds = 0, images = 0;
   for (const EpochMetrics& row : metrics_->rows()) {
     report_.seconds += row.seconds;

@@ -68,6 +68,7 @@ class TrainingRun {
   /// Accuracy on the test images; DivergenceError when the model gives NaN or cannot be converted.
   double evaluated(const Model& model, std::int64_t epoch) const;
   void convert_and_verify(Model& model);
+  void describe_quantizers();
   void describe_run();
   void say_outcome() const;
   bool is_finished() const;

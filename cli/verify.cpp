@@ -24,8 +24,8 @@ namespace bitgrad::cli {
 namespace {
 
 constexpr const char* help =
-    R"(Runs the trained model, the graph saved in DIR by both engines, and a naive executor over the images that the run is
-tested on (--data: over that data set's test images), and compares the integer codes of every quantized tensor.
+    R"(Runs the trained model, the graph saved in DIR by both engines, and a naive executor over all test images, or where the
+run has --hold-out over those it held out, and compares the integer codes of every quantized tensor.
 
 --mode makes model, engines and naive executor round as another requantization mode does, and compares them there: their
 codes are then those of infer --mode and of files of export --mode. Training itself computes ort, so that the table of
@@ -63,12 +63,12 @@ struct VerifyCommand {
 
 Comparison read_run(const RunDirectory& run, const std::optional<std::string>& data, Index limit) {
   InferenceGraph graph = load_graph(run);
-  if (!quantizes_activations(graph))
+  if (!graph.has_codes())
     fail<ValueError>(run.graph().string(), ": no activations are quantized, so there are no codes to verify: train ",
                      "with --weights and --activations");
   Model model = restore_model(read_checkpoint(run.quantized_checkpoint()));
   const std::string name = data.value_or(data_of(run));
-  data::Dataset test = limited(data ? data::load_dataset(name, data::Split::test) : tested_images(run, name), limit);
+  data::Dataset test = limited(data ? data::load_dataset(name, data::Split::test) : unseen_images(run, name), limit);
   if (test.images.shape().without_front() != model.input_shape())
     fail<ShapeError>(name, ": images of ", test.images.shape().without_front(), ", the model takes ",
                      model.input_shape());
@@ -125,8 +125,8 @@ void VerifyCommand::run() const {
     const bool as_trained = given.graph.mode == RequantizationMode::ort;
     return verify(given.model, given.graph, data::to_unit_range(given.test.images), {.training_forward = as_trained});
   }();
-  std::cout << report.describe() << "accuracy " << 100 * accuracy(given.graph, given.test) << " % of "
-            << given.test.size() << " test images" << (mode.empty() ? "" : ", requantization " + mode) << std::endl;
+  std::cout << report.describe() << format("accuracy %.2f %% of ", 100 * accuracy(given.graph, given.test))
+            << given.test.size() << " images" << (mode.empty() ? "" : ", requantization " + mode) << std::endl;
   if (modes) compare_requantizations(given);
   if (!report.passed()) fail<Error>(report.differing_codes, " of ", report.codes_compared, " codes differ");
 }

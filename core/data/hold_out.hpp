@@ -17,7 +17,7 @@ struct HoldOut {
 
 /// What messages say where test images are wanted and there are none.
 inline constexpr std::string_view hold_out_advice =
-    "hold out a share of the training images (--hold-out, data::hold_out())";
+    "hold out a share of the training images (bitgrad train --hold-out, data::hold_out())";
 
 /// Holds out the share of every class, rounded to whole samples, but at least one and not all: a stratified split.
 /// Which ones is drawn from the seed, for each class apart from the others. Throws ValueError unless 0 < share < 1,

@@ -92,6 +92,9 @@ class NpzDataset {
     if (names < dataset.classes)
       fail<IoError>(what_, ": class_names has ", names, " names, expected at least ", dataset.classes,
                     ", one for every label of y_train");
+    for (const std::string& name : dataset.class_names)
+      if (std::ranges::count(dataset.class_names, name) > 1)
+        fail<IoError>(what_, ": class_names has \"", name, "\" more than once, expected a name for each class");
     dataset.classes = names;
   }
 

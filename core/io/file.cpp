@@ -1,14 +1,18 @@
 #include <bitgrad/core/io/file.hpp>
 
 #include <fcntl.h>
+#include <signal.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
 #include <cerrno>
+#include <charconv>
 #include <cstring>
 #include <deque>
+#include <limits>
+#include <optional>
 #include <system_error>
 
 #include <bitgrad/core/error.hpp>
@@ -68,6 +72,21 @@ Path resolve_links(Path path) {
   return path;
 }
 
+std::optional<long> number_in(std::string_view text) {
+  long value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  return error == std::errc() && end == text.data() + text.size() && value >= 0 ? std::optional(value) : std::nullopt;
+}
+
+/// Of the middle of a temporary's name, PROCESS.COUNTER: whether the process is gone.
+bool is_abandoned(std::string_view numbers) {
+  const std::size_t dot = std::min(numbers.find('.'), numbers.size());
+  const std::optional<long> process = number_in(numbers.substr(0, dot));
+  if (!process || dot == numbers.size() || !number_in(numbers.substr(dot + 1))) return false;
+  return *process > std::numeric_limits<pid_t>::max() ||
+         (*process > 0 && ::kill(static_cast<pid_t>(*process), 0) != 0 && errno == ESRCH);
+}
+
 Path temporary_name(const Path& path) {
   static std::atomic<unsigned> counter{0};
   return path.string() + "." + std::to_string(::getpid()) + "." + std::to_string(counter++) + ".tmp";
@@ -76,9 +95,6 @@ Path temporary_name(const Path& path) {
 }  // namespace
 
 std::vector<Path> abandoned_files(const Path& path) {
-  const auto is_number = [](std::string_view text) {
-    return !text.empty() && std::ranges::all_of(text, [](char c) { return c >= '0' && c <= '9'; });
-  };
   const std::string prefix = path.filename().string() + ".", suffix = ".tmp";
   std::vector<Path> found;
   std::error_code missing;
@@ -86,10 +102,7 @@ std::vector<Path> abandoned_files(const Path& path) {
        std::filesystem::directory_iterator(path.has_parent_path() ? path.parent_path() : Path("."), missing)) {
     const std::string name = entry.path().filename().string();
     if (name.size() < prefix.size() + suffix.size() || !name.starts_with(prefix) || !name.ends_with(suffix)) continue;
-    const std::string_view numbers =
-        std::string_view(name).substr(prefix.size(), name.size() - prefix.size() - suffix.size());
-    const std::size_t dot = numbers.find('.');
-    if (dot != std::string_view::npos && is_number(numbers.substr(0, dot)) && is_number(numbers.substr(dot + 1)))
+    if (is_abandoned(std::string_view(name).substr(prefix.size(), name.size() - prefix.size() - suffix.size())))
       found.push_back(entry.path());
   }
   return found;

@@ -55,8 +55,8 @@ class AtomicFile {
 /// crash between two renames leaves the first.)
 void commit_together(std::span<AtomicFile* const> files);
 
-/// Temporaries beside `path` that processes which were killed while they wrote it have left, and that processes writing
-/// it now have. None where there is no such directory.
+/// Temporaries beside `path` that processes have left which are gone, killed while they wrote it. None where there is
+/// no such directory.
 std::vector<Path> abandoned_files(const Path& path);
 
 /// IoError where AtomicFile would have one: for before a long computation whose result the file is to hold.

@@ -23,7 +23,7 @@ Tensor parse_npy(std::span<const std::byte> bytes, std::string_view what);
 
 /// The strings of an array of one axis, '<U' or '>U' (code points of 32 bits) or '|S' (UTF-8), as UTF-8; the NULs that
 /// NumPy fills up with are left out. As strict as parse_npy(), and IoError as well for more than `most` strings, for
-/// what is not a code point or not UTF-8, and for a NUL inside of a string.
+/// what is not a code point or not UTF-8, and for control characters.
 std::vector<std::string> parse_npy_strings(std::span<const std::byte> bytes, std::string_view what, Index most);
 
 /// Files; IoError names the path. Writing is atomic (see AtomicFile).

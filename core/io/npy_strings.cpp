@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <charconv>
 #include <cstdint>
 
@@ -70,6 +71,9 @@ std::string decode(std::span<const std::byte> data, const StringType& type, cons
   text.erase(text.find_last_not_of('\0') + 1);
   if (text.find('\0') != std::string::npos) fail<IoError>(where, ": a NUL before other characters");
   if (!type.wide && !is_utf8(text)) fail<IoError>(where, ": not UTF-8");
+  const auto control = std::ranges::find_if(text, [](unsigned char c) { return c < 0x20 || c == 0x7F; });
+  if (control != text.end())  // they would be commands to a terminal
+    fail<IoError>(where, ": byte ", control - text.begin(), " is the control character ", static_cast<int>(*control));
   return text;
 }
 

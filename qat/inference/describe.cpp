@@ -1,6 +1,8 @@
 // InferenceGraph for people: describe(), and what it costs.
 #include <bitgrad/qat/inference/graph.hpp>
 
+#include <algorithm>
+
 #include <bitgrad/qat/inference/cost.hpp>
 #include <bitgrad/qat/inference/detail/accumulator.hpp>
 
@@ -51,6 +53,10 @@ std::size_t weight_bytes(const GraphNode& node) {
   if (const auto* norm = std::get_if<FloatLayerNorm>(&node.operation))
     return bytes_of(norm->gamma) + bytes_of(norm->beta);
   return 0;
+}
+
+bool InferenceGraph::has_codes() const {
+  return std::ranges::any_of(tensors, [](const GraphTensor& tensor) { return tensor.grid.has_value(); });
 }
 
 std::size_t InferenceGraph::weight_bytes() const {

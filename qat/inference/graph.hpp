@@ -215,8 +215,11 @@ class InferenceGraph {
   /// quantizes nothing.
   int integer_input() const;
 
-  /// Checks all references, shapes, grids and array sizes; ValueError or ShapeError naming node and field. load() calls
-  /// it.
+  /// Whether any tensor holds codes. Quantized weights alone give none: their layers compute on floats.
+  bool has_codes() const;
+
+  /// Checks all references, shapes, grids and array sizes, and that the output depends on every node; ValueError or
+  /// ShapeError naming node and field. load() calls it.
   void validate() const;
 
   /// DIR/graph.json (structure, versioned) and DIR/graph.npz (arrays), written beside and renamed. IoError; ValueError

@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
+#include <bitgrad/cli/configuration.hpp>
 #include <bitgrad/cli/train_arguments.hpp>
 
 #include "support.hpp"
@@ -131,6 +132,17 @@ TEST_CASE("the configuration of a run says defaults too") {
       absent.push_back(option->get_lnames().front());
   CHECK(absent == std::vector<std::string>{"help", "config", "from", "init", "resume", "replace", "hold-out", "bits",
                                            "freeze-batch-norm", "gradual"});
+}
+
+TEST_CASE("texts that look like JSON stay texts in a configuration") {
+  CLI::App command;
+  std::string text, bits;
+  command.add_option("--text", text);
+  command.add_option("--bits", bits);
+  command.parse("--text {x --bits {\"a\":1}");
+  const json saved = json::parse(bitgrad::cli::configuration_of(command, {}));
+  CHECK(saved["text"] == "{x");
+  CHECK(saved["bits"]["a"] == 1);
 }
 
 TEST_CASE("a configuration that is wrong names the file, the key and what was expected") {

@@ -118,7 +118,7 @@ TEST_CASE("train takes class folders with --hold-out, and says so without") {
   CHECK(without.code == 1);
   CHECK_THAT(without.err,
              Contains("flat\" has no test split, class folders are training images alone; hold out a share "
-                      "of the training images (--hold-out"));
+                      "of the training images (bitgrad train --hold-out"));
   for (const char* name : {"flat", "flat.zip"}) {
     const Outcome trained =
         shop.train(message(name, "-run"), plus(mlp, {"--data", shop.path(name), "--hold-out", "0.25"}));
@@ -132,7 +132,7 @@ TEST_CASE("train takes class folders with --hold-out, and says so without") {
   const Outcome verified = run_cli({"verify", shop.path("quantized")});
   CHECK(verified.err == "");
   CHECK_THAT(verified.out,
-             Contains(message(" % of ", report["tested_on"]["images"].get<int>(), " test images")) &&
+             Contains(message(" % of ", report["tested_on"]["images"].get<int>(), " images")) &&
                  Contains(bitgrad::cli::format("accuracy %.2f %%", report["converted_accuracy"].get<double>())));
 }
 

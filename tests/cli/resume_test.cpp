@@ -318,10 +318,11 @@ TEST_CASE("what a killed process has half-written goes away with the next run th
   const Workshop shop(64);
   const std::vector<std::string> options{"--model", "mlp", "--epochs", "1"};
   REQUIRE(shop.train("run", options).code == 0);
-  const std::vector<std::string> abandoned{"metrics.csv.123.4.tmp", "float.safetensors.7.0.tmp",
-                                           "graph/graph.npz.99.1.tmp"};
-  const std::vector<std::string> others{"notes.tmp", "metrics.csv.tmp", "metrics.csv.a.1.tmp", "mine.csv.123.4.tmp",
-                                        "sensitivity.json.5.6.tmp"};
+  // No process has a number as high; this one is alive.
+  const std::vector<std::string> abandoned{"metrics.csv.99999999.4.tmp", "float.safetensors.99999998.0.tmp",
+                                           "graph/graph.npz.99999997.1.tmp"};
+  const std::vector<std::string> others{"notes.tmp", "metrics.csv.tmp", "metrics.csv.a.1.tmp",
+                                        "mine.csv.99999999.4.tmp", message("report.html.", ::getpid(), ".999.tmp")};
   for (const char* how : {"--resume", "--replace"}) {
     INFO(how);
     for (const auto* files : {&abandoned, &others})

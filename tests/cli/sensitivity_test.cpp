@@ -94,6 +94,8 @@ TEST_CASE("the quantizer that sensitivity measured is the one that train takes")
       CHECK(layer["bits"] <= 4);
     }
   CHECK(kernels == 3);
+  CHECK(report["weights"].get<std::string>().starts_with("lsq-pot:"));
+  CHECK_THAT(support::run_cli({"table", shop.path("mixed")}).out, Contains("/ 8 mixed"));
   CHECK_THAT(shop.text("bits.json"), Contains("minmax"));
 }
 

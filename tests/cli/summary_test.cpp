@@ -113,6 +113,11 @@ TEST_CASE("summary says what is wrong") {
   CHECK_THAT(run_cli({"summary", "mobilenet_v1:0.5"}).err, Contains("a whole number"));
   CHECK_THAT(run_cli({"summary", "mlp", "--input", "28x28"}).err,
              Contains("--input 28x28: \"28x28\" is no extent; expected H,W,C"));
+  for (const char* input : {"", "28,28,", "28,0", "1,2,3,4"}) {
+    INFO(input);
+    CHECK_THAT(run_cli({"summary", "mlp", "--input", input}).err,
+               Contains(std::string("--input ") + input + ": ") && Contains("H,W,C"));
+  }
   CHECK_THAT(run_cli({"summary", "resnet"}).err, Contains("unknown model \"resnet\" (did you mean \"resnet8\""));
   CHECK(run_cli({"summary", "resnet"}).code == 2);
   CHECK_THAT(run_cli({"summary", "lenet5", "--input", "8,8,1"}).err, Contains("layer \"conv2\" (Conv2D)"));

@@ -131,7 +131,8 @@ TEST_CASE("values of a sweep may contain commas, in a JSON list") {
   CHECK(name_of(points[0]) == "gradual-8-4-2_seed-1_lr-0.1");
   CHECK(points[2][0].value == "4,2");
   CHECK(parse_grid({"seed=[1,2]"}) == parse_grid({"seed=1,2"}));
-  for (const char* wrong : {"seed=[", "seed=[]", "seed=[[1]]", R"(seed=["1",])", R"(seed=[{"a":1}])"}) {
+  CHECK(parse_grid({"lr=[1e30]"}) == parse_grid({"lr=1e+30"}));
+  for (const char* wrong : {"seed=[", "seed=[]", "seed=[null]", "seed=[[1]]", R"(seed=["1",])", R"(seed=[{"a":1}])"}) {
     INFO(wrong);
     CHECK_THROWS_WITH(parse_grid({wrong}), Contains("is not a JSON list of values"));
   }
@@ -220,6 +221,8 @@ TEST_CASE("a sweep that is asked to stop asks its runs, which save and end, and 
     CHECK_THAT(shop.text(run + std::string(".log")), Contains("everything is saved in"));
   }
   CHECK_FALSE(shop.exists("endless/seed-3"));
+  CHECK_THAT(shop.text("said"), Contains("0 of 3 runs\n"));
+  CHECK_FALSE(shop.exists("endless/table.csv"));
 
   // Runs with one, stopped at several moments.
   write_base(shop, 20, 10);

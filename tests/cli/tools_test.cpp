@@ -22,7 +22,7 @@ TEST_CASE("verify compares the run's graph with its model") {
   const Outcome good = verify("run");
   CHECK(good.err == "");
   CHECK(good.code == 0);
-  CHECK_THAT(good.out, Contains("accuracy") && Contains("40 test images"));
+  CHECK_THAT(good.out, Contains("accuracy") && Contains("40 images"));
 
   // Another run's graph beside this run's checkpoint.
   REQUIRE(shop.train("other",
@@ -84,7 +84,7 @@ TEST_CASE("verify --mode compares with the roundings of a mode") {
     const Outcome outcome = verify("run", mode);
     CHECK(outcome.err == "");
     CHECK(outcome.code == 0);
-    CHECK_THAT(outcome.out, Contains(message(" of 40 test images, requantization ", mode, "\n")));
+    CHECK_THAT(outcome.out, Contains(message(" of 40 images, requantization ", mode, "\n")));
     CHECK((outcome.out.find("training forward") != std::string::npos) == (mode == std::string("ort")));
   }
   const Outcome unknown = verify("run", "tflm");
@@ -105,7 +105,7 @@ TEST_CASE("verify takes the run's own data, and refuses what there is nothing to
   REQUIRE(shop.train("run", support::w4a4).code == 0);
   const Outcome own = support::run_cli({"verify", shop.path("run")});
   CHECK(own.err == "");
-  CHECK_THAT(own.out, Contains("40 test images"));
+  CHECK_THAT(own.out, Contains("40 images"));
 
   REQUIRE(shop.train("float", {"--model", "mlp", "--epochs", "1"}).code == 0);
   const Outcome nothing = support::run_cli({"verify", shop.path("float")});

@@ -1,7 +1,6 @@
 // Formats of integers alone have nothing to say of a graph of floats.
 #pragma once
 
-#include <algorithm>
 #include <string_view>
 
 #include <bitgrad/core/error.hpp>
@@ -12,8 +11,7 @@ namespace bitgrad {
 /// NotImplementedError that begins with `format` for a graph without a single tensor of codes: one of float weights, or
 /// of quantized ones whose layers compute on floats.
 inline void require_codes(const InferenceGraph& graph, std::string_view format) {
-  const auto has_codes = [](const GraphTensor& tensor) { return tensor.grid.has_value(); };
-  if (std::ranges::none_of(graph.tensors, has_codes))
+  if (!graph.has_codes())
     fail<NotImplementedError>(format, ": no activations are quantized, so that every layer computes on float32 and ",
                               "there are no integers to write: train with --weights and --activations");
 }

@@ -95,7 +95,7 @@ TEST_CASE("image folders and their zips: classes are those of the training split
                     Contains("folders\" has no train, the train split of image folders"));
   CHECK_THROWS_WITH(load_dataset((root / "zips").string(), Split::test),
                     Contains("zips\" has no test.zip, the test split of zipped image folders; hold out a share of the "
-                             "training images (--hold-out, data::hold_out())"));
+                             "training images (bitgrad train --hold-out, data::hold_out())"));
 }
 
 TEST_CASE("class folders and one zip of them are training images alone") {
@@ -123,7 +123,7 @@ TEST_CASE("class folders and one zip of them are training images alone") {
     CHECK_THROWS_WITH(load_dataset(path, Split::test),
                       Contains(message(name, "\" has no test split, ", format,
                                        " are training images alone; hold out a share "
-                                       "of the training images (--hold-out, data::hold_out())")));
+                                       "of the training images (bitgrad train --hold-out, data::hold_out())")));
     CHECK_THROWS_AS(load_dataset(path, Split::test), IoError);
   }
   // What is out of place is named by the reader.
@@ -161,9 +161,10 @@ TEST_CASE("training images alone: who asks for test images is told what to do") 
   const auto refused = [&](const std::string& name, const std::string& missing) {
     const std::string path = (root / name).string();
     CHECK(load_dataset(path, Split::train).size() > 0);
-    CHECK_THROWS_WITH(load_dataset(path, Split::test),
-                      Contains(name + "\" has no " + missing +
-                               "; hold out a share of the training images (--hold-out, data::hold_out())"));
+    CHECK_THROWS_WITH(
+        load_dataset(path, Split::test),
+        Contains(name + "\" has no " + missing +
+                 "; hold out a share of the training images (bitgrad train --hold-out, data::hold_out())"));
   };
   refused("idx", "t10k-images-idx3-ubyte, the test split of IDX");
   refused("cifar", "test_batch.bin, the test split of CIFAR-10 binary");

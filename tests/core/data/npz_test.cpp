@@ -122,6 +122,8 @@ TEST_CASE("npz data sets: names of the classes, and arrays that are left alone")
   };
   refused(support::npy_strings({"a", "b"}),
           "class_names has 2 names, expected at least 3, one for every label of y_train");
+  refused(support::npy_strings({"cat", "dog", "cat"}),
+          "class_names has \"cat\" more than once, expected a name for each class");
   refused(support::npy_strings({}), "class_names has 0 names, expected at least 3, one for every label of y_train");
   refused(support::npy_file("|S1", "(65537,)", std::string(65537, 'a')),
           "entry \"class_names.npy\": 65537 strings, expected at most 65536");
@@ -134,10 +136,11 @@ TEST_CASE("npz data sets: names of the classes, and arrays that are left alone")
 TEST_CASE("npz data sets: what is missing or does not fit is named") {
   const File file;
   const Tensor x = bytes({2, 2, 2}), y = labels({2}, {0, 1});
-  file.check_refused({{"x_train", x}, {"y_train", y}},
-                     "no array \"x_test\", the test split; hold out a share of the training images (--hold-out, "
-                     "data::hold_out())",
-                     Split::test);
+  file.check_refused(
+      {{"x_train", x}, {"y_train", y}},
+      "no array \"x_test\", the test split; hold out a share of the training images (bitgrad train --hold-out, "
+      "data::hold_out())",
+      Split::test);
   file.check_refused({{"x_train", x}, {"y_train", y}, {"x_test", x}},
                      "no array \"y_test\", expected x_train, y_train, x_test and y_test; it holds x_train, y_train, "
                      "x_test",

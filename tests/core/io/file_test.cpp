@@ -94,15 +94,19 @@ TEST_CASE("what a killed process left behind is not written into") {
   CHECK(read_text_file(directory / "f") == "new");
 }
 
-TEST_CASE("temporaries of a file are told from everything else beside it") {
+TEST_CASE("temporaries that a process has left which is gone are told from everything else beside a file") {
   const TemporaryDirectory directory;
-  for (const char* name : {"f.12.0.tmp", "f.1.34.tmp", "f", "f.tmp", "f.1.tmp", "f.1.2.tmp2", "f.a.1.tmp", "f.1..tmp",
-                           "g.1.2.tmp", "f.1.2.3.tmp"})
+  const std::string own = message("f.", ::getpid(), ".999.tmp");
+  for (const std::string& name :
+       {std::string("f.99999999.0.tmp"), std::string("f.99999999999999.34.tmp"), own, std::string("f"),
+        std::string("f.tmp"), std::string("f.99999999.tmp"), std::string("f.99999999.2.tmp2"), std::string("f.a.1.tmp"),
+        std::string("f.99999999..tmp"), std::string("g.99999999.2.tmp"), std::string("f.99999999.2.3.tmp"),
+        std::string("f.-5.1.tmp"), std::string("f.0.1.tmp")})
     std::ofstream(directory / name) << "x";
   std::vector<std::string> found;
   for (const auto& path : abandoned_files(directory / "f")) found.push_back(path.filename().string());
   std::ranges::sort(found);
-  CHECK(found == std::vector<std::string>{"f.1.34.tmp", "f.12.0.tmp"});
+  CHECK(found == std::vector<std::string>{"f.99999999.0.tmp", "f.99999999999999.34.tmp"});
   CHECK(abandoned_files(directory / "nowhere/f").empty());
 }
 

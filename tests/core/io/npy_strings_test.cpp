@@ -37,8 +37,8 @@ TEST_CASE("npy strings: NumPy's own bytes, as UTF-8") {
 }
 
 TEST_CASE("npy strings: either byte order, bytes, and none") {
-  const std::u32string characters = U"a\u007f\u0080\u07ff\u0800\ud7ff\ue000\uffff\U00010000\U0010ffff\0\0"s;
-  const Strings expected{"a\u007f", "\u0080\u07ff", "\u0800\ud7ff", "\ue000\uffff", "\U00010000\U0010ffff", ""};
+  const std::u32string characters = U"a\u007e\u0080\u07ff\u0800\ud7ff\ue000\uffff\U00010000\U0010ffff\0\0"s;
+  const Strings expected{"a\u007e", "\u0080\u07ff", "\u0800\ud7ff", "\ue000\uffff", "\U00010000\U0010ffff", ""};
   CHECK(parse_npy_strings(npy_wide_strings('<', 2, characters), "f", most) == expected);
   CHECK(parse_npy_strings(npy_wide_strings('>', 2, characters), "f", most) == expected);
   CHECK(parse_npy_strings(npy_strings(expected), "f", most) == expected);
@@ -63,6 +63,7 @@ TEST_CASE("npy strings: what is no text is refused with the string and the reaso
   check_refused(npy_file(">U1", "(1,)", {"a\0\0\0", 4}), "string 0: character 0 is 1627389952");
   check_refused(npy_file("|S3", "(1,)", {"a\0b", 3}), "string 0: a NUL before other characters");
   check_refused(npy_file("<U2", "(1,)", {"\0\0\0\0a\0\0\0", 8}), "string 0: a NUL before other characters");
+  check_refused(npy_file("|S3", "(2,)", {"abca\x1b[", 6}), "string 1: byte 1 is the control character 27");
   for (const char* text : {"\x80\x80\x80\x80", "\xC0\xAFxx", "\xC3xxx", "ab\xC3\0", "\xE0\x80\x80x", "\xED\xA0\x80x",
                            "\xF4\x90\x80\x80", "\xF8\x88\x80\x80", "\xFFxxx"})
     check_refused(npy_file("|S4", "(1,)", {text, 4}), "string 0: not UTF-8");
