@@ -6,6 +6,7 @@
 #include <numeric>
 
 #include <bitgrad/cli/html.hpp>
+#include <bitgrad/cli/text_table.hpp>
 #include <bitgrad/core/error.hpp>
 
 namespace bitgrad::cli {
@@ -103,11 +104,6 @@ double room_for(const Histogram& histogram) {
 }
 
 // ---- confusion matrices ----
-
-/// Of a text in UTF-8.
-std::size_t characters(const std::string& text) {
-  return static_cast<std::size_t>(std::ranges::count_if(text, [](char c) { return (c & 0xC0) != 0x80; }));
-}
 
 /// The text, or as much of it as takes `most` characters with an ellipsis behind it.
 std::string cut(const std::string& text, std::size_t most) {

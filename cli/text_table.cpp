@@ -7,28 +7,26 @@
 namespace bitgrad::cli {
 namespace {
 
-/// Characters of UTF-8: all bytes but those that continue one.
-std::size_t width(const std::string& cell) {
-  return static_cast<std::size_t>(
-      std::ranges::count_if(cell, [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; }));
-}
-
 /// The rows with every cell as wide as the widest of its column: the first to the left, the others to the right.
 std::vector<Row> aligned(std::vector<Row> rows) {
   std::vector<std::size_t> widths;
   for (const Row& row : rows) {
     widths.resize(std::max(widths.size(), row.size()));
-    for (std::size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], width(row[i]));
+    for (std::size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], characters(row[i]));
   }
   for (Row& row : rows)
     for (std::size_t i = 0; i < row.size(); ++i) {
-      const std::string space(widths[i] - width(row[i]), ' ');
+      const std::string space(widths[i] - characters(row[i]), ' ');
       row[i] = i == 0 ? row[i] + space : space + row[i];
     }
   return rows;
 }
 
 }  // namespace
+
+std::size_t characters(const std::string& text) {  // all bytes but those that continue one
+  return static_cast<std::size_t>(std::ranges::count_if(text, [](char c) { return (c & 0xC0) != 0x80; }));
+}
 
 std::string text_table(const std::vector<Row>& rows) {
   std::string text;

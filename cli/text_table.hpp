@@ -1,6 +1,7 @@
 // Tables for people.
 #pragma once
 
+#include <cstddef>
 #include <string>
 #include <vector>
 
@@ -14,6 +15,9 @@ std::string text_table(const std::vector<Row>& rows);
 
 /// The same as a Markdown table; the first row is its header.
 std::string markdown_table(std::vector<Row> rows);
+
+/// The number of characters of a text in UTF-8.
+std::size_t characters(const std::string& text);
 
 /// printf of one number.
 std::string format(const char* pattern, double value);
