@@ -6,24 +6,45 @@
 #include <bitgrad/core/serial_scope.hpp>
 
 namespace bitgrad::kernels::direct {
-namespace {
 
-/// True when taps are one pixel apart, so that the channels under a row of the kernel follow each other.
 bool are_neighbours(const Phase& phase) {
   for (std::size_t i = 1; i < phase.taps.size(); ++i)
     if (phase.taps[i].shift != phase.taps[i - 1].shift + 1) return false;
   return !phase.taps.empty();
 }
 
-/// The weights of source channels [0, `Elements`) for a target channel as one word, zero behind the last of `channels`.
+namespace {
+
+constexpr Index no_place = -1;  // in a kernel: of what fills up the last word of a run
+
+/// Where the kernel of a group has the weights that the elements of all runs meet, for its first target channel.
+template <Index Elements, class T>
+std::vector<Index> places_in_kernel(const Pass<T>& pass, const Phase& height, const Phase& width) {
+  const KernelLayout& layout = pass.layout;
+  const Index run = run_elements(pass, width);
+  std::vector<Index> places;
+  Index in_run = 0;
+  for (const Tap& h : height.taps)
+    for (const Tap& w : width.taps)
+      for (Index i = 0; i < pass.source_channels(); ++i) {
+        places.push_back((h.kernel * layout.k_w + w.kernel) * layout.tap + i * layout.source);
+        if (++in_run < run) continue;
+        for (; in_run % Elements != 0; ++in_run) places.push_back(no_place);
+        in_run = 0;
+      }
+  return places;
+}
+
+/// The weights of a target channel at `Elements` places as one word.
 template <Index Elements, class Word, class T>
-Word word_of(const T* weights, Index distance, Index channels) {
+Word word_of(const T* weights, const Index* places) {
   if constexpr (Elements == 1) {
-    return weights[0];
+    return weights[*places];
   } else {
     using Element = std::conditional_t<Elements == 4, std::int8_t, T>;
     Element elements[Elements] = {};
-    for (Index e = 0; e < std::min(Elements, channels); ++e) elements[e] = static_cast<Element>(weights[e * distance]);
+    for (Index e = 0; e < Elements; ++e)
+      if (places[e] != no_place) elements[e] = static_cast<Element>(weights[places[e]]);
     Word word;
     static_assert(sizeof elements == sizeof word);
     std::memcpy(&word, elements, sizeof word);
@@ -31,21 +52,17 @@ Word word_of(const T* weights, Index distance, Index channels) {
   }
 }
 
-/// The weights of one group under a pair of phases, as convolve() wants them: [block][tap][i][width of the block].
+/// The weights of one group as convolve() wants them: [block][word of a run][width of the block].
 template <Index Elements, class T, class Word>
-void pack(const Phase& height, const Phase& width, const KernelLayout& layout, const T* kernel, Index source_channels,
-          Index target_channels, Word* out) {
+void pack(const std::vector<Index>& places, const T* kernel, Index target_distance, Index target_channels, Word* out) {
   for (Index c = 0; c < target_channels;) {
     const Index block = table().channel_block(target_channels - c), count = std::min(block, target_channels - c);
-    for (const Tap& h : height.taps)
-      for (const Tap& w : width.taps) {
-        const T* from = kernel + (h.kernel * layout.k_w + w.kernel) * layout.tap + c * layout.target;
-        for (Index i = 0; i < source_channels; i += Elements, from += Elements * layout.source, out += block) {
-          for (Index o = 0; o < count; ++o)
-            out[o] = word_of<Elements, Word>(from + o * layout.target, layout.source, source_channels - i);
-          std::fill(out + count, out + block, Word{0});
-        }
-      }
+    const T* from = kernel + c * target_distance;
+    for (std::size_t word = 0; word < places.size(); word += Elements, out += block) {
+      for (Index o = 0; o < count; ++o)
+        out[o] = word_of<Elements, Word>(from + o * target_distance, places.data() + word);
+      std::fill(out + count, out + block, Word{0});
+    }
     c += count;
   }
 }
@@ -53,11 +70,12 @@ void pack(const Phase& height, const Phase& width, const KernelLayout& layout, c
 void convolve(const KernelTable& loops, const DirectConvolution<float>& p) { loops.convolve_float(&p); }
 void convolve(const KernelTable& loops, const DirectConvolution<std::int32_t>& p) { loops.convolve_int32(&p); }
 
-/// Channels that a frame holds.
+/// Elements that are read behind a run.
 template <Index Elements, class T>
-Index channels_of_frame(const Pass<T>& pass) {
-  if (pass.depthwise) return filled(pass.source.channels);
-  return chunk_count(pass.source.channels, Elements) * Elements;
+Index beyond_runs(const Pass<T>& pass) {
+  if constexpr (Elements == 1) return 0;
+  const Index run = run_elements(pass, pass.widths.front());
+  return chunk_count(run, Elements) * Elements - run;
 }
 
 }  // namespace
@@ -73,21 +91,20 @@ struct PackedPass<T, Frame>::Item {
 
   Item(const Pass<T>& pass, const Source<T, Frame>& source, const Phase& of_rows, const Phase& of_columns)
       : height(of_rows), width(of_columns), weights(0) {
-    const Index words = chunk_count(pass.source_channels(), elements);
-    const auto taps = static_cast<Index>(height.taps.size() * width.taps.size());
-    const bool merge = pass.groups == 1 && !pass.depthwise && are_neighbours(width);
-    const std::size_t runs_per_row = merge ? 1 : width.taps.size();
-    run_length = words * (merge ? static_cast<Index>(width.taps.size()) : 1);
+    const Index run = run_elements(pass, width);
+    run_length = chunk_count(run, elements);
+    const auto taps_of_run = static_cast<std::size_t>(run / pass.source_channels());
     for (const Tap& h : height.taps)
-      for (std::size_t i = 0; i < runs_per_row; ++i) {
-        offsets.push_back((h.shift * source.row() + width.taps[i].shift * source.pixel()) / elements);
+      for (std::size_t i = 0; i < width.taps.size(); i += taps_of_run) {
+        offsets.push_back(h.shift * source.row() + width.taps[i].shift * source.pixel());
         rows.push_back(pass.lowest == 0 ? h.shift : 0);  // else all rows count, also those of the frame
       }
-    group_weights = taps * words * filled(pass.target_channels());
+    group_weights = terms() * filled(pass.target_channels());
     weights = Scratch<Word>(std::max<Index>(group_weights * pass.groups, 1));
+    const std::vector<Index> places = places_in_kernel<elements>(pass, height, width);
     for (Index group = 0; group < pass.groups; ++group)
-      pack<elements>(height, width, pass.layout, pass.kernel + group * pass.group_kernel, pass.source_channels(),
-                     pass.target_channels(), weights.data() + group * group_weights);
+      pack<elements>(places, pass.kernel + group * pass.group_kernel, pass.layout.target, pass.target_channels(),
+                     weights.data() + group * group_weights);
   }
   Index terms() const { return static_cast<Index>(offsets.size()) * run_length; }
 };
@@ -115,7 +132,8 @@ PackedPass<T, Frame>::PackedPass(Pass<T> pass)
     : loops_(table()),
       pass_(std::move(pass)),
       source_(pass_.source, seen(pass_.heights, 0, most_outputs(pass_.heights)),
-              seen(pass_.widths, 0, most_outputs(pass_.widths)), channels_of_frame<elements>(pass_), true,
+              seen(pass_.widths, 0, most_outputs(pass_.widths)),
+              pass_.depthwise ? filled(pass_.source.channels) : pass_.source.channels, beyond_runs<elements>(pass_),
               {pass_.lowest}),
       bands_(pass_.heights, source_.row(), band_elements),
       fine_bands_(bands_) {
@@ -171,8 +189,8 @@ DirectConvolution<SumOf<T>> PackedPass<T, Frame>::arguments(const Item& item) co
           .pixels = item.width.count,
           .channels = pass_.target_channels(),
           .x = nullptr,
-          .x_row = item.height.source_step * source_.row() / elements,
-          .x_pixel = item.width.source_step * source_.pixel() / elements,
+          .x_row = item.height.source_step * source_.row(),
+          .x_pixel = item.width.source_step * source_.pixel(),
           .run_offset = item.offsets.data(),
           .run_row = item.rows.data(),
           .source_row = 0,
@@ -198,18 +216,18 @@ DirectConvolution<SumOf<T>> PackedPass<T, Frame>::arguments(const Item& item) co
 /// One band of one pair of phases, all groups. `x` is where pixel (0, 0) of the source lies, and y begins with that of
 /// the target.
 template <class T, class Frame>
-void PackedPass<T, Frame>::run_item(const Item& item, Index row, Index end, const Word* x, const Target& y) const {
+void PackedPass<T, Frame>::run_item(const Item& item, Index row, Index end, const Frame* x, const Target& y) const {
   const Phase &height = item.height, &width = item.width;
   const Index target_pixel = pass_.target.channels, target_row = pass_.target.width * target_pixel;
   DirectConvolution<Word> p = arguments(item);
   p.rows = end - row;
   p.source_row = row * height.source_step;
-  p.x = x + row * p.x_row;
+  x += row * p.x_row;
   const Index place = (height.first + row * height.step) * target_row + width.first * target_pixel;
   for (Index group = 0; group < pass_.groups; ++group) {
     y.from(place + group * pass_.target_channels(), p);
+    p.x = x + group * pass_.source_channels();
     convolve(loops_, p);
-    p.x += pass_.source_channels() / elements;
     p.weights += item.group_weights;
     const Index filled_channels = static_cast<Index>(start_.size()) / pass_.groups;
     p.start += filled_channels;
@@ -230,8 +248,7 @@ void PackedPass<T, Frame>::run_images(Index batch, const T* x, const Target& y) 
       const Index n = i / bands.count(), band = i % bands.count();
       const Frame* from = source_.band(x, n, bands.source(band), scratch.data(), cleared);
       for (const Item& item : items_)
-        run_item(item, bands.begin(band), bands.end(band, item.height), reinterpret_cast<const Word*>(from),
-                 y.image(n * pass_.target.size()));
+        run_item(item, bands.begin(band), bands.end(band, item.height), from, y.image(n * pass_.target.size()));
     }
   });
 }
@@ -244,7 +261,7 @@ void PackedPass<T, Frame>::run_pixels_to(Index pixels, const Frame* x, const Tar
     DirectConvolution<Word> p = arguments(item);
     p.rows = 1;
     p.pixels = end - begin;
-    p.x = reinterpret_cast<const Word*>(x) + begin * p.x_pixel;
+    p.x = x + begin * p.x_pixel;
     y.from(begin * p.y_pixel, p);
     convolve(loops_, p);
   });
@@ -272,7 +289,6 @@ void PackedPass<T, Frame>::run_pixels(Index pixels, const Frame* x, std::int16_t
 template class PackedPass<float>;
 template class PackedPass<std::int32_t>;
 template class PackedPass<std::int16_t>;
-template class PackedPass<std::int16_t, std::int32_t>;
 template class PackedPass<std::int16_t, std::uint8_t>;
 
 }  // namespace bitgrad::kernels::direct

@@ -47,6 +47,16 @@ struct Pass {
   Index target_channels() const { return target.channels / groups; }
 };
 
+/// True when taps are one pixel apart, so that the channels under a row of the kernel follow each other.
+bool are_neighbours(const Phase& phase);
+
+/// Source elements that follow each other under the kernel: those of one tap, or of a whole row of taps.
+template <class T>
+Index run_elements(const Pass<T>& pass, const Phase& width) {
+  const bool row = pass.groups == 1 && !pass.depthwise && are_neighbours(width);
+  return pass.source_channels() * (row ? static_cast<Index>(width.taps.size()) : 1);
+}
+
 /// True when every channel has a group of its own, for which there are loops that run along the channels.
 inline bool is_depthwise(const Conv2DGeometry& g) { return g.groups > 1 && g.groups == g.in_c && g.groups == g.out_c; }
 
@@ -67,10 +77,10 @@ Pass<T> forward_pass(const Conv2DGeometry& g, const T* kernel, const SumOf<T>* s
 }
 
 /// A pass whose weights are packed, for any number of images. T is float, int32 or int16; integers wrap around modulo
-/// 2^32. Frame is what the copies of the images hold: T; for int16 also int32, or bytes where the instruction set
-/// has_quads, source elements lie between pass.lowest <= 0 and pass.lowest + 255, and weights fit int8. Frames of int16
-/// are taken in pairs of channels and those of bytes in fours, a number that the channels of groups have to divide
-/// into.
+/// 2^32. Frame is what the copies of the images hold: T; for int16 also bytes, where the instruction set has_quads,
+/// source elements lie between pass.lowest <= 0 and pass.lowest + 255, and weights fit int8. The elements of a run (see
+/// run_elements) are multiplied in pairs of int16 or in fours of bytes; what fills up the last one meets weights of
+/// zero.
 template <class T, class Frame = T>
 class PackedPass {
  public:
@@ -79,12 +89,13 @@ class PackedPass {
   ~PackedPass();
   /// Fills (or adds to) the target images y.
   void run(Index batch, const T* x, SumOf<T>* y) const;
-  /// The same for a pointwise pass without groups over any number of pixels, each of framed_channels() elements.
+  /// The same for a pointwise pass without groups over any number of pixels. Up to beyond() elements behind the last
+  /// one are read.
   void run_pixels(Index pixels, const Frame* x, SumOf<T>* y) const;
   /// Both, to codes, by the rule of the pass.
   void run(Index batch, const T* x, std::int16_t* y) const requires(sizeof(T) == sizeof(std::int16_t));
   void run_pixels(Index pixels, const Frame* x, std::int16_t* y) const requires(sizeof(T) == sizeof(std::int16_t));
-  Index framed_channels() const { return source_.pixel(); }
+  Index beyond() const { return source_.beyond(); }
   const Held<T, Frame>& held() const { return source_.held(); }
 
  private:
@@ -96,7 +107,7 @@ class PackedPass {
   void start_from_lowest() requires(sizeof(Frame) == 1);
   Index row_work() const;
   DirectConvolution<Word> arguments(const Item& item) const;
-  void run_item(const Item& item, Index row, Index end, const Word* x, const Target& y) const;
+  void run_item(const Item& item, Index row, Index end, const Frame* x, const Target& y) const;
   void run_images(Index batch, const T* x, const Target& y) const;
   void run_pixels_to(Index pixels, const Frame* x, const Target& y) const;
 

@@ -9,6 +9,17 @@ Index channel_at(Index i, Index block) {
   return i < half ? i / 4 * 8 + i % 4 : (i - half) / 4 * 8 + 4 + i % 4;
 }
 
+/// Channels up to the end of the last block, which reaches into the next pixel, with weights of zero.
+Index filled_to_blocks(Index channels, Index block) { return chunk_count(channels, block) * block; }
+
+/// How many neighbouring pixels fill a block as if they were one pixel of more channels: few channels would leave most
+/// of it empty.
+Index pixels_of_block(Index channels, const Phase& width, Index block) {
+  Index pixels = width.source_step == 1 ? std::max<Index>(block / channels, 1) : 1;
+  while (width.count % pixels != 0) --pixels;
+  return pixels;
+}
+
 }  // namespace
 
 DepthwisePass::DepthwisePass(const Pass<std::int16_t>& pass)
@@ -17,8 +28,10 @@ DepthwisePass::DepthwisePass(const Pass<std::int16_t>& pass)
       target_(pass.target),
       height_(pass.heights.front()),
       width_(pass.widths.front()),
+      together_(pixels_of_block(image_.channels, width_, loops_.depthwise_block)),
+      channels_(together_ * image_.channels),
       source_(image_, seen(pass.heights, 0, height_.count), seen(pass.widths, 0, width_.count), image_.channels,
-              image_.channels % loops_.depthwise_block == 0),
+              filled_to_blocks(channels_, loops_.depthwise_block) - channels_),
       bands_(pass.heights, source_.row(), band_elements),
       codes_(pass.codes) {
   pack_taps(pass);
@@ -37,22 +50,24 @@ void DepthwisePass::pack_taps(const Pass<std::int16_t>& pass) {
     offsets_.push_back(offsets_.back());
   }
   const Index block = loops_.depthwise_block;
-  for (Index first = 0; first < image_.channels; first += block)
+  for (Index first = 0; first < channels_; first += block)
     for (std::size_t tap = 0; tap < kernels.size(); tap += 2)
       for (Index i = 0; i < block; ++i)
         for (const std::int16_t* kernel : {kernels[tap], kernels[tap + 1]}) {
           const Index channel = first + channel_at(i, block);
-          weights_.push_back(kernel != nullptr && channel < image_.channels ? kernel[channel] : std::int16_t{0});
+          weights_.push_back(kernel != nullptr && channel < channels_ ? kernel[channel % image_.channels]
+                                                                      : std::int16_t{0});
         }
 }
 
 void DepthwisePass::pack_channels(const Pass<std::int16_t>& pass) {
   const Index block = loops_.depthwise_block;
-  for (Index i = 0; i < chunk_count(image_.channels, block) * block; ++i) {
+  for (Index i = 0; i < filled_to_blocks(channels_, block); ++i) {
     const Index channel = i / block * block + channel_at(i % block, block);
-    const bool real = channel < image_.channels;
-    start_.push_back(real && pass.start != nullptr ? pass.start[channel] : 0);
-    multipliers_.push_back(real && codes_.multiplier != nullptr ? codes_.multiplier[channel] : 0.0F);
+    const bool real = channel < channels_;
+    const Index of_pixel = channel % image_.channels;
+    start_.push_back(real && pass.start != nullptr ? pass.start[of_pixel] : 0);
+    multipliers_.push_back(real && codes_.multiplier != nullptr ? codes_.multiplier[of_pixel] : 0.0F);
   }
 }
 
@@ -60,17 +75,17 @@ void DepthwisePass::pack_channels(const Pass<std::int16_t>& pass) {
 void DepthwisePass::run_band(Index band, const std::int16_t* from, std::int32_t* sums, std::int16_t* codes) const {
   const Index row = bands_.begin(band), y_row = target_.width * target_.channels;
   DepthwiseConvolution p{.rows = bands_.end(band, height_) - row,
-                         .pixels = width_.count,
-                         .channels = target_.channels,
+                         .pixels = width_.count / together_,
+                         .channels = channels_,
                          .x = nullptr,
                          .x_row = height_.source_step * source_.row(),
-                         .x_pixel = width_.source_step * source_.pixel(),
+                         .x_pixel = together_ * width_.source_step * source_.pixel(),
                          .tap_offset = offsets_.data(),
                          .pairs = static_cast<Index>(offsets_.size() / 2),
                          .weights = weights_.data(),
                          .start = start_.data(),
                          .y_row = y_row,
-                         .y_pixel = target_.channels,
+                         .y_pixel = channels_,
                          .sums = sums != nullptr ? sums + row * y_row : nullptr,
                          .codes = codes != nullptr ? codes + row * y_row : nullptr,
                          .multiplier = multipliers_.data(),
@@ -84,8 +99,7 @@ void DepthwisePass::run_images(Index batch, const std::int16_t* x, std::int32_t*
   const Index band_work = bands_.rows() * width_.count * static_cast<Index>(offsets_.size()) * target_.channels;
   const Index grain = std::max<Index>(chunk_work / (4 * std::max<Index>(band_work, 1)), 1);  // slower than dense ones
   parallel_for(batch * bands_.count(), grain, [&](Index begin, Index end) {
-    // The last block reaches into the next pixel, with weights of zero, and behind the last one.
-    const Scratch<std::int16_t> scratch(source_.scratch(bands_.source_rows()) + loops_.depthwise_block);
+    const Scratch<std::int16_t> scratch(source_.scratch(bands_.source_rows()));
     const bool cleared = bands_.count() == 1 && source_.clears(end - begin);
     if (cleared) source_.clear(bands_.source_rows(), scratch.data());
     for (Index i = begin; i < end; ++i) {

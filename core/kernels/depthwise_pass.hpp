@@ -25,6 +25,7 @@ class DepthwisePass {
   const KernelTable& loops_;  // those that the weights are packed for
   Image image_, target_;
   Phase height_, width_;
+  Index together_, channels_;  // pixels that the loops take as one, and its channels
   Source<std::int16_t> source_;
   Bands bands_;
   OutputCodes codes_;

@@ -52,23 +52,12 @@ struct Held {
   }
 };
 
-/// Pixels of `Channels` channels as such of `Filled`, the additional ones zero.
-template <Index Channels, Index Filled, class From, class To>
-void fill_pixels(const Held<From, To>& held, const From* from, Index pixels, To* to) {
-  for (Index i = 0; i < pixels; ++i, from += Channels, to += Filled)
-    for (Index c = 0; c < Filled; ++c) to[c] = c < Channels ? held(from[c]) : To{0};
-}
-
-/// The same for any numbers of channels; those of images, whose pixels are many, without calls for each of them.
+/// Pixels of `channels` channels as such of `filled_channels`, the additional ones zero.
 template <class From, class To>
 void copy_pixels(const Held<From, To>& held, const From* from, Index pixels, Index channels, Index filled_channels,
                  To* to) {
   if (channels == filled_channels) {
     held.copy(from, pixels * channels, to);
-  } else if (channels == 1 && filled_channels == 2) {
-    fill_pixels<1, 2>(held, from, pixels, to);
-  } else if (channels == 3 && filled_channels == 4) {
-    fill_pixels<3, 4>(held, from, pixels, to);
   } else {
     for (Index i = 0; i < pixels; ++i, from += channels, to += filled_channels)
       std::fill_n(held.copy(from, channels, to), filled_channels - channels, To{0});
@@ -108,22 +97,23 @@ void copy_inside(const Held<From, To>& held, const Image& image, const From* x, 
   }
 }
 
-/// How the kernels see images: framed copies of bands of them, or the images themselves where they serve.
+/// How the kernels see images: framed copies of bands of them, or the images themselves where they serve. `beyond`
+/// elements behind the last pixel are read, of any value.
 template <class From, class To = From>
 class Source {
  public:
-  Source(const Image& image, Span all_rows, Span columns, Index channels, bool may_be_direct = true,
-         Held<From, To> held = {})
-      : image_(image), columns_(columns), channels_(channels), held_(held) {
-    direct_ = may_be_direct && std::is_same_v<From, To> && channels == image.channels && all_rows.begin >= 0 &&
+  Source(const Image& image, Span all_rows, Span columns, Index channels, Index beyond = 0, Held<From, To> held = {})
+      : image_(image), columns_(columns), channels_(channels), beyond_(beyond), held_(held) {
+    direct_ = beyond == 0 && std::is_same_v<From, To> && channels == image.channels && all_rows.begin >= 0 &&
               all_rows.end <= image.height && columns.begin >= 0 && columns.end <= image.width;
   }
   bool direct() const { return direct_; }
   Index pixel() const { return channels_; }
+  Index beyond() const { return beyond_; }
   const Held<From, To>& held() const { return held_; }
   Index row() const { return channels_ * (direct_ ? image_.width : columns_.size()); }
   /// Elements of scratch for a band of that many rows.
-  Index scratch(Index rows) const { return direct_ ? 1 : rows * row(); }
+  Index scratch(Index rows) const { return direct_ ? 1 : rows * row() + beyond_; }
   /// Whether clear() pays for copies of the same rows of so many images.
   bool clears(Index images) const { return !direct_ && images > 1; }
   /// Zeros for such copies.
@@ -144,7 +134,7 @@ class Source {
  private:
   Image image_;
   Span columns_;
-  Index channels_;
+  Index channels_, beyond_;
   Held<From, To> held_;
   bool direct_;
 };

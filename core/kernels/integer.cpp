@@ -27,12 +27,11 @@ direct::OutputCodes output_codes(const CentredCodes& codes) {
   return {codes.multiplier, codes.lo, codes.hi};
 }
 
-/// Whether products of bytes serve: they meet in fours, into which one or two channels are not worth filling up.
-bool multiplies_bytes(const Conv2DGeometry& g, const std::int16_t* kernel, const CodeRange& x) {
-  const Index channels = g.in_c / g.groups;
+/// Whether products of bytes serve: they meet in fours, as which one or two elements are not better than as a pair.
+bool multiplies_bytes(const direct::Pass<std::int16_t>& pass, const Conv2DGeometry& g, const CodeRange& x) {
   const auto fits_int8 = [](std::int16_t w) { return w >= -128 && w <= 127; };
-  return table().has_quads && (g.groups == 1 ? channels > 2 : channels % 4 == 0) && x.lo <= 0 && x.hi >= 0 &&
-         x.hi - x.lo <= 255 && std::all_of(kernel, kernel + kernel_shape(g).size(), fits_int8);
+  return table().has_quads && direct::run_elements(pass, pass.widths.front()) > 2 && x.lo <= 0 && x.hi >= 0 &&
+         x.hi - x.lo <= 255 && std::all_of(pass.kernel, pass.kernel + kernel_shape(g).size(), fits_int8);
 }
 
 void require_codes(bool to_codes) {
@@ -63,8 +62,7 @@ void dense_codes_int32(Index rows, Index in, Index out, const std::int32_t* x, c
 }
 
 struct Int16Conv2D::Packed {
-  std::variant<direct::PackedPass<std::int16_t>, direct::DepthwisePass, direct::PackedPass<std::int16_t, std::int32_t>,
-               direct::PackedPass<std::int16_t, std::uint8_t>>
+  std::variant<direct::PackedPass<std::int16_t>, direct::DepthwisePass, direct::PackedPass<std::int16_t, std::uint8_t>>
       pass;
   bool to_codes;
   Index pixels = 0;  ///< of an image of which every pixel is a row of a matrix product; 0: windows
@@ -85,18 +83,16 @@ Int16Conv2D::Int16Conv2D(const Conv2DGeometry& geometry, const std::int16_t* ker
   const Conv2DGeometry g = direct::flattened(geometry);
   auto pass = direct::forward_pass(g, kernel, bias);
   pass.codes = output_codes(codes);
-  const bool to_codes = codes.multiplier != nullptr, in_pairs = g.in_c / g.groups % 2 == 0;
-  const bool rows = is_pointwise(g) && g.groups == 1 && in_pairs;
+  const bool to_codes = codes.multiplier != nullptr;
+  const bool rows = is_pointwise(g) && g.groups == 1 && g.in_c % 2 == 0;
   if (pass.depthwise) {
     packed_ = std::make_shared<const Packed>(Packed{direct::DepthwisePass(pass), to_codes});
-  } else if (multiplies_bytes(g, kernel, x)) {
+  } else if (multiplies_bytes(pass, g, x)) {
     pass.lowest = x.lo;
     packed_ = std::make_shared<const Packed>(Packed{direct::PackedPass<std::int16_t, std::uint8_t>(pass), to_codes});
-  } else if (g.groups == 1 || in_pairs) {
+  } else {
     packed_ = std::make_shared<const Packed>(
         Packed{direct::PackedPass<std::int16_t>(pass), to_codes, rows ? g.in_h * g.in_w : 0});
-  } else {
-    packed_ = std::make_shared<const Packed>(Packed{direct::PackedPass<std::int16_t, std::int32_t>(pass), to_codes});
   }
 }
 
@@ -115,12 +111,11 @@ struct Int16Dense::Packed {
   /// Rows as they are where they serve.
   template <class Frame, class Y>
   void run(const direct::PackedPass<std::int16_t, Frame>& packed, Index rows, const std::int16_t* x, Y* y) const {
-    const Index framed = packed.framed_channels();
     if constexpr (std::is_same_v<Frame, std::int16_t>)
-      if (framed == in) return packed.run_pixels(rows, x, y);
-    const Scratch<Frame> filled(rows * framed);
-    direct::copy_pixels(packed.held(), x, rows, in, framed, filled.data());
-    packed.run_pixels(rows, filled.data(), y);
+      if (packed.beyond() == 0) return packed.run_pixels(rows, x, y);
+    const Scratch<Frame> copy(rows * in + packed.beyond());
+    packed.held().copy(x, rows * in, copy.data());
+    packed.run_pixels(rows, copy.data(), y);
   }
 };
 
@@ -133,7 +128,7 @@ Int16Dense::Int16Dense(Index in, Index out, const std::int16_t* weights, const s
   auto pass = direct::forward_pass(g, weights, bias);
   pass.codes = output_codes(codes);
   const bool to_codes = codes.multiplier != nullptr;
-  if (multiplies_bytes(g, weights, x)) {
+  if (multiplies_bytes(pass, g, x)) {
     pass.lowest = x.lo;
     packed_ =
         std::make_shared<const Packed>(Packed{in, direct::PackedPass<std::int16_t, std::uint8_t>(pass), to_codes});

@@ -64,21 +64,22 @@ struct EpilogueGradient {
 enum class Products {
   dense,      ///< the weights of all output channels
   depthwise,  ///< the weight of one channel: every output channel has an input channel of its own
-  pairs,      ///< dense; an element is two int16 side by side, its products with two int16 weights are summed in int32
-  quads,      ///< dense; an element is four uint8 that meet four int8 weights; only where KernelTable::has_quads
+  pairs,      ///< dense; two int16 side by side meet two int16 weights, whose products are summed in int32
+  quads,      ///< dense; four uint8 side by side meet four int8 weights; only where KernelTable::has_quads
 };
 
 /// Arguments of convolve: a grid of `rows` x `pixels` output pixels of `channels` channels. Output (row, pixel, c) is
 /// start[c] plus the sum over all runs and all i in [0, run_length) of
 ///   x[row * x_row + pixel * x_pixel + run_offset[run] + i] * weight(run, i, c),
-/// written to y[row * y_row + pixel * y_pixel + c]. Distances count elements. The run reads row source_row + row *
-/// source_step + run_row[run] of a source of `source_rows` rows; outside of these it counts as zero and is not read.
-/// run_row never decreases. When depthwise, run_length is 1 and every output channel has an input channel of its own:
-/// x[... + run_offset[run] + c], filled up to the end of the last block.
+/// written to y[row * y_row + pixel * y_pixel + c]. Where products meet in pairs or quads, i counts these: elements 2i
+/// and 2i + 1, or 4i to 4i + 3, with a word of so many weights. Distances count elements. The run reads row source_row
+/// + row * source_step + run_row[run] of a source of `source_rows` rows; outside of these it counts as zero and is not
+/// read. run_row never decreases. When depthwise, run_length is 1 and every output channel has an input channel of its
+/// own: x[... + run_offset[run] + c], filled up to the end of the last block.
 template <class T>
 struct DirectConvolution {
   Index rows, pixels, channels;
-  const T* x;
+  const void* x;  ///< T; int16 in pairs, uint8 in quads
   Index x_row, x_pixel;
   const Index* run_offset;
   const Index* run_row;
