@@ -17,22 +17,21 @@ namespace {
 
 constexpr Index no_place = -1;  // in a kernel: of what fills up the last word of a run
 
-/// Where the kernel of a group has the weights that the elements of all runs meet, for its first target channel.
+/// Where the kernel of a group has the weights that the elements of all runs meet, for its first target channel: so
+/// many times `Elements` places as there are terms.
 template <Index Elements, class T>
-std::vector<Index> places_in_kernel(const Pass<T>& pass, const Phase& height, const Phase& width) {
+void find_places(const Pass<T>& pass, const Phase& height, const Phase& width, Index* place) {
   const KernelLayout& layout = pass.layout;
   const Index run = run_elements(pass, width);
-  std::vector<Index> places;
   Index in_run = 0;
   for (const Tap& h : height.taps)
     for (const Tap& w : width.taps)
       for (Index i = 0; i < pass.source_channels(); ++i) {
-        places.push_back((h.kernel * layout.k_w + w.kernel) * layout.tap + i * layout.source);
+        *place++ = (h.kernel * layout.k_w + w.kernel) * layout.tap + i * layout.source;
         if (++in_run < run) continue;
-        for (; in_run % Elements != 0; ++in_run) places.push_back(no_place);
+        for (; in_run % Elements != 0; ++in_run) *place++ = no_place;
         in_run = 0;
       }
-  return places;
 }
 
 /// The weights of a target channel at `Elements` places as one word.
@@ -54,13 +53,13 @@ Word word_of(const T* weights, const Index* places) {
 
 /// The weights of one group as convolve() wants them: [block][word of a run][width of the block].
 template <Index Elements, class T, class Word>
-void pack(const std::vector<Index>& places, const T* kernel, Index target_distance, Index target_channels, Word* out) {
+void pack(Index terms, const Index* places, const T* kernel, Index target_distance, Index target_channels, Word* out) {
   for (Index c = 0; c < target_channels;) {
     const Index block = table().channel_block(target_channels - c), count = std::min(block, target_channels - c);
     const T* from = kernel + c * target_distance;
-    for (std::size_t word = 0; word < places.size(); word += Elements, out += block) {
+    for (Index term = 0; term < terms; ++term, out += block) {
       for (Index o = 0; o < count; ++o)
-        out[o] = word_of<Elements, Word>(from + o * target_distance, places.data() + word);
+        out[o] = word_of<Elements, Word>(from + o * target_distance, places + term * Elements);
       std::fill(out + count, out + block, Word{0});
     }
     c += count;
@@ -101,10 +100,11 @@ struct PackedPass<T, Frame>::Item {
       }
     group_weights = terms() * filled(pass.target_channels());
     weights = Scratch<Word>(std::max<Index>(group_weights * pass.groups, 1));
-    const std::vector<Index> places = places_in_kernel<elements>(pass, height, width);
+    const Scratch<Index> places(terms() * elements);
+    find_places<elements>(pass, height, width, places.data());
     for (Index group = 0; group < pass.groups; ++group)
-      pack<elements>(places, pass.kernel + group * pass.group_kernel, pass.layout.target, pass.target_channels(),
-                     weights.data() + group * group_weights);
+      pack<elements>(terms(), places.data(), pass.kernel + group * pass.group_kernel, pass.layout.target,
+                     pass.target_channels(), weights.data() + group * group_weights);
   }
   Index terms() const { return static_cast<Index>(offsets.size()) * run_length; }
 };
