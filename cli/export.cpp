@@ -163,7 +163,8 @@ void ExportCommand::run(const CLI::App& command) const {
   for (const auto& [file, remark] : results)
     std::cout << file.path.string() << ": " << file.bytes.size() << " bytes, " << remark << '\n';
   if (const std::string names = float_layers(graph); !names.empty())
-    std::cout << "left in float32, rounded as each runtime likes: " << names << std::endl;
+    std::cout << "float32, computed by each runtime in its own way, or by the caller of a C header: " << names
+              << std::endl;
 }
 
 }  // namespace

@@ -77,6 +77,16 @@ std::vector<Series> curves(const std::vector<FinishedRun>& runs, double EpochMet
   return result;
 }
 
+/// What the loss is made of. With a teacher it does not compare with that of other runs.
+std::string loss_of(const std::vector<FinishedRun>& runs) {
+  std::string names;
+  for (const FinishedRun& run : runs)
+    if (const auto found = run.options.find("distill"); found != run.options.end() && found->second != "0")
+      names += message(names.empty() ? "" : ", ", run.name);
+  if (names.empty()) return "cross entropy";
+  return "cross entropy, and distance to the teacher" + (runs.size() > 1 ? " in " + names : "");
+}
+
 std::string learning_curves(const std::vector<FinishedRun>& runs) {
   std::vector<Series> accuracy = curves(runs, &EpochMetrics::test_accuracy, runs.size() > 1 ? "" : " test");
   if (runs.size() == 1) {
@@ -87,7 +97,7 @@ std::string learning_curves(const std::vector<FinishedRun>& runs) {
   if (loss.empty()) return element("p", "class=\"note\"", "Nothing was trained: there are no curves.");
   return element("div", "class=\"charts\"",
                  line_chart(accuracy, "Accuracy", runs.size() > 1 ? "test, %" : "%") +
-                     line_chart(loss, "Training loss", "cross entropy") + line_chart(rate, "Learning rate", ""));
+                     line_chart(loss, "Training loss", loss_of(runs)) + line_chart(rate, "Learning rate", ""));
 }
 
 // ---- one run ----
@@ -103,17 +113,21 @@ std::string shape_text(const Shape& shape) {
   return text;
 }
 
-std::string decibels(double sqnr) { return sqnr >= lossless_sqnr ? "exact" : format("%.1f dB", sqnr); }
+/// What float32 itself loses of a value is 144 dB below it.
+constexpr double float32_sqnr = 140;
 
-/// The sum of the parameters that ship need not be that of those which were trained.
-std::string note_on_parameters(std::int64_t shipped, std::int64_t trained) {
-  if (shipped == trained) return "";
+std::string decibels(double sqnr) { return sqnr >= float32_sqnr ? "exact" : format("%.1f dB", sqnr); }
+
+/// The sum of the parameters of the rows need not be that of those which were trained.
+std::string note_on_parameters(std::int64_t shown, const Report& report) {
+  if (shown == report.parameters) return "";
   return element("p", "class=\"note\"",
-                 message("Trained were ", grouped(trained),
-                         " parameters; conversion makes batch normalization part of kernels and biases."));
+                 message("Trained were ", grouped(report.parameters), " parameters; ",
+                         report.quantized() ? "conversion makes batch normalization part of kernels and biases."
+                                            : "those of batch normalization have no rows here."));
 }
 
-std::string layer_table(const RunDetails& details, std::int64_t trained) {
+std::string layer_table(const RunDetails& details, const Report& report) {
   // Reports of before have no biases.
   const bool biases = std::ranges::any_of(details.layers, [](const LayerCost& layer) { return layer.biases > 0; });
   std::string rows;
@@ -135,7 +149,7 @@ std::string layer_table(const RunDetails& details, std::int64_t trained) {
   return table({"layer", "output", "weight bits", "grid", "clipped", "SQNR", biases ? "parameters" : "kernel", "bytes",
                 "MACs"},
                rows) +
-         (biases ? note_on_parameters(parameters, trained) : "");
+         (biases ? note_on_parameters(parameters, report) : "");
 }
 
 std::string activation_table(const RunDetails& details) {
@@ -173,9 +187,9 @@ std::string mistakes(const RunDetails& details) {
   const auto name = [&](int c) { return escaped(details.class_names[static_cast<std::size_t>(c)]); };
   std::string figures;
   for (const Mistake& m : details.mistakes) {
-    const std::string picture = m.picture.empty() ? ""
-                                                  : message("<img alt=\"test image ", m.image,
-                                                            "\" src=\"data:image/png;base64,", m.picture, "\">");
+    const std::string picture =
+        m.picture.empty() ? ""
+                          : message("<img alt=\"image ", m.image, "\" src=\"data:image/png;base64,", m.picture, "\">");
     figures += element("figure", "",
                        picture + element("figcaption", "",
                                          message(name(m.prediction), format(" %.0f %%", 100 * m.probability),
@@ -193,9 +207,19 @@ std::string recipe(const FinishedRun& run) {
     return found == run.options.end() ? std::string() : escaped(found->second);
   };
   std::string text = given("from").empty() ? "" : message(", from ", given("from"));
-  if (run.report.epochs + run.report.qat_epochs > 0)
-    for (const char* name : {"optimizer", "schedule", "lr", "qat-lr", "batch", "augment"})
-      if (!given(name).empty()) text += message(", ", name, ' ', given(name));
+  const auto add = [&](const char* name, const std::string& usual = "") {
+    if (!given(name).empty() && given(name) != usual) text += message(", ", name, ' ', given(name));
+  };
+  const Report& report = run.report;
+  if (report.epochs + report.qat_epochs == 0) return text;
+  for (const char* name : {"optimizer", "schedule"}) add(name);
+  if (report.epochs > 0) add("lr");
+  if (report.qat_epochs > 0) add("qat-lr");
+  for (const char* name : {"batch", "augment"}) add(name);
+  for (const char* name : {"mixup", "label-smoothing", "weight-decay"}) add(name, "0");
+  if (report.qat_epochs == 0) return text;
+  add("freeze-batch-norm");
+  for (const char* name : {"activation-delay", "distill"}) add(name, "0");
   return text;
 }
 
@@ -226,7 +250,7 @@ std::string section(const FinishedRun& run) {
   if (!r.details)
     return html + element("p", "class=\"note\"", "This run's report.json is from before details were kept.");
   const RunDetails& details = *r.details;
-  html += element("h4", "", "Layers") + layer_table(details, r.parameters);
+  html += element("h4", "", "Layers") + layer_table(details, r);
   if (!details.tensors.empty()) {
     html += element("p", "class=\"note\"",
                     "Grid: the least and the greatest value that the weights can take. Clipped: weights beyond it. "
@@ -243,7 +267,8 @@ std::string section(const FinishedRun& run) {
   html += element("h4", "", "Confusion matrix") + confusion_figure(details);
   html += element("h4", "", "The most certain mistakes");
   html += element("p", "class=\"note\"",
-                  "What the converted model took a test image for, with its probability, and what it is.");
+                  message("What the converted model took ", r.hold_out ? "a held-out" : "a test",
+                          " image for, with its probability, and what it is."));
   return html + mistakes(details);
 }
 

@@ -6,10 +6,10 @@
 namespace bitgrad::cli {
 
 inline constexpr std::string_view report_style = R"(
-:root { color-scheme: light dark; --page: #fbfbfa; --panel: #ffffff; --ink: #1d232b; --muted: #66707c; --grid: #e4e6e9;
+:root { color-scheme: light dark; --page: #fbfbfa; --panel: #ffffff; --ink: #1d232b; --muted: #66707c; --grid: #e4e6e9; --edge: rgba(29, 35, 43, 0.22);
   --accent: #0b66c3; --cell: 11, 102, 195; --warn: #b3261e; --before: #9aa5b1; --after: #0b66c3;
   --series-0: #0b66c3; --series-1: #c8500a; --series-2: #1f8a4c; --series-3: #8e3bb0; --series-4: #a3790a; --series-5: #c2255c; }
-@media (prefers-color-scheme: dark) { :root { --page: #14181d; --panel: #1b2027; --ink: #e4e8ed; --muted: #98a3af; --grid: #303842;
+@media (prefers-color-scheme: dark) { :root { --page: #14181d; --panel: #1b2027; --ink: #e4e8ed; --muted: #98a3af; --grid: #303842; --edge: rgba(0, 0, 0, 0.75);
   --accent: #6cb2ff; --cell: 66, 133, 214; --warn: #ff8a80; --before: #6d7884; --after: #6cb2ff;
   --series-0: #6cb2ff; --series-1: #ff9d57; --series-2: #6fd197; --series-3: #cf97ea; --series-4: #e0bd55; --series-5: #ff86b0; } }
 * { box-sizing: border-box; }
@@ -20,14 +20,20 @@ h2 { font-size: 20px; margin: 48px 0 4px; padding-top: 24px; border-top: 1px sol
 h3 { font-size: 15px; margin: 0 0 8px; } h3 small { color: var(--muted); font-weight: normal; }
 h4 { font-size: 16px; margin: 30px 0 8px; }
 p { margin: 4px 0 14px; max-width: 76ch; } .note { color: var(--muted); font-size: 13.5px; }
-.scroll { overflow-x: auto; }
+.scroll { overflow-x: auto; background:
+  linear-gradient(to right, var(--page) 30%, transparent) 0 0 / 40px 100% local no-repeat,
+  linear-gradient(to left, var(--page) 30%, transparent) 100% 0 / 40px 100% local no-repeat,
+  linear-gradient(to right, var(--edge), transparent) 0 0 / 14px 100% scroll no-repeat,
+  linear-gradient(to left, var(--edge), transparent) 100% 0 / 14px 100% scroll no-repeat; }
+.chart .scroll { --page: var(--panel); }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; font-size: 13.5px; width: 100%; }
-th { text-align: right; font-weight: 600; color: var(--muted); padding: 6px 10px; border-bottom: 1px solid var(--grid); vertical-align: bottom; }
+th { white-space: nowrap; text-align: right; font-weight: 600; color: var(--muted); padding: 6px 10px; border-bottom: 1px solid var(--grid); vertical-align: bottom; }
 td { text-align: right; padding: 5px 10px; border-bottom: 1px solid var(--grid); white-space: nowrap; }
 th:first-child, td:first-child { text-align: left; padding-left: 0; }
 tbody tr:last-child td { border-bottom: 0; } tr.sum td { font-weight: 600; border-top: 1px solid var(--muted); }
 td b { color: var(--accent); } td.warn { color: var(--warn); }
 .charts { display: grid; grid-template-columns: repeat(auto-fit, minmax(300px, 1fr)); gap: 14px; margin: 18px 0; }
+.charts.wide { max-width: 640px; } .wide .chart { overflow-x: auto; } .wide .chart > svg { min-width: 520px; }
 .chart, .tile { background: var(--panel); border: 1px solid var(--grid); border-radius: 8px; padding: 14px 16px; }
 .tiles { display: grid; grid-template-columns: repeat(auto-fill, minmax(300px, 1fr)); gap: 14px; }
 .tile h3 { font-size: 13.5px; margin: 0; } .tile p { margin: 0 0 6px; font-size: 12.5px; color: var(--muted); }

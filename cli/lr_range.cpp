@@ -26,8 +26,9 @@ namespace {
 
 constexpr const char* help =
     R"(Trains a model from random weights, the learning rate rising from step to step by the same factor (Smith, 2017), until
-the loss is four times its lowest or --steps are done. The suggestion, a tenth of the rate at the lowest smoothed loss,
-is one for train --lr, the highest rate of a schedule. It holds for the options given here: give those of the training.
+the smoothed loss is four times its lowest or --steps are done. The suggestion, a tenth of the rate at the lowest
+smoothed loss, is one for train --lr, the highest rate of a schedule. It holds for the options given here: give those of
+the training.
 
 Examples:
     bitgrad lr-range --data fashion-mnist --model fashion_cnn
@@ -125,8 +126,9 @@ struct LrRangeCommand {
             "p", "class=\"note\"",
             message(training.optimizer, ", batch ", training.batch, ", augmentation ", escaped(training.augmentation),
                     training.mixup > 0 ? message(", mixup ", training.mixup) : "", ", seed ", training.seed)) +
-        element("div", "class=\"charts\" style=\"max-width:640px\"",
-                line_chart({smoothed, raw}, "Loss at rising rates", "cross entropy", Across::rates));
+        element("div", "class=\"charts wide\"",
+                line_chart({smoothed, raw}, "Loss at rising rates", "cross entropy", Across::rates)) +
+        element("p", "class=\"note\"", "Losses of single steps above the largest smoothed one are drawn at the top.");
     return message(
         "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" "
         "content=\"width=device-width, initial-scale=1\"><title>",

@@ -28,6 +28,9 @@ std::size_t terminal_width() {
   return ::ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : 80;
 }
 
+/// A loss; that of a training which diverges may be of any size.
+std::string loss_text(double loss) { return format(std::abs(loss) < 1e6 ? "%.4f" : "%.4g", loss); }
+
 }  // namespace
 
 std::string duration(double seconds) {
@@ -55,18 +58,19 @@ void TerminalLine::clear() {
 void ProgressDisplay::step(const Progress& progress) {
   if (!line_.is_terminal() || Clock::now() < next_) return;
   next_ = Clock::now() + refresh;
-  line_.show(format("%s %lld/%lld %3lld %%  loss %.4f  accuracy %.2f %%  %s left  %.0f images/s", stage_.c_str(),
+  line_.show(format("%s %lld/%lld %3lld %%  loss %s  accuracy %.2f %%  %s left  %.0f images/s", stage_.c_str(),
                     static_cast<long long>(progress.epoch), static_cast<long long>(progress.epochs),
-                    static_cast<long long>(100 * progress.batch / progress.batches), progress.loss,
+                    static_cast<long long>(100 * progress.batch / progress.batches), loss_text(progress.loss).c_str(),
                     100 * progress.accuracy, duration(progress.seconds_left).c_str(), progress.images_per_second));
 }
 
 void ProgressDisplay::epoch(const EpochResult& result, std::int64_t epochs, double test_accuracy) {
   line_.clear();
   std::cout << format(
-                   "%s epoch %lld/%lld  loss %.4f  training accuracy %.2f %%  test accuracy %.2f %%  %.0f images/s  %s",
-                   stage_.c_str(), static_cast<long long>(result.epoch), static_cast<long long>(epochs), result.loss,
-                   100 * result.accuracy, test_accuracy, result.images_per_second, duration(result.seconds).c_str())
+                   "%s epoch %lld/%lld  loss %s  training accuracy %.2f %%  test accuracy %.2f %%  %.0f images/s  %s",
+                   stage_.c_str(), static_cast<long long>(result.epoch), static_cast<long long>(epochs),
+                   loss_text(result.loss).c_str(), 100 * result.accuracy, test_accuracy, result.images_per_second,
+                   duration(result.seconds).c_str())
             << std::endl;
 }
 

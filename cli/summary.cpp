@@ -126,7 +126,8 @@ struct SummaryCommand {
     for (std::string part; std::getline(parts, part, ',');)
       if (Index& extent = extents.emplace_back(); read_number(part, extent) != std::errc() || extent < 1)
         fail<UsageError>("--input ", *input, ": \"", part, "\" is no extent; expected H,W,C as in 32,32,3");
-    if (extents.size() > 3) fail<UsageError>("--input ", *input, ": expected at most three extents, H,W,C");
+    if (extents.size() == 2 || extents.size() > 3)
+      fail<UsageError>("--input ", *input, ": expected three extents, H,W,C, or the one of a vector");
     return Shape(std::span<const Index>(extents));
   }
 
@@ -152,7 +153,11 @@ struct SummaryCommand {
     rows.push_back({});
     rows.push_back({"total", "", to_string(built.output_shape()), std::to_string(total.parameters),
                     std::to_string(total.macs), std::to_string(total.bytes())});
-    std::cout << text_table(rows) << std::flush;
+    std::cout
+        << text_table(rows)
+        << "bytes: kernels at their bits, all else at 32; conversion makes batch normalization part of kernels and "
+           "biases, and adds scales\n"
+        << std::flush;
   }
 };
 

@@ -3,8 +3,10 @@
 #include <algorithm>
 #include <filesystem>
 #include <iostream>
+#include <iterator>
 #include <memory>
 #include <optional>
+#include <set>
 
 #include <bitgrad/cli/child_processes.hpp>
 #include <bitgrad/cli/commands.hpp>
@@ -27,8 +29,8 @@ values, into OUT/NAME. Its output goes to OUT/NAME.log. Options that go together
 weights+activations=lsq:8+lsq:8,lsq:2+lsq:4. Values that contain commas are a JSON list: gradual=["8,4,2","4,2"]. Runs
 that differ only in their quantizers train their float model once: the others take it over from the first of them.
 Ctrl-C and SIGTERM stop all runs after their step. The same command again goes on where it was stopped, repeats what
-failed, and first waits for runs that have outlived a sweep (kill -9). OUT/table.csv has a row per finished run,
-OUT/table.md one per combination, over its seeds.
+failed, and first waits for runs that have outlived a sweep (kill -9); the grid may have more values than before.
+OUT/table.csv has a row per finished run, OUT/table.md one per combination, over its seeds.
 
 Examples:
     bitgrad sweep --config base.json --grid weights+activations=lsq:8+lsq:8,lsq:2+lsq:4 \
@@ -47,21 +49,40 @@ struct SweepCommand {
  private:
   RunDirectory directory(const GridPoint& point) const { return {io::Path(out) / name_of(point)}; }
   io::Path log(const GridPoint& point) const { return io::Path(out) / (name_of(point) + ".log"); }
-  std::vector<std::string> arguments_of(const GridPoint& point) const;
-  int run_all(const std::vector<GridPoint>& points) const;
+  std::vector<std::string> options_of(const GridPoint& point) const;
+  void check_runs(const std::vector<GridPoint>& points) const;
+  std::vector<GridPoint> run_all(const std::vector<GridPoint>& points) const;
   void take_over(const GridPoint& from, const GridPoint& to) const;
-  void write_tables(const std::vector<GridPoint>& points) const;
+  void write_tables(const std::vector<GridPoint>& points, const std::vector<GridPoint>& failed) const;
 };
 
-std::vector<std::string> SweepCommand::arguments_of(const GridPoint& point) const {
-  std::vector<std::string> arguments{
-      "bitgrad",   "train",
+std::vector<std::string> SweepCommand::options_of(const GridPoint& point) const {
+  std::vector<std::string> options{
       "--config",  config,
       "--out",     directory(point).path.string(),
       "--threads", std::to_string(threads > 0 ? threads : std::max(1, num_threads() / jobs))};
-  if (directory(point).holds_run()) arguments.emplace_back("--resume");
-  for (const Setting& setting : point) arguments.push_back(message("--", setting.option, '=', setting.value));
-  return arguments;
+  if (directory(point).holds_run()) options.emplace_back("--resume");
+  for (const Setting& setting : point) options.push_back(message("--", setting.option, '=', setting.value));
+  return options;
+}
+
+/// Before anything starts: no run may be refused hours later, and none of an older grid be left out of the tables.
+void SweepCommand::check_runs(const std::vector<GridPoint>& points) const {
+  std::set<io::Path> expected;
+  for (const GridPoint& point : points) {
+    expected.insert(directory(point).path);
+    try {
+      check_train_options(options_of(point));
+    } catch (const Error& error) {
+      fail<UsageError>(name_of(point), ": ", error.what());
+    }
+  }
+  if (!std::filesystem::is_directory(out)) return;
+  for (const auto& entry : std::filesystem::directory_iterator(out))
+    if (RunDirectory{entry.path()}.holds_run() && !expected.contains(io::Path(out) / entry.path().filename()))
+      fail<UsageError>("--out ", out, ": holds ", entry.path().filename().string(),
+                       ", a run that is not of this grid and would be left out of the tables; expected a grid that ",
+                       "has it too, or another directory");
 }
 
 /// Gives a run that has not begun the float model of another, as if it had trained it itself; it goes on from there.
@@ -83,16 +104,18 @@ void SweepCommand::take_over(const GridPoint& from, const GridPoint& to) const {
   copy(source.float_checkpoint(), target.float_checkpoint());  // last: with it the run has begun
 }
 
-/// The number of runs that failed; those that a signal stopped are not counted, see Interruption::requested().
-int SweepCommand::run_all(const std::vector<GridPoint>& points) const {
+/// The runs that failed; those that a signal stopped do not count, see Interruption::requested().
+std::vector<GridPoint> SweepCommand::run_all(const std::vector<GridPoint>& points) const {
   SweepSchedule schedule(points);
   ChildProcesses running;
-  int failed = 0;
+  std::vector<GridPoint> failed;
   const auto start_next = [&] {
     const std::optional<SweepSchedule::Next> next = schedule.next();
     if (!next || !wait_for_directory(directory(next->point).path)) return false;
     if (next->leader) take_over(*next->leader, next->point);
-    running.start(next->point, arguments_of(next->point), log(next->point));
+    std::vector<std::string> arguments{"bitgrad", "train"};
+    std::ranges::copy(options_of(next->point), std::back_inserter(arguments));
+    running.start(next->point, arguments, log(next->point));
     return true;
   };
   while (true) {
@@ -104,17 +127,20 @@ int SweepCommand::run_all(const std::vector<GridPoint>& points) const {
     if (!ended) continue;
     const std::string text = outcome(ended->status, log(ended->point));
     std::cout << name_of(ended->point) << ": " << text << std::endl;
-    failed += text == "done" || Interruption::requested() ? 0 : 1;
+    if (text != "done" && !Interruption::requested()) failed.push_back(ended->point);
     schedule.done(ended->point);
   }
   return failed;
 }
 
-void SweepCommand::write_tables(const std::vector<GridPoint>& points) const {
+/// Of the runs that have a report, but for those that have just failed: theirs would be an older one.
+void SweepCommand::write_tables(const std::vector<GridPoint>& points, const std::vector<GridPoint>& failed) const {
   std::vector<SweepResult> results;
-  for (const GridPoint& point : points)
-    if (const RunDirectory run = directory(point); std::filesystem::exists(run.report()))
+  for (const GridPoint& point : points) {
+    const RunDirectory run = directory(point);
+    if (std::filesystem::exists(run.report()) && std::ranges::find(failed, point) == failed.end())
       results.push_back({point, read_report(run)});
+  }
   std::cout << results.size() << " of " << points.size() << " runs";
   if (!results.empty()) {
     const std::string markdown = sweep_markdown(results);
@@ -131,12 +157,14 @@ void SweepCommand::run() const {
   check_threads(threads);
   check_configuration(config);  // unknown keys and values of another kind: said here, once
   const std::vector<GridPoint> points = parse_grid(grid);
+  check_runs(points);
   RunDirectory{out}.create();
   const Interruption interruption;
-  const int failed = run_all(points);
-  write_tables(points);
+  const std::vector<GridPoint> failed = run_all(points);
+  write_tables(points, failed);
   if (Interruption::requested()) fail<Interrupted>("stopped; the same command goes on from there");
-  if (failed > 0) fail<Error>("sweep: ", failed, " of ", points.size(), " runs failed; their logs are in ", out);
+  if (!failed.empty())
+    fail<Error>("sweep: ", failed.size(), " of ", points.size(), " runs failed; their logs are in ", out);
 }
 
 }  // namespace

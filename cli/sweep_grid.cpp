@@ -38,7 +38,8 @@ class TrainCommandLine {
   std::vector<std::string> names() const {
     std::vector<std::string> names;
     for (const CLI::Option* option : app_.get_options())
-      for (const std::string& name : option->get_lnames()) names.push_back(name);
+      for (const std::string& name : option->get_lnames())
+        if (std::ranges::find(own_options, name) == own_options.end()) names.push_back(name);
     return names;
   }
 
@@ -126,6 +127,18 @@ void check_configuration(const io::Path& path) {
   TrainOptions options;
   options.declare(command);
   read_configuration(path, command);
+}
+
+void check_train_options(const std::vector<std::string>& given) {
+  CLI::App command;
+  TrainOptions options;
+  options.declare(command);
+  try {
+    command.parse(std::vector<std::string>(given.rbegin(), given.rend()));
+  } catch (const CLI::ParseError& error) {
+    throw UsageError(error.what());
+  }
+  options.resolve(command);
 }
 
 GridPoint float_settings(const GridPoint& point) {

@@ -49,7 +49,7 @@ Row row_of(const Run& run, const Run* baseline) {
   return {run.name,
           bits_of(report),
           format("%.2f %%", report.converted_accuracy),
-          baseline ? change(report, baseline->report) : "",
+          baseline ? change(report, baseline->report) : "-",
           format("%.1f KiB", static_cast<double>(report.quantized_bytes) / 1024),
           report.codes_compared > 0 ? std::to_string(report.differing_codes) : "-",
           format("%.1f", report.seconds)};
@@ -73,7 +73,8 @@ struct TableCommand {
     std::vector<Row> rows{{"run", "bits W / A", "accuracy", "change", "size", "differing codes", "seconds"}};
     for (const Run& each : runs) rows.push_back(row_of(each, reference));
     std::cout << (markdown ? markdown_table(rows) : text_table(rows));
-    if (reference) say("change: percentage points against " + reference->name);
+    say(reference ? "change: percentage points against " + reference->name
+                  : "no change: there is no float run among these; --baseline DIR names one");
     if (const std::string images = images_that_differ(all); !images.empty())
       say("not tested on the same images: " + images);
     std::cout << std::flush;

@@ -46,11 +46,33 @@ bool may_differ(const OptionDifference& each) {
   return !each.there.empty() && !each.here.empty() && std::ranges::find(paths, each.option) != paths.end();
 }
 
+/// A value of a run's configuration; empty where it has none.
+std::string value_of(const std::map<std::string, std::string>& options, const char* name) {
+  const auto found = options.find(name);
+  return found == options.end() ? std::string() : found->second;
+}
+
+/// A model knows the images that it was trained on: testing on them would flatter.
+void refuse_seen_images(const TrainArguments& given, const io::Path& configuration) {
+  const std::map<std::string, std::string> start = configured_options(configuration);
+  if (!given.hold_out || value_of(start, "data") != given.data) return;
+  const std::string share = value_of(start, "hold-out"), seed = value_of(start, "hold-out-seed");
+  if (share == shortest(*given.hold_out) && seed == message(given.hold_out_seed) &&
+      value_of(start, "limit") == message(given.limit))
+    return;
+  const std::string theirs = share.empty() ? "without --hold-out"
+                                           : message("with --hold-out ", share, " --hold-out-seed ", seed, " --limit ",
+                                                     value_of(start, "limit"));
+  fail<UsageError>("--hold-out ", *given.hold_out, " --hold-out-seed ", given.hold_out_seed, " --limit ", given.limit,
+                   ": the run of --from was trained ", theirs,
+                   ", on images that this one would test on; expected the same here, or a run with these");
+}
+
 /// Whether the run with these options has quantizers.
 bool quantizes(const std::map<std::string, std::string>& options) {
   return std::ranges::any_of(std::array{"weights", "activations", "bits"}, [&](const char* option) {
-    const auto found = options.find(option);
-    return found != options.end() && found->second != "none";
+    const std::string value = value_of(options, option);
+    return !value.empty() && value != "none";
   });
 }
 
@@ -217,15 +239,19 @@ TrainArguments TrainOptions::resolve(CLI::App& command) {
   const RunDirectory run{given.out};
   const bool goes_on = given.resume && std::filesystem::exists(run.configuration());
   if (goes_on && config.empty()) read_configuration(run.configuration(), command);
+  given.hold_out_seed = hold_out_seed.value_or(given.hold_out_seed);
   if (std::filesystem::is_directory(given.from)) {
     const RunDirectory start{given.from};
     start.require(start.report());
+    refuse_seen_images(given, start.configuration());
     given.from = start.float_result().string();
   }
   check_given();
+  if (!given.from.empty() && !std::filesystem::exists(given.from))
+    fail<IoError>("--from ", given.from, ": no such run or checkpoint",
+                  goes_on ? "; the run's configuration has it, relative to where it was started" : "");
   TrainArguments arguments = given;
   if (init_layout) arguments.init_layout = parse("--init-layout", *init_layout, parse_weight_layout);
-  arguments.hold_out_seed = hold_out_seed.value_or(given.hold_out_seed);
   choose_phases(arguments);
   choose_quantizers(arguments);
 

@@ -48,8 +48,10 @@ void TrainingRun::say_outcome() const {
   std::cout << format("float accuracy %.2f %%", report_.float_accuracy);
   if (arguments_.quantizes())
     std::cout << format(", quantized %.2f %%", report_.quantized_accuracy)
-              << format(", converted %.2f %%, ", report_.converted_accuracy) << report_.differing_codes << " of "
-              << report_.codes_compared << " codes differ";
+              << format(", converted %.2f %%, ", report_.converted_accuracy)
+              << (report_.codes_compared > 0
+                      ? message(report_.differing_codes, " of ", report_.codes_compared, " codes differ")
+                      : "no codes to compare: no activations are quantized");
   std::cout << "; " << directory_.path.string() << std::endl;
 }
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <iostream>
 
 #include <bitgrad/cli/best_epoch.hpp>
 #include <bitgrad/cli/commands.hpp>
@@ -9,6 +10,7 @@
 #include <bitgrad/cli/interruption.hpp>
 #include <bitgrad/cli/limited_data.hpp>
 #include <bitgrad/cli/progress.hpp>
+#include <bitgrad/cli/text_table.hpp>
 #include <bitgrad/cli/threads.hpp>
 #include <bitgrad/core/data/augmentation.hpp>
 #include <bitgrad/core/data/find.hpp>
@@ -107,6 +109,7 @@ void TrainingRun::run() {
   if (is_finished()) {
     report_ = read_report(directory_);
     if (events_) events_->follow(metrics_->rows());
+    std::cout << "finished before; ";
     return say_outcome();
   }
   const Interruption interruption;
@@ -250,6 +253,11 @@ void TrainingRun::train(Model& model, const Stage& stage, const std::string& pla
     fail<DivergenceError>(error.what(), "; the last good checkpoint is ", stage.path.string(), ", of epoch ",
                           stage.epochs_before + checkpoint.epoch);
   }
+  if (best.exhausted(arguments_.patience))
+    std::cout << stage.title << ": no better test accuracy in " << arguments_.patience << " epochs, so it ends here\n";
+  if (arguments_.best && best.epoch() > 0)
+    std::cout << stage.title << ": the best epoch, " << stage.epochs_before + best.epoch() << ", with "
+              << format("%.2f %%", best.accuracy()) << std::endl;
   if (arguments_.best && best.epoch() > 0)
     model.load_state_dict(read_checkpoint(stage.best).state);
   else if (stage.training.ema > 0)

@@ -81,7 +81,11 @@ Comparison read_run(const RunDirectory& run, const std::optional<std::string>& d
 void compare_requantizations(const Comparison& given) {
   std::vector<Row> rows{{"requantization", "codes", "differing", "percent", "largest step", "other class", "accuracy"}};
   std::string refusals;
-  for (const ModeComparison& each : compare_modes(given.graph, data::to_unit_range(given.test.images))) {
+  const std::vector<ModeComparison> modes = [&] {
+    const TerminalLine line(message("comparing the requantization modes on ", given.test.size(), " images"));
+    return compare_modes(given.graph, data::to_unit_range(given.test.images));
+  }();
+  for (const ModeComparison& each : modes) {
     Row& row = rows.emplace_back(Row{std::string(name_of(each.mode))});
     if (!each.refused.empty()) {
       row.push_back("refused");

@@ -262,6 +262,25 @@ TEST_CASE("train --augment refuses what it cannot do before anything is written"
   CHECK_FALSE(shop.exists("run"));
 }
 
+TEST_CASE("train --from refuses to test on images that the model was trained on") {
+  const Workshop shop(64);
+  REQUIRE(shop.train("all", plus(mlp, {})).code == 0);
+  REQUIRE(shop.train("held", plus(mlp, {"--hold-out", "0.25"})).code == 0);
+  const auto from = [&](const std::string& start, const std::vector<std::string>& more) {
+    std::vector<std::string> options{"--from", shop.path(start), "--qat-epochs", "1", "--weights", "lsq:4"};
+    options.insert(options.end(), more.begin(), more.end());
+    return shop.train(message("of-", start, more.size()), options);
+  };
+  const Outcome all = from("all", {"--hold-out", "0.25"});
+  CHECK(all.code == 2);
+  CHECK_THAT(all.err, Contains("the run of --from was trained without --hold-out, on images that this one would test"));
+  const Outcome other = from("held", {"--hold-out", "0.25", "--hold-out-seed", "2"});
+  CHECK(other.code == 2);
+  CHECK_THAT(other.err, Contains("--hold-out-seed 2") && Contains("trained with --hold-out 0.25 --hold-out-seed 1"));
+  CHECK(from("held", {"--hold-out", "0.25"}).code == 0);
+  CHECK(from("held", {}).code == 0);  // the test images are new to it
+}
+
 TEST_CASE("train --hold-out tests on training images and leaves the test images alone") {
   const Workshop shop(80, 20);
   fs::remove(shop / "data/t10k-images-idx3-ubyte");

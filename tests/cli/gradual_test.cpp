@@ -85,7 +85,7 @@ TEST_CASE("phases that do not go with the other options are usage errors") {
     CHECK_FALSE(shop.exists("x"));
     return outcome.err;
   };
-  CHECK_THAT(refused({"--gradual", "8,2"}), Contains("--gradual 8,2: 0 epochs for 2 phases"));
+  CHECK_THAT(refused({"--gradual", "8,2"}), Contains("--gradual 8,2: 0 epochs with quantizers for 2 phases"));
   CHECK_THAT(refused({"--gradual", "8:1,4:1", "--qat-epochs", "3"}),
              Contains("--gradual 8:1,4:1: phases have 2 epochs together, expected 3"));
   CHECK_THAT(refused({"--gradual", "8:1,4:1", "--weights", "lsq:2"}),

@@ -169,8 +169,16 @@ TEST_CASE("what ships of a layer adds up to what was trained, and to the bytes")
   // Batch normalization was trained and does not ship.
   REQUIRE(shop.train("normalized", {"--model", "fashion_cnn", "--epochs", "1"}).code == 0);
   const std::int64_t trained = cli::read_run(shop / "normalized").report.parameters;
-  CHECK_THAT(shop.text("normalized/report.html"),
-             Contains("Trained were " + cli::grouped(trained) + " parameters; conversion makes batch normalization"));
+  CHECK_THAT(shop.text("normalized/report.html"), Contains("Trained were " + cli::grouped(trained) +
+                                                           " parameters; those of batch normalization have no rows"));
+  REQUIRE(shop.train("quantized",
+                     {"--from", shop.path("normalized"), "--weights", "lsq:8", "--qat-epochs", "1", "--distill", "0.5"})
+              .code == 0);
+  CHECK_THAT(
+      shop.text("quantized/report.html"),
+      Contains("Trained were ") && Contains(" parameters; conversion makes batch normalization part of kernels") &&
+          Contains("cross entropy, and distance to the teacher") && Contains(", distill 0.5") && !Contains("mixup 0"));
+  CHECK_THAT(shop.text("normalized/report.html"), !Contains("qat-lr 0") && !Contains("teacher"));
 }
 
 TEST_CASE("the tables of the page have what the report has, under its heading") {

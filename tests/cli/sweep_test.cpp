@@ -186,11 +186,18 @@ TEST_CASE("a sweep says which runs failed and which grids cannot be") {
   const Workshop shop(32);
   bitgrad::io::write_file_atomically(
       shop / "base.json", nlohmann::json({{"data", shop.path("data")}, {"model", "mlp"}, {"epochs", 1}}).dump());
-  CHECK(sweep(shop, "--grid optimizer=adam,adm") == 1);
-  CHECK_THAT(shop.text("said"),
-             Contains("optimizer-adm: failed: bitgrad: error: unknown optimizer \"adm\" (did you mean") &&
-                 Contains("1 of 2 runs failed"));
-  CHECK_THAT(shop.text("sweep/optimizer-adm.log"), Contains("did you mean"));
+  CHECK(sweep(shop, "--grid optimizer=adam,adm") == 2);
+  CHECK_THAT(shop.text("said"), Contains("optimizer-adm: unknown optimizer \"adm\" (did you mean"));
+  CHECK(sweep(shop, "--grid seed=1,two") == 2);
+  CHECK_THAT(shop.text("said"), Contains("seed-two: ") && Contains("--seed"));
+  CHECK_FALSE(shop.exists("sweep"));
+  // What only a run finds out: its directory is a file.
+  std::filesystem::create_directory(shop / "sweep");
+  bitgrad::io::write_file_atomically(shop / "sweep/seed-2", std::string_view("in the way"));
+  CHECK(sweep(shop, "--grid seed=1,2") == 1);
+  CHECK_THAT(shop.text("said"), Contains("seed-1: done") && Contains("seed-2: failed: bitgrad: error: ") &&
+                                    Contains("1 of 2 runs; ") && Contains("1 of 2 runs failed"));
+  std::filesystem::remove(shop / "sweep/seed-2");
   for (const char* wrong :
        {"--grid seed", "--grid seed=", "--grid =1", "--grid seed=1,,2", "--grid out=a", "--grid replace=true",
         "--grid resume=true", "--grid help=true", "--grid seed=1 --grid seed=2", "--grid seed=1 --jobs 0",
@@ -199,6 +206,20 @@ TEST_CASE("a sweep says which runs failed and which grids cannot be") {
     INFO(wrong);
     CHECK(sweep(shop, wrong) == 2);
   }
+}
+
+TEST_CASE("a sweep does not mix with the runs of another one") {
+  const Workshop shop(32);
+  write_base(shop, 1, 0);
+  REQUIRE(sweep(shop, "--grid seed=1") == 0);
+  REQUIRE(sweep(shop, "--grid seed=1,2") == 0);  // more of the same
+  const std::string table = shop.text("sweep/table.csv");
+  CHECK(sweep(shop, "--grid seed=2") == 2);
+  CHECK_THAT(shop.text("said"), Contains("sweep: holds seed-1, a run that is not of this grid"));
+  write_base(shop, 2, 0);
+  CHECK(sweep(shop, "--grid seed=1,2") == 2);
+  CHECK_THAT(shop.text("said"), Contains("seed-1: ") && Contains("--epochs is 1 there and 2 here"));
+  CHECK(shop.text("sweep/table.csv") == table);
 }
 
 TEST_CASE("a sweep that is asked to stop asks its runs, which save and end, and the same command goes on") {
