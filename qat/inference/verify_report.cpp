@@ -26,7 +26,9 @@ void describe_certificates(std::ostream& out, const std::vector<LayerCertificate
     out << std::left << std::setw(width) << c.layer << std::right << std::setw(18) << c.worst_accumulator
         << std::setw(9) << c.channel << (c.int32_safe ? "  safe " : "  UNSAFE")
         << (c.float32_exact ? "  exact" : "  in blocks") << '\n';
-  out << "each is reached by an input on the grid: codes at either end, after the signs of that channel's weights\n";
+  out << "worst: the largest sum that any input can bring about, and one does; exact: float32 can hold all of them, "
+         "or\n"
+         "else takes them in blocks\n";
 }
 
 std::string shortest(float value) {
@@ -61,13 +63,14 @@ void describe_agreement(std::ostream& out, const std::vector<LayerAgreement>& ag
       widest(agreements, "training forward", [](const auto& a) -> const std::string& { return a.tensor; });
   out << '\n'
       << std::left << std::setw(width) << "training forward" << std::right << std::setw(14) << "codes" << std::setw(12)
-      << "differing" << std::setw(10) << "percent" << std::setw(14) << "largest step\n";
+      << "differing" << std::setw(10) << "percent" << std::setw(15) << "largest step\n";
   for (const LayerAgreement& a : agreements) {
     const double percent = a.codes == 0 ? 0.0 : 100.0 * static_cast<double>(a.differing) / static_cast<double>(a.codes);
     out << std::left << std::setw(width) << a.tensor << std::right << std::setw(14) << a.codes << std::setw(12)
-        << a.differing << std::setw(10) << std::fixed << std::setprecision(4) << percent << std::setw(13)
+        << a.differing << std::setw(10) << std::fixed << std::setprecision(4) << percent << std::setw(14)
         << a.largest_step << (a.is_rounding() ? "\n" : "  MORE THAN ROUNDING: what was trained is not what ships\n");
   }
+  out << "training computes on float32, whose rounding may put a code a step aside; accuracies are of what ships\n";
 }
 
 }  // namespace

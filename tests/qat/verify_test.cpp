@@ -374,7 +374,7 @@ TEST_CASE("the table of accumulators has the channel of the worst") {
                           .attaining_input = {}}};
   CHECK_THAT(report.describe(), Catch::Contains("  worst accumulator  channel  int32  float32\n"
                                                 "conv                  119        7  safe   exact\n"
-                                                "each is reached by an input on the grid"));
+                                                "worst: the largest sum that any input can bring about"));
 }
 
 TEST_CASE("verify's likely cause: an engine alone, both, evaluation alone") {
