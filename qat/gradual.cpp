@@ -46,7 +46,8 @@ std::vector<BitPhase> split(std::string_view text) {
 
 void share_out(std::vector<BitPhase>& phases, std::int64_t epochs) {
   const auto count = static_cast<std::int64_t>(phases.size());
-  if (epochs < count) fail<ValueError>(epochs, " epochs with quantizers for ", count, " phases, expected one for each at least");
+  if (epochs < count)
+    fail<ValueError>(epochs, " epochs with quantizers for ", count, " phases, expected one for each at least");
   for (std::int64_t i = 0; i < count; ++i)
     phases[static_cast<std::size_t>(i)].epochs = epochs * (i + 1) / count - epochs * i / count;
 }

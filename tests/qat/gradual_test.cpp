@@ -56,7 +56,7 @@ TEST_CASE("phases are read with epochs or share them out") {
   refused("4,4", 3, "phases have 4 and then 4 bits");
   refused("17,4", 3, "a phase has 17 bits, expected 1 to 16");
   refused("4,0", 3, "a phase has 0 bits");
-  refused("8,4,2", 2, "2 epochs for 3 phases");
+  refused("8,4,2", 2, "2 epochs with quantizers for 3 phases");
   refused("8:1,4", 2, "epochs are given for 1 of 2 phases");
   refused("8:1,4:0", 2, "phase 4:0 has 0 epochs, expected 1");
   refused("8:1,4:2", 4, "phases have 3 epochs together, expected 4");
