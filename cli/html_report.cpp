@@ -5,6 +5,7 @@
 #include <bitgrad/cli/configuration.hpp>
 #include <bitgrad/cli/html.hpp>
 #include <bitgrad/cli/html_style.hpp>
+#include <bitgrad/cli/option_kinds.hpp>
 #include <bitgrad/cli/progress.hpp>
 #include <bitgrad/cli/run_directory.hpp>
 #include <bitgrad/cli/svg.hpp>
@@ -77,12 +78,18 @@ std::vector<Series> curves(const std::vector<FinishedRun>& runs, double EpochMet
   return result;
 }
 
+/// Whether a number of the run's options is not zero.
+bool is_on(const FinishedRun& run, const char* option) {
+  const auto found = run.options.find(option);
+  double value = 0;
+  return found != run.options.end() && read_number(found->second, value) == std::errc() && value != 0;
+}
+
 /// What the loss is made of. With a teacher it does not compare with that of other runs.
 std::string loss_of(const std::vector<FinishedRun>& runs) {
   std::string names;
   for (const FinishedRun& run : runs)
-    if (const auto found = run.options.find("distill"); found != run.options.end() && found->second != "0")
-      names += message(names.empty() ? "" : ", ", run.name);
+    if (run.report.qat_epochs > 0 && is_on(run, "distill")) names += message(names.empty() ? "" : ", ", run.name);
   if (names.empty()) return "cross entropy";
   return "cross entropy, and distance to the teacher" + (runs.size() > 1 ? " in " + names : "");
 }
@@ -207,8 +214,8 @@ std::string recipe(const FinishedRun& run) {
     return found == run.options.end() ? std::string() : escaped(found->second);
   };
   std::string text = given("from").empty() ? "" : message(", from ", given("from"));
-  const auto add = [&](const char* name, const std::string& usual = "") {
-    if (!given(name).empty() && given(name) != usual) text += message(", ", name, ' ', given(name));
+  const auto add = [&](const char* name) {
+    if (!given(name).empty()) text += message(", ", name, ' ', given(name));
   };
   const Report& report = run.report;
   if (report.epochs + report.qat_epochs == 0) return text;
@@ -216,10 +223,12 @@ std::string recipe(const FinishedRun& run) {
   if (report.epochs > 0) add("lr");
   if (report.qat_epochs > 0) add("qat-lr");
   for (const char* name : {"batch", "augment"}) add(name);
-  for (const char* name : {"mixup", "label-smoothing", "weight-decay"}) add(name, "0");
+  for (const char* name : {"mixup", "label-smoothing", "weight-decay"})
+    if (is_on(run, name)) add(name);
   if (report.qat_epochs == 0) return text;
   add("freeze-batch-norm");
-  for (const char* name : {"activation-delay", "distill"}) add(name, "0");
+  for (const char* name : {"activation-delay", "distill"})
+    if (is_on(run, name)) add(name);
   return text;
 }
 

@@ -1,45 +1,22 @@
 #include <bitgrad/cli/run_data.hpp>
 
 #include <filesystem>
-#include <map>
 
-#include <bitgrad/cli/configuration.hpp>
+#include <bitgrad/cli/configured_options.hpp>
 #include <bitgrad/cli/limited_data.hpp>
-#include <bitgrad/cli/option_kinds.hpp>
 #include <bitgrad/cli/report.hpp>
 #include <bitgrad/core/data/hold_out.hpp>
 
 namespace bitgrad::cli {
 namespace {
 
-/// The numbers of a run.json.
-class ConfiguredNumbers {
- public:
-  explicit ConfiguredNumbers(const io::Path& path) : path_(path), options_(configured_options(path)) {}
-
-  /// That of an option, or what it is unless given.
-  template <class T>
-  T value(const char* name, T unless_given) const {
-    const auto found = options_.find(name);
-    if (found == options_.end()) return unless_given;
-    T value{};
-    if (read_number(found->second, value) != std::errc())
-      fail<IoError>(path_.string(), ": \"", name, "\" is ", found->second, ", expected a number");
-    return value;
-  }
-
- private:
-  io::Path path_;
-  std::map<std::string, std::string> options_;
-};
-
 /// The run's training images, all of them as the rest where none are held out.
 data::HoldOut training_split(const RunDirectory& run, const std::string& name_or_path) {
-  const ConfiguredNumbers options(run.configuration());
-  data::Dataset images = load_limited(name_or_path, data::Split::train, options.value<Index>("limit", 0));
-  const auto share = options.value<double>("hold-out", 0);
+  const ConfiguredOptions options(run.configuration());
+  data::Dataset images = load_limited(name_or_path, data::Split::train, options.number<Index>("limit", 0));
+  const auto share = options.number<double>("hold-out", 0);
   if (share == 0) return {.rest = std::move(images), .held = {}};
-  return data::hold_out(images, share, options.value<std::uint64_t>("hold-out-seed", 1));
+  return data::hold_out(images, share, options.number<std::uint64_t>("hold-out-seed", 1));
 }
 
 }  // namespace

@@ -29,7 +29,8 @@ values, into OUT/NAME. Its output goes to OUT/NAME.log. Options that go together
 weights+activations=lsq:8+lsq:8,lsq:2+lsq:4. Values that contain commas are a JSON list: gradual=["8,4,2","4,2"]. Runs
 that differ only in their quantizers train their float model once: the others take it over from the first of them.
 Ctrl-C and SIGTERM stop all runs after their step. The same command again goes on where it was stopped, repeats what
-failed, and first waits for runs that have outlived a sweep (kill -9); the grid may have more values than before.
+failed, and first waits for runs that have outlived a sweep (kill -9); the grid may have more values than before, of
+the same options in the same order.
 OUT/table.csv has a row per finished run, OUT/table.md one per combination, over its seeds.
 
 Examples:
@@ -66,20 +67,30 @@ std::vector<std::string> SweepCommand::options_of(const GridPoint& point) const 
   return options;
 }
 
-/// Before anything starts: no run may be refused hours later, and none of an older grid be left out of the tables.
+/// A run that an earlier sweep has left in OUT: there is its log as well.
+bool is_run_of_sweep(const io::Path& path) {
+  std::error_code unreadable;  // lost+found, say
+  return std::filesystem::is_directory(path, unreadable) &&
+         std::filesystem::exists(path.string() + ".log", unreadable) && RunDirectory{path}.holds_run();
+}
+
+/// Before anything starts: no run may be refused for its options hours later, and none of an older grid be left out of
+/// the tables.
 void SweepCommand::check_runs(const std::vector<GridPoint>& points) const {
   std::set<io::Path> expected;
   for (const GridPoint& point : points) {
     expected.insert(directory(point).path);
     try {
       check_train_options(options_of(point));
-    } catch (const Error& error) {
+    } catch (const UsageError& error) {
       fail<UsageError>(name_of(point), ": ", error.what());
+    } catch (const IoError& error) {
+      fail<IoError>(name_of(point), ": ", error.what());
     }
   }
   if (!std::filesystem::is_directory(out)) return;
   for (const auto& entry : std::filesystem::directory_iterator(out))
-    if (RunDirectory{entry.path()}.holds_run() && !expected.contains(io::Path(out) / entry.path().filename()))
+    if (is_run_of_sweep(entry.path()) && !expected.contains(io::Path(out) / entry.path().filename()))
       fail<UsageError>("--out ", out, ": holds ", entry.path().filename().string(),
                        ", a run that is not of this grid and would be left out of the tables; expected a grid that ",
                        "has it too, or another directory");
@@ -133,20 +144,25 @@ std::vector<GridPoint> SweepCommand::run_all(const std::vector<GridPoint>& point
   return failed;
 }
 
-/// Of the runs that have a report, but for those that have just failed: theirs would be an older one.
+/// Of the runs that have a report, but for those that have just failed before they wrote one: theirs would be an older
+/// one. What fails behind it is the comparison of codes.
 void SweepCommand::write_tables(const std::vector<GridPoint>& points, const std::vector<GridPoint>& failed) const {
   std::vector<SweepResult> results;
   for (const GridPoint& point : points) {
     const RunDirectory run = directory(point);
-    if (std::filesystem::exists(run.report()) && std::ranges::find(failed, point) == failed.end())
-      results.push_back({point, read_report(run)});
+    if (!std::filesystem::exists(run.report())) continue;
+    const Report report = read_report(run);
+    if (report.differing_codes > 0 || std::ranges::find(failed, point) == failed.end())
+      results.push_back({point, report});
   }
   std::cout << results.size() << " of " << points.size() << " runs";
-  if (!results.empty()) {
+  const io::Path csv = io::Path(out) / "table.csv", page = io::Path(out) / "table.md";
+  if (results.empty()) {
+    for (const io::Path& table : {csv, page}) std::filesystem::remove(table);
+  } else {
     const std::string markdown = sweep_markdown(results);
-    const io::Path csv = io::Path(out) / "table.csv";
     io::write_file_atomically(csv, std::string_view(sweep_csv(results)));
-    io::write_file_atomically(io::Path(out) / "table.md", std::string_view(markdown));
+    io::write_file_atomically(page, std::string_view(markdown));
     std::cout << "; " << csv.string() << "\n\n" << markdown;
   }
   std::cout << std::endl;

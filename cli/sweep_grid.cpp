@@ -9,6 +9,7 @@
 
 #include <bitgrad/cli/commands.hpp>
 #include <bitgrad/cli/configuration.hpp>
+#include <bitgrad/cli/option_kinds.hpp>
 #include <bitgrad/cli/train_arguments.hpp>
 #include <bitgrad/core/suggest.hpp>
 
@@ -133,6 +134,7 @@ void check_train_options(const std::vector<std::string>& given) {
   CLI::App command;
   TrainOptions options;
   options.declare(command);
+  check_numbers(command);
   try {
     command.parse(std::vector<std::string>(given.rbegin(), given.rend()));
   } catch (const CLI::ParseError& error) {

@@ -30,8 +30,9 @@ std::string name_of(const GridPoint& point);
 /// Throws what read_configuration() does for a file with keys or kinds of values that bitgrad train does not have.
 void check_configuration(const io::Path& path);
 
-/// Throws what `bitgrad train` would before it reads any images, for these options: UsageError for a value that it does
-/// not take or, with --resume, another one than the run began with; IoError for files of options that cannot be read.
+/// Throws what `bitgrad train` does for options by themselves, before it reads images or checkpoints: UsageError for a
+/// value that it does not take or, with --resume, another one than the run began with; IoError for files and data sets
+/// that are not there.
 void check_train_options(const std::vector<std::string>& options);
 
 /// The settings that decide the float model: all but those that bitgrad train lists as quantization's.

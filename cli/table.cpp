@@ -74,7 +74,7 @@ struct TableCommand {
     for (const Run& each : runs) rows.push_back(row_of(each, reference));
     std::cout << (markdown ? markdown_table(rows) : text_table(rows));
     say(reference ? "change: percentage points against " + reference->name
-                  : "no change: there is no float run among these; --baseline DIR names one");
+                  : "no change: there is no float run among these; give one with --baseline DIR");
     if (const std::string images = images_that_differ(all); !images.empty())
       say("not tested on the same images: " + images);
     std::cout << std::flush;

@@ -6,6 +6,7 @@
 #include <array>
 #include <filesystem>
 #include <map>
+#include <utility>
 
 #include <bitgrad/cli/check_training.hpp>
 #include <bitgrad/cli/commands.hpp>
@@ -15,6 +16,7 @@
 #include <bitgrad/cli/names.hpp>
 #include <bitgrad/cli/parse.hpp>
 #include <bitgrad/cli/run_directory.hpp>
+#include <bitgrad/cli/seen_images.hpp>
 #include <bitgrad/cli/text_table.hpp>
 #include <bitgrad/cli/threads.hpp>
 #include <bitgrad/core/data/augmentation.hpp>
@@ -50,22 +52,6 @@ bool may_differ(const OptionDifference& each) {
 std::string value_of(const std::map<std::string, std::string>& options, const char* name) {
   const auto found = options.find(name);
   return found == options.end() ? std::string() : found->second;
-}
-
-/// A model knows the images that it was trained on: testing on them would flatter.
-void refuse_seen_images(const TrainArguments& given, const io::Path& configuration) {
-  const std::map<std::string, std::string> start = configured_options(configuration);
-  if (!given.hold_out || value_of(start, "data") != given.data) return;
-  const std::string share = value_of(start, "hold-out"), seed = value_of(start, "hold-out-seed");
-  if (share == shortest(*given.hold_out) && seed == message(given.hold_out_seed) &&
-      value_of(start, "limit") == message(given.limit))
-    return;
-  const std::string theirs = share.empty() ? "without --hold-out"
-                                           : message("with --hold-out ", share, " --hold-out-seed ", seed, " --limit ",
-                                                     value_of(start, "limit"));
-  fail<UsageError>("--hold-out ", *given.hold_out, " --hold-out-seed ", given.hold_out_seed, " --limit ", given.limit,
-                   ": the run of --from was trained ", theirs,
-                   ", on images that this one would test on; expected the same here, or a run with these");
 }
 
 /// Whether the run with these options has quantizers.
@@ -243,13 +229,16 @@ TrainArguments TrainOptions::resolve(CLI::App& command) {
   if (std::filesystem::is_directory(given.from)) {
     const RunDirectory start{given.from};
     start.require(start.report());
-    refuse_seen_images(given, start.configuration());
     given.from = start.float_result().string();
   }
   check_given();
-  if (!given.from.empty() && !std::filesystem::exists(given.from))
-    fail<IoError>("--from ", given.from, ": no such run or checkpoint",
-                  goes_on ? "; the run's configuration has it, relative to where it was started" : "");
+  for (const auto& [name, file] : {std::pair{"--from", given.from}, {"--init", given.init}})
+    if (!file.empty() && !std::filesystem::exists(file)) {
+      const bool is_given = std::ranges::find(given_options, name) != given_options.end();
+      fail<IoError>(name, " ", file, ": no such file",
+                    is_given ? "" : "; run.json has it, from where the run was started unless it begins with /");
+    }
+  if (!goes_on) refuse_seen_images(given);
   TrainArguments arguments = given;
   if (init_layout) arguments.init_layout = parse("--init-layout", *init_layout, parse_weight_layout);
   choose_phases(arguments);

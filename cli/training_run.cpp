@@ -213,7 +213,7 @@ void TrainingRun::train(Model& model, const Stage& stage, const std::string& pla
   if (events_) events_->follow(metrics_->rows());
   if (!saved) save(stage.path);
 
-  ProgressDisplay display(stage.title);
+  ProgressDisplay display(stage.title + (stage.phase ? "," : ""));
   const auto step_done = [&](Progress progress) {
     progress.epoch += stage.epochs_before;
     progress.epochs = stage.epochs;
@@ -253,8 +253,8 @@ void TrainingRun::train(Model& model, const Stage& stage, const std::string& pla
     fail<DivergenceError>(error.what(), "; the last good checkpoint is ", stage.path.string(), ", of epoch ",
                           stage.epochs_before + checkpoint.epoch);
   }
-  if (best.exhausted(arguments_.patience))
-    std::cout << stage.title << ": no better test accuracy in " << arguments_.patience << " epochs, so it ends here\n";
+  if (best.exhausted(arguments_.patience) && trainer.epochs_done() < stage.training.epochs)
+    std::cout << stage.title << ": ended " << arguments_.patience << " epochs after the best, as --patience says\n";
   if (arguments_.best && best.epoch() > 0)
     std::cout << stage.title << ": the best epoch, " << stage.epochs_before + best.epoch() << ", with "
               << format("%.2f %%", best.accuracy()) << std::endl;

@@ -73,7 +73,7 @@ TrainingRun::Stage TrainingRun::quantized_stage(std::size_t phase) const {
   stage.training.epochs = gradual[phase].epochs;
   if (phase > 0) stage.training.activation_delay = 0;
   if (phase + 1 < gradual.size()) stage.training.frozen_batch_norm = 0;  // statistics are to settle on the last bits
-  stage.title = message("quantized, ", gradual[phase].bits, gradual[phase].bits == 1 ? " bit," : " bits,");
+  stage.title = message("quantized, ", gradual[phase].bits, gradual[phase].bits == 1 ? " bit" : " bits");
   return stage;
 }
 

@@ -26,9 +26,9 @@ void describe_certificates(std::ostream& out, const std::vector<LayerCertificate
     out << std::left << std::setw(width) << c.layer << std::right << std::setw(18) << c.worst_accumulator
         << std::setw(9) << c.channel << (c.int32_safe ? "  safe " : "  UNSAFE")
         << (c.float32_exact ? "  exact" : "  in blocks") << '\n';
-  out << "worst: the largest sum that any input can bring about, and one does; exact: float32 can hold all of them, "
-         "or\n"
-         "else takes them in blocks\n";
+  out << "worst: the largest sum that any input can bring about, and one does; exact: float32 holds all of them, "
+         "which\n"
+         "otherwise are summed in blocks\n";
 }
 
 std::string shortest(float value) {

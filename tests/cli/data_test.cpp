@@ -269,16 +269,22 @@ TEST_CASE("train --from refuses to test on images that the model was trained on"
   const auto from = [&](const std::string& start, const std::vector<std::string>& more) {
     std::vector<std::string> options{"--from", shop.path(start), "--qat-epochs", "1", "--weights", "lsq:4"};
     options.insert(options.end(), more.begin(), more.end());
-    return shop.train(message("of-", start, more.size()), options);
+    return shop.train(message("of-", start.substr(0, start.find('/')), more.size()), options);
   };
   const Outcome all = from("all", {"--hold-out", "0.25"});
   CHECK(all.code == 2);
-  CHECK_THAT(all.err, Contains("the run of --from was trained without --hold-out, on images that this one would test"));
+  CHECK_THAT(all.err, Contains("/all was trained with no --hold-out, on images that this run would test on"));
   const Outcome other = from("held", {"--hold-out", "0.25", "--hold-out-seed", "2"});
   CHECK(other.code == 2);
-  CHECK_THAT(other.err, Contains("--hold-out-seed 2") && Contains("trained with --hold-out 0.25 --hold-out-seed 1"));
+  CHECK_THAT(other.err, Contains("bitgrad: error: --hold-out 0.25 --hold-out-seed 2 ") &&
+                            Contains("trained with --hold-out 0.25 --hold-out-seed 1"));
   CHECK(from("held", {"--hold-out", "0.25"}).code == 0);
-  CHECK(from("held", {}).code == 0);  // the test images are new to it
+  CHECK(from("held", {"--hold-out", "0.125", "--hold-out-seed", "1"}).code == 0);  // some of the same
+  CHECK(from("held", {}).code == 0);                                               // the test images are new to it
+  // Through a run that trained nothing in float, and by the file.
+  CHECK(from("of-held0", {"--hold-out", "0.25"}).code == 0);
+  CHECK(from("all/float.safetensors", {"--hold-out", "0.25"}).code == 2);
+  CHECK(from("held/float.safetensors", {"--hold-out", "0.25", "--limit", "60", "--seed", "1"}).code == 2);
 }
 
 TEST_CASE("train --hold-out tests on training images and leaves the test images alone") {

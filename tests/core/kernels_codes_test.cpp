@@ -50,6 +50,8 @@ TEST_CASE("convolutions and dense layers of codes round on the way out as requan
            conv2d_geometry({2, 9, 8, 8}, {3, 3, 1, 8}, {1, 1}, Padding::valid(), {1, 1}, 8),
            conv2d_geometry({2, 9, 12, 8}, {3, 3, 1, 8}, {2, 1}, Padding::same(), {1, 1}, 8),
            conv2d_geometry({2, 6, 7, 3}, {3, 2, 1, 3}, {1, 1}, Padding::same(), {1, 1}, 3),
+           conv2d_geometry({1, 9, 12, 4}, {3, 3, 1, 4}, {1, 1}, Padding::same(), {1, 2}, 4),
+           conv2d_geometry({1, 150, 64, 8}, {3, 3, 1, 8}, {1, 1}, Padding::same(), {1, 1}, 8),
            conv2d_geometry({2, 6, 8, 2}, {3, 1, 1, 2}, {1, 1}, Padding::valid(), {1, 2}, 2),
            conv2d_geometry({2, 28, 28, 1}, {5, 5, 1, 6}, {1, 1}, Padding::valid()),
            conv2d_geometry({2, 6, 7, 3}, {2, 2, 1, 6}, {1, 1}, Padding::valid(), {1, 1}, 3),
