@@ -1,12 +1,24 @@
 // The data of a run, as its report.json and run.json name them.
 #pragma once
 
+#include <cstdint>
 #include <string>
 
+#include <bitgrad/cli/configured_options.hpp>
 #include <bitgrad/cli/run_directory.hpp>
 #include <bitgrad/core/data/dataset.hpp>
 
 namespace bitgrad::cli {
+
+/// Which training images a run takes, and which of them it holds out, as its options say.
+struct Draw {
+  double share;  ///< 0: none are held out
+  std::uint64_t seed;
+  Index limit;  ///< 0: all
+};
+
+/// That of a run with these options; IoError for what is no number.
+Draw draw_of(const ConfiguredOptions& options);
 
 /// What --data was: the name or path of the data set that the run was trained on; IoError for a malformed report.
 /// fashion-mnist, the default of --data, for a run without report.

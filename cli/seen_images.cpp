@@ -4,8 +4,7 @@
 #include <set>
 
 #include <bitgrad/cli/commands.hpp>
-#include <bitgrad/cli/configured_options.hpp>
-#include <bitgrad/cli/run_directory.hpp>
+#include <bitgrad/cli/run_data.hpp>
 #include <bitgrad/core/data/find.hpp>
 
 namespace bitgrad::cli {
@@ -13,18 +12,15 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// What decides which training images are held out.
-struct Draw {
-  double share;
-  std::uint64_t seed;
-  Index limit;
+/// Whether `held` has all images of `wanted`: a smaller share is the beginning of a larger one.
+bool holds(const Draw& held, const Draw& wanted) {
+  return held.share >= wanted.share && held.seed == wanted.seed && held.limit == wanted.limit;
+}
 
-  /// Whether all images of the other one are held out here too: a smaller share is the beginning of a larger one.
-  bool holds(const Draw& other) const { return share >= other.share && seed == other.seed && limit == other.limit; }
-  std::string describe() const {
-    return share > 0 ? message("--hold-out ", share, " --hold-out-seed ", seed, " --limit ", limit) : "no --hold-out";
-  }
-};
+std::string describe(const Draw& draw) {
+  if (draw.share == 0) return "no --hold-out";
+  return message("--hold-out ", draw.share, " --hold-out-seed ", draw.seed, " --limit ", draw.limit);
+}
 
 bool same_data(const std::string& a, const std::string& b) {
   if (a == b) return true;
@@ -45,11 +41,10 @@ void refuse_seen_images(const TrainArguments& given) {
     const RunDirectory start{fs::is_directory(from) ? from : from.parent_path()};
     if (!fs::exists(start.configuration()) || !visited.insert(fs::weakly_canonical(start.path)).second) return;
     const ConfiguredOptions options(start.configuration());
-    const Draw there{options.number<double>("hold-out", 0), options.number<std::uint64_t>("hold-out-seed", 1),
-                     options.number<Index>("limit", 0)};
+    const Draw there = draw_of(options);
     const bool trained = options.number<std::int64_t>("epochs", 1) > 0;
-    if (trained && same_data(options.text("data", given.data), given.data) && !there.holds(here))
-      fail<UsageError>(here.describe(), ": the model of ", start.path.string(), " was trained with ", there.describe(),
+    if (trained && same_data(options.text("data", given.data), given.data) && !holds(there, here))
+      fail<UsageError>(describe(here), ": the model of ", start.path.string(), " was trained with ", describe(there),
                        ", on images that this run would test on; expected the same draw, or a smaller share of it");
     from = options.text("from", "");
   }

@@ -48,17 +48,11 @@ bool may_differ(const OptionDifference& each) {
   return !each.there.empty() && !each.here.empty() && std::ranges::find(paths, each.option) != paths.end();
 }
 
-/// A value of a run's configuration; empty where it has none.
-std::string value_of(const std::map<std::string, std::string>& options, const char* name) {
-  const auto found = options.find(name);
-  return found == options.end() ? std::string() : found->second;
-}
-
 /// Whether the run with these options has quantizers.
 bool quantizes(const std::map<std::string, std::string>& options) {
   return std::ranges::any_of(std::array{"weights", "activations", "bits"}, [&](const char* option) {
-    const std::string value = value_of(options, option);
-    return !value.empty() && value != "none";
+    const auto found = options.find(option);
+    return found != options.end() && found->second != "none";
   });
 }
 

@@ -255,13 +255,13 @@ void TrainingRun::train(Model& model, const Stage& stage, const std::string& pla
   }
   if (best.exhausted(arguments_.patience) && trainer.epochs_done() < stage.training.epochs)
     std::cout << stage.title << ": ended " << arguments_.patience << " epochs after the best, as --patience says\n";
-  if (arguments_.best && best.epoch() > 0)
+  if (arguments_.best && best.epoch() > 0) {
     std::cout << stage.title << ": the best epoch, " << stage.epochs_before + best.epoch() << ", with "
               << format("%.2f %%", best.accuracy()) << std::endl;
-  if (arguments_.best && best.epoch() > 0)
     model.load_state_dict(read_checkpoint(stage.best).state);
-  else if (stage.training.ema > 0)
+  } else if (stage.training.ema > 0) {
     model.load_state_dict(trainer.result().state_dict());
+  }
 }
 
 void TrainingRun::stop_here() const {
